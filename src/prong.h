@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * <prong.h>: write a handler, or run the server inside a program of your own.
+ *
+ * Conventions.  A function returns 0 or a pointer when it worked, -1 or NULL
+ * with errno set when it did not; prong_error() then has a text for people.
+ * Sizes are in bytes, times in milliseconds.  No function prints.
+ *
+ * Every name here is described in prong.h(3).
+ */
+#ifndef PRONG_H
+#define PRONG_H
+
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define PRONG_API		__attribute__((visibility("default")))
+#define PRONG_PRINTF(f, a)	__attribute__((format(printf, f, a)))
+#else
+#define PRONG_API
+#define PRONG_PRINTF(f, a)
+#endif
+
+/* The number of this interface; a handler made for another is refused. */
+#define PRONG_ABI	1
+
+struct prong_conn;
+struct prong_section;
+struct prong_server;
+struct prong_service;
+struct prong_array;
+
+/*
+ * Returns the text of the last failure in this thread: never NULL, valid
+ * until the next failing call of the same thread.
+ */
+PRONG_API const char *prong_error(void);
+
+/* ------------------------------------------------------------------------
+ * A handler: what the server says.
+ */
+
+enum prong_option_type {
+	PRONG_STRING,		/* any text */
+	PRONG_INT,		/* a decimal integer, int64_t */
+	PRONG_BOOL,		/* true, false, yes, no, on, off */
+	PRONG_SIZE,		/* bytes: 512, 64K, 16M, 1G */
+	PRONG_TIME,		/* milliseconds: 500ms, 30s, 5m, 1h, 1d */
+	PRONG_CHOICE,		/* one of .choices */
+	PRONG_SECTION,		/* a titled section with .members */
+};
+
+/*
+ * One option of a handler.  A table of them ends with a .name of NULL.  They
+ * are checked before anything is started and shown by prongd -T.
+ *
+ * An option of type PRONG_SECTION of the handler itself holds the title of a
+ * section that stands at the top of the configuration under the option's
+ * name; inside another section it is a section that may be repeated.
+ */
+struct prong_option {
+	const char *name;
+	enum prong_option_type type;
+	const char *value;		/* the default; NULL is none */
+	const char *const *choices;	/* PRONG_CHOICE: ends with NULL */
+	const struct prong_option *members;	/* PRONG_SECTION */
+	const char *help;		/* one line for people */
+};
+
+/* How a stream is cut into messages; a handler names those that it allows. */
+enum prong_framing {
+	PRONG_RAW = 1 << 0,		/* whatever one read brings */
+	PRONG_LINE = 1 << 1,		/* up to a newline */
+	PRONG_NETSTRING = 1 << 2,	/* 5:hello, */
+	PRONG_LENGTH32 = 1 << 3,	/* a 32-bit length, network order */
+};
+
+/* Why input was malformed, given to a handler's .malformed. */
+enum prong_malformed {
+	PRONG_BAD_FRAME,		/* not what the framing allows */
+	PRONG_OVERSIZE,			/* longer than max-message */
+	PRONG_TRUNCATED,		/* the input ended within a message */
+};
+
+/*
+ * A handler of the message style.  Its functions never block.  Those that
+ * return int return 0, or -1 for a failure of their own: the connection is
+ * then closed and counted under handler_errors and closed_error.
+ */
+struct prong_handler {
+	unsigned int abi;		/* PRONG_ABI */
+	const char *name;
+	const char *summary;		/* one line for people */
+	const struct prong_option *options;
+	unsigned int framings;		/* allowed ones; 0: all */
+	enum prong_framing framing;	/* the default; 0: raw */
+
+	/*
+	 * In every process that runs the handler, before its first
+	 * connection, and at the process's end.  On -1 (text through
+	 * prong_set_error()) the process gives up.  init also runs in the
+	 * check of a configuration, so it must change nothing outside.
+	 */
+	int (*init)(struct prong_service *);
+	void (*exit)(struct prong_service *);
+
+	int (*opened)(struct prong_conn *);
+	int (*message)(struct prong_conn *, const void *data, size_t len);
+	/* The queue of output, once above high water, is below low water. */
+	int (*writable)(struct prong_conn *);
+	/* May send an answer; the connection is closed afterwards. */
+	int (*malformed)(struct prong_conn *, enum prong_malformed);
+	/* The server is about to stop: say goodbye if the protocol can. */
+	int (*draining)(struct prong_conn *);
+	/* Exactly once for each connection that was opened. */
+	void (*closed)(struct prong_conn *);
+};
+
+/* Defines NAME_handler: PRONG_HANDLER(echo, .message = echo_message); */
+#define PRONG_HANDLER(ident, ...)					\
+	const struct prong_handler ident##_handler = {			\
+		.abi = PRONG_ABI, .name = #ident, __VA_ARGS__		\
+	}
+
+/* Sets the text that prong_error() returns; always returns -1. */
+PRONG_API int prong_set_error(int error, const char *format, ...)
+    PRONG_PRINTF(2, 3);
+
+/* Writes one line to the server's log. */
+enum prong_level { PRONG_ERROR, PRONG_WARNING, PRONG_INFO, PRONG_DEBUG };
+PRONG_API void prong_log(enum prong_level, const char *format, ...)
+    PRONG_PRINTF(2, 3);
+
+/* ------------------------------------------------------------------------
+ * A connection.
+ */
+
+/*
+ * Sends one message, framed as the service is.  Never blocks: what the kernel
+ * does not take at once is queued, and reading from the peer pauses while
+ * more than the high-water mark is queued.  The data is the caller's again on
+ * return.  EPIPE: the connection is closing.  EMSGSIZE: the framing cannot
+ * carry so much.  ENOMEM.
+ */
+PRONG_API int prong_send(struct prong_conn *, const void *data, size_t len);
+PRONG_API int prong_sendv(struct prong_conn *, const struct iovec *, int count);
+PRONG_API int prong_sendf(struct prong_conn *, const char *format, ...)
+    PRONG_PRINTF(2, 3);
+
+/* Bytes that wait in the queue of output. */
+PRONG_API size_t prong_queued(const struct prong_conn *);
+
+/* Whether the queue is above its high-water mark: stop, wait for .writable. */
+PRONG_API bool prong_is_full(const struct prong_conn *);
+
+/* Closes after what is queued has gone to the peer; input is ignored. */
+PRONG_API void prong_close(struct prong_conn *);
+
+/* Closes at once with a reset; what is queued is lost. */
+PRONG_API void prong_abort(struct prong_conn *);
+
+/* "127.0.0.1:40000", "[::1]:40000", "unix:"; cut to size, always a string. */
+PRONG_API const char *prong_peer(const struct prong_conn *, char *, size_t);
+PRONG_API const char *prong_local(const struct prong_conn *, char *, size_t);
+
+/* A number that no other connection of this server has had. */
+PRONG_API uint64_t prong_conn_id(const struct prong_conn *);
+PRONG_API struct prong_service *prong_conn_service(const struct prong_conn *);
+
+/* A pointer of the handler's own; NULL at first, released in .closed. */
+PRONG_API void *prong_data(const struct prong_conn *);
+PRONG_API void prong_set_data(struct prong_conn *, void *);
+
+/* Replaces idle-timeout for this connection; 0 is none. */
+PRONG_API int prong_set_timeout(struct prong_conn *, int64_t ms);
+
+/* ------------------------------------------------------------------------
+ * A service, as its handler sees it.
+ */
+
+PRONG_API const char *prong_service_name(const struct prong_service *);
+PRONG_API enum prong_framing prong_service_framing(const struct prong_service *);
+/* A pointer of the handler's own in this process; NULL at first. */
+PRONG_API void *prong_service_data(const struct prong_service *);
+PRONG_API void prong_service_set_data(struct prong_service *, void *);
+
+/*
+ * The value of a declared option: as configured, else its default.  A string
+ * without default is NULL, a number 0.  Valid as long as the service is.
+ */
+PRONG_API const char *prong_option_string(const struct prong_service *,
+    const char *name);
+PRONG_API int64_t prong_option_int(const struct prong_service *, const char *);
+PRONG_API bool prong_option_bool(const struct prong_service *, const char *);
+PRONG_API int64_t prong_option_size(const struct prong_service *, const char *);
+PRONG_API int64_t prong_option_time(const struct prong_service *, const char *);
+/* The top-level section whose title the option holds, or NULL. */
+PRONG_API const struct prong_section *prong_option_section(
+    const struct prong_service *, const char *name);
+
+/* Inside a section. */
+PRONG_API const char *prong_section_title(const struct prong_section *);
+PRONG_API const char *prong_section_string(const struct prong_section *,
+    const char *name);
+PRONG_API bool prong_section_bool(const struct prong_section *, const char *);
+PRONG_API int64_t prong_section_number(const struct prong_section *,
+    const char *name);
+/* The member sections of one name in their order: previous NULL begins. */
+PRONG_API const struct prong_section *prong_section_next(
+    const struct prong_section *, const char *name,
+    const struct prong_section *previous);
+
+/* ------------------------------------------------------------------------
+ * The loop, for descriptors of the handler's own.  Inside a worker only.
+ */
+
+enum prong_events {			/* the values of poll(2) */
+	PRONG_READ = 0x001,
+	PRONG_WRITE = 0x004,
+	PRONG_FAIL = 0x008,		/* always told */
+	PRONG_HANGUP = 0x010,		/* always told */
+	PRONG_EDGE = 1 << 30,		/* tell changes only (epoll) */
+};
+
+struct prong_watch;
+typedef void prong_watch_fn(int fd, unsigned int events, void *arg);
+
+/*
+ * Calls fn when fd is ready.  The descriptor stays the caller's, who ends the
+ * watch before closing it.  EINVAL: wrong events.  EPERM: a regular file.
+ * EEXIST: already watched.  EBADF.  ERANGE: too large for select.
+ * ENOTSUP: PRONG_EDGE without epoll.  ENOMEM.
+ */
+PRONG_API struct prong_watch *prong_watch(int fd, unsigned int events,
+    prong_watch_fn *, void *arg);
+/* Replaces the whole set of events. */
+PRONG_API int prong_watch_modify(struct prong_watch *, unsigned int events);
+PRONG_API void prong_unwatch(struct prong_watch *);
+
+struct prong_timer;
+typedef void prong_timer_fn(void *arg);
+/* Calls fn once, ms from now.  The timer is gone when fn is called. */
+PRONG_API struct prong_timer *prong_timer(int64_t ms, prong_timer_fn *,
+    void *arg);
+PRONG_API void prong_timer_cancel(struct prong_timer *);
+
+/* ------------------------------------------------------------------------
+ * Arrays in shared memory: every worker sees the same cells.
+ */
+
+enum prong_array_type {
+	PRONG_INT8, PRONG_INT16, PRONG_INT32, PRONG_INT64, PRONG_UINT64,
+	PRONG_DOUBLE,
+};
+
+/* A value of any of the types: integer for int8 to int64. */
+union prong_value {
+	int64_t integer;
+	uint64_t natural;
+	double real;
+};
+
+/* The array that the configuration names so.  ENOENT. */
+PRONG_API struct prong_array *prong_array_open(struct prong_service *,
+    const char *name);
+PRONG_API enum prong_array_type prong_array_type(const struct prong_array *);
+PRONG_API size_t prong_array_length(const struct prong_array *);
+
+/*
+ * One cell, atomically and without the lock.  EINVAL: no such cell.
+ * ERANGE: the value, or the sum, is not one of the type; nothing changed.
+ * A result pointer may be NULL.  prong_array_cas() returns 1 when the cell
+ * held expected and was set, 0 when it did not.
+ */
+PRONG_API int prong_array_get(struct prong_array *, size_t index,
+    union prong_value *);
+PRONG_API int prong_array_set(struct prong_array *, size_t index,
+    union prong_value);
+PRONG_API int prong_array_add(struct prong_array *, size_t index,
+    union prong_value, union prong_value *result);
+PRONG_API int prong_array_cas(struct prong_array *, size_t index,
+    union prong_value expected, union prong_value desired);
+
+/*
+ * The array's lock, for what touches more than one cell: re-entrant, and it
+ * survives the death of its holder.  ETIMEDOUT: not within ms (-1 waits).
+ * EAGAIN: held too deep.  EPERM: unlocked by another.
+ */
+PRONG_API int prong_array_lock(struct prong_array *, int64_t ms);
+PRONG_API int prong_array_unlock(struct prong_array *);
+
+/* All cells under the lock: their sum, or a copy of the first count. */
+PRONG_API int prong_array_sum(struct prong_array *, union prong_value *);
+PRONG_API int prong_array_snapshot(struct prong_array *, union prong_value *,
+    size_t count);
+
+/* ------------------------------------------------------------------------
+ * Running a server.  prongd is written on these calls.
+ */
+
+/* A new server with the default settings.  ENOMEM. */
+PRONG_API struct prong_server *prong_server_new(void);
+PRONG_API void prong_server_free(struct prong_server *);
+
+/* Makes a handler known by its name.  It must outlive the server.  EINVAL. */
+PRONG_API int prong_server_handler(struct prong_server *,
+    const struct prong_handler *);
+
+/*
+ * Sets a setting to a value written as in prongd.conf(5); those in a section
+ * are named "log.target".  A setting that is a list is added to.
+ * ENOENT: no such setting.  EINVAL: not a value for it.
+ */
+PRONG_API int prong_server_set(struct prong_server *, const char *key,
+    const char *value);
+
+/* Adds a service.  EEXIST: there is one of this name.  EINVAL: bad name. */
+PRONG_API struct prong_service *prong_server_add(struct prong_server *,
+    const char *name);
+/* A setting of a service, or an option of its handler with the next call. */
+PRONG_API int prong_service_set(struct prong_service *, const char *key,
+    const char *value);
+PRONG_API int prong_service_option(struct prong_service *, const char *name,
+    const char *value);
+
+/* Adds an array; its settings are type, slots and values. */
+PRONG_API struct prong_section *prong_server_array(struct prong_server *,
+    const char *name);
+/* Adds a section that a handler's option of the same name refers to. */
+PRONG_API struct prong_section *prong_server_section(struct prong_server *,
+    const char *option, const char *title);
+PRONG_API struct prong_section *prong_section_add(struct prong_section *,
+    const char *name, const char *title);
+PRONG_API int prong_section_set(struct prong_section *, const char *name,
+    const char *value);
+
+/*
+ * The settings of one scope with their defaults and a line of help each; the
+ * table ends with a .key of NULL.  Array sections have a scope too.
+ */
+enum prong_scope { PRONG_SERVER, PRONG_SERVICE, PRONG_ARRAY };
+struct prong_setting {
+	const char *key;		/* "workers", "log.target" */
+	const char *value;		/* the default, "" for an empty list */
+	bool list;			/* may be given more than once */
+	const char *help;
+};
+PRONG_API const struct prong_setting *prong_settings(enum prong_scope);
+
+/*
+ * A problem that prong_server_check() found: of the object that the earlier
+ * calls returned (a service, a section, or NULL for the server), of its
+ * setting key or NULL.
+ */
+typedef void prong_problem_fn(const void *object, const char *key,
+    const char *text, void *arg);
+
+/*
+ * Checks everything that a start would, and changes nothing: handlers and
+ * their options, addresses, and whether they can be bound.  Returns the
+ * number of problems; *environment is how many of them are not of the
+ * configuration's own making (a port in use, a missing right).
+ */
+PRONG_API int prong_server_check(struct prong_server *, prong_problem_fn *,
+    void *arg, int *environment);
+
+/* Prints every setting of the server in the syntax of prongd.conf(5). */
+PRONG_API char *prong_server_dump(struct prong_server *);
+
+/*
+ * Binds, forks, serves, and returns when the server has stopped: 0, or -1
+ * when it could not start or failed.  ready, which may be NULL, is called
+ * once when every worker is ready to serve.
+ */
+PRONG_API int prong_server_run(struct prong_server *,
+    void (*ready)(void *), void *arg);
+
+PRONG_API const char *prong_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
