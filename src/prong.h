@@ -57,6 +57,7 @@ enum prong_option_type {
 	PRONG_SIZE,		/* bytes: 512, 64K, 16M, 1G */
 	PRONG_TIME,		/* milliseconds: 500ms, 30s, 5m, 1h, 1d */
 	PRONG_CHOICE,		/* one of .choices */
+	PRONG_STRINGS,		/* a list of texts */
 	PRONG_SECTION,		/* a titled section with .members */
 };
 

@@ -10,8 +10,8 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -33,51 +33,48 @@ static const struct unit duration_units[] = {
 };
 
 /*
- * Reads the digits at the start of text; *end is behind them.  At most 18 of
- * them, so that nothing overflows.
+ * Reads the digits at the start of text; *end is behind them.  Returns 0,
+ * EINVAL or ERANGE.
  */
 static int
-units_digits(const char *text, int64_t *n, const char **end)
+units_digits(const char *text, uint64_t *n, const char **end)
 {
-	int64_t value = 0;
 	const char *p = text;
+	bool overflow = false;
 
-	while (isdigit((unsigned char)*p) && p - text < 18)
-		value = value * 10 + (*p++ - '0');
-	if (p == text || (text[0] == '0' && p - text > 1))
-		return -1;
-	if (isdigit((unsigned char)*p))
-		return -1;
-	*n = value;
+	for (*n = 0; isdigit((unsigned char)*p); p++)
+		overflow |= __builtin_mul_overflow(*n, 10, n) ||
+		    __builtin_add_overflow(*n, *p - '0', n);
 	*end = p;
-	return 0;
+	if (p == text || (text[0] == '0' && p - text > 1))
+		return EINVAL;
+	return overflow ? ERANGE : 0;
 }
 
 static int
 units_parse(const char *text, const struct unit *units, const char *what,
     const char *example, int64_t *result)
 {
-	const struct unit *u;
+	const struct unit *u = units;
 	const char *suffix;
-	int64_t n;
+	int64_t product;
+	uint64_t n;
+	int error;
 
-	if (units_digits(text, &n, &suffix) == -1)
-		goto bad;
-	if (n == 0 && *suffix == '\0') {
+	error = units_digits(text, &n, &suffix);
+	if (error == 0 && n == 0 && *suffix == '\0') {
 		*result = 0;
 		return 0;
 	}
-	for (u = units; u->suffix != NULL; u++) {
-		if (strcmp(suffix, u->suffix) != 0)
-			continue;
-		if (__builtin_mul_overflow(n, u->factor, result))
-			return error_set(ERANGE, "\"%.64s\" is too large",
-			    text);
-		return 0;
-	}
-bad:
-	return error_set(EINVAL, "\"%.64s\" is not a %s (write it like %s)",
-	    text, what, example);
+	while (u->suffix != NULL && strcmp(suffix, u->suffix) != 0)
+		u++;
+	if (error == EINVAL || u->suffix == NULL)
+		return error_set(EINVAL, "\"%.64s\" is not a %s (write it "
+		    "like %s)", text, what, example);
+	if (error != 0 || __builtin_mul_overflow(n, u->factor, &product))
+		return error_set(ERANGE, "\"%.64s\" is too large", text);
+	*result = product;
+	return 0;
 }
 
 int
@@ -96,33 +93,23 @@ units_duration(const char *text, int64_t *us)
 int
 units_integer(const char *text, int64_t min, int64_t max, int64_t *n)
 {
+	bool negative = text[0] == '-';
 	const char *end;
-	int64_t value;
-	int negative = text[0] == '-';
+	uint64_t digits;
+	int64_t value = 0;
+	int error;
 
-	/* int64_t itself has 19 digits: leave those to strtoll. */
-	if (units_digits(text + negative, &value, &end) == -1 &&
-	    strspn(text + negative, "0123456789") < 19)
-		end = "x";
-	if (strlen(text + negative) >= 19) {
-		char *stop;
-
-		errno = 0;
-		value = strtoll(text, &stop, 10);
-		end = stop;
-		if (errno == ERANGE && *end == '\0')
-			goto range;
-	} else if (negative)
-		value = -value;
-	if (*end != '\0')
+	error = units_digits(text + negative, &digits, &end);
+	if (error == EINVAL || *end != '\0')
 		return error_set(EINVAL, "\"%.64s\" is not a number", text);
-	if (value < min || value > max)
-		goto range;
+	if (error != 0 || (negative ?
+	    __builtin_sub_overflow(0, digits, &value) :
+	    __builtin_add_overflow(0, digits, &value)) ||
+	    value < min || value > max)
+		return error_set(ERANGE, "%.64s is not from %" PRId64 " to %"
+		    PRId64, text, min, max);
 	*n = value;
 	return 0;
-range:
-	return error_set(ERANGE, "%.64s is not from %" PRId64 " to %" PRId64,
-	    text, min, max);
 }
 
 int

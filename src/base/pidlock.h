@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BASE_PIDLOCK_H
+#define BASE_PIDLOCK_H
+
+/*
+ * The file that holds the master's process id, under a lock for as long as the
+ * server lives.  (libbsd has such calls; ours keeps the descriptor, which an
+ * upgrade hands on.)
+ */
+
+/*
+ * Creates the file and locks it.  Returns the descriptor, close-on-exec, or
+ * -1: EEXIST when another process holds it (error_text() names its pid).
+ */
+int pidlock_open(const char *path);
+
+/* Writes this process's id into it. */
+int pidlock_write(int fd, const char *path);
+
+/* Removes the file and lets go of the lock; nothing for fd -1. */
+void pidlock_remove(int fd, const char *path);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Process helpers: CPUs, descriptors, death with the parent, the clock.
+ */
+#include "base/process.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* More CPUs than any machine has, in steps that the kernel accepts. */
+#define PROCESS_CPUS_MAX	65536
+
+static int
+process_affinity(void)
+{
+	cpu_set_t *set;
+	int cpus, count = 0;
+
+	for (cpus = 1024; count == 0 && cpus <= PROCESS_CPUS_MAX; cpus *= 2) {
+		if ((set = CPU_ALLOC((size_t)cpus)) == NULL)
+			break;
+		if (sched_getaffinity(0, CPU_ALLOC_SIZE((size_t)cpus),
+		    set) == 0)
+			count = CPU_COUNT_S(CPU_ALLOC_SIZE((size_t)cpus), set);
+		CPU_FREE(set);
+	}
+	return count > 0 ? count : 1;
+}
+
+/* The quota of one folder of the control group tree, rounded up; 0: none. */
+static int
+process_quota_of(const char *folder)
+{
+	char path[640];
+	long long quota, period;
+	FILE *f;
+	int n;
+
+	snprintf(path, sizeof(path), "/sys/fs/cgroup%s/cpu.max", folder);
+	if ((f = fopen(path, "re")) == NULL)
+		return 0;
+	n = fscanf(f, "%lld %lld", &quota, &period);
+	fclose(f);
+	if (n != 2 || quota <= 0 || period <= 0)
+		return 0;
+	return (int)((quota + period - 1) / period);
+}
+
+/* The tightest quota from this process's control group up to the root. */
+static int
+process_quota(void)
+{
+	char line[512], *folder, *slash;
+	int quota, least = 0;
+	FILE *f;
+
+	if ((f = fopen("/proc/self/cgroup", "re")) == NULL)
+		return 0;
+	folder = NULL;
+	while (folder == NULL && fgets(line, sizeof(line), f) != NULL)
+		if (strncmp(line, "0::", 3) == 0)
+			folder = line + 3;
+	fclose(f);
+	if (folder == NULL)
+		return 0;
+	folder[strcspn(folder, "\n")] = '\0';
+	do {
+		quota = process_quota_of(folder);
+		if (quota > 0 && (least == 0 || quota < least))
+			least = quota;
+		if ((slash = strrchr(folder, '/')) != NULL)
+			*slash = '\0';
+	} while (slash != NULL);
+	return least;
+}
+
+int
+process_cpus(void)
+{
+	int cpus = process_affinity(), quota = process_quota();
+
+	return quota > 0 && quota < cpus ? quota : cpus;
+}
+
+int
+process_die_with_parent(pid_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
+		return -1;
+	/* It may have died before the request was made. */
+	if (getppid() != parent) {
+		errno = ESRCH;
+		return -1;
+	}
+	return 0;
+}
+
+uint64_t
+process_raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return 1024;
+	if (limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+		getrlimit(RLIMIT_NOFILE, &limit);
+	}
+	return limit.rlim_cur;
+}
+
+void
+process_close_others(const int *keep, size_t count)
+{
+	unsigned int from = STDERR_FILENO + 1, next;
+	size_t i;
+
+	for (;;) {
+		next = ~0U;
+		for (i = 0; i < count; i++)
+			if (keep[i] >= (int)from && (unsigned int)keep[i] < next)
+				next = (unsigned int)keep[i];
+		if (next > from)
+			close_range(from, next - 1, 0);
+		if (next == ~0U)
+			return;
+		from = next + 1;
+	}
+}
+
+uint64_t
+process_milliseconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+const char *
+process_describe_status(int status, char *buf, size_t size)
+{
+	if (WIFSIGNALED(status))
+		snprintf(buf, size, "was killed by SIG%s%s",
+		    sigabbrev_np(WTERMSIG(status)) != NULL ?
+		    sigabbrev_np(WTERMSIG(status)) : "?",
+		    WCOREDUMP(status) ? " (core dumped)" : "");
+	else
+		snprintf(buf, size, "exited with code %d", WEXITSTATUS(status));
+	return buf;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BASE_PROCESS_H
+#define BASE_PROCESS_H
+
+#include <sys/types.h>
+
+#include <stdint.h>
+
+/* What a process can learn about itself and arrange for itself. */
+
+/*
+ * The CPUs that this process may use at once: its affinity, cut down to the
+ * CPU quota of its control group.  At least 1.
+ */
+int process_cpus(void);
+
+/*
+ * Has the kernel kill this process when its parent dies.  To be called after
+ * privileges were dropped, which clears the request.  -1 with ESRCH when the
+ * parent is gone already.
+ */
+int process_die_with_parent(pid_t parent);
+
+/* Lifts the soft limit of descriptors to the hard one; returns the limit. */
+uint64_t process_raise_descriptors(void);
+
+/* Closes every descriptor above standard error but those kept; -1 is none. */
+void process_close_others(const int *keep, size_t count);
+
+/* Milliseconds of CLOCK_MONOTONIC, the same in every process. */
+uint64_t process_milliseconds(void);
+
+/* "exited with code 3" or "was killed by SIGSEGV (core dumped)". */
+const char *process_describe_status(int status, char *buf, size_t size);
+
+#endif

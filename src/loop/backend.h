@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef LOOP_BACKEND_H
+#define LOOP_BACKEND_H
+
+#include <stdint.h>
+
+/*
+ * What a mechanism of waiting brings: one file each, one table of functions.
+ * It knows descriptors and events; the loop knows whom they belong to.
+ */
+
+#define LOOP_EVENTS	256	/* handled in one turn at most */
+
+struct loop_event {
+	int fd;
+	uint32_t generation;	/* as given to add */
+	unsigned int events;
+};
+
+struct loop_backend {
+	const char *name;
+	int (*init)(void **state);
+	void (*fini)(void *state);
+	/* 0 or -1 with errno, as loop_add(); the loop has checked the events. */
+	int (*add)(void *state, int fd, uint32_t generation,
+	    unsigned int events);
+	int (*modify)(void *state, int fd, uint32_t generation,
+	    unsigned int events);
+	void (*del)(void *state, int fd);
+	/* Waits ms (-1 forever); how many of ready[LOOP_EVENTS] are set. */
+	int (*wait)(void *state, int ms, struct loop_event *ready);
+	int has_edge;
+};
+
+extern const struct loop_backend loop_backend_epoll;
+extern const struct loop_backend loop_backend_poll;
+extern const struct loop_backend loop_backend_select;
+
+/* For the mechanisms that would take one: EPERM for a file, EBADF. */
+int loop_backend_check(int fd);
+
+#endif

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The event loop: who watches which descriptor, and the turn.
+ */
+#include "loop/loop.h"
+
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "base/process.h"
+#include "loop/backend.h"
+#include "prong.h"
+
+/* Whose a descriptor is; the generation tells it from an earlier owner. */
+struct loop_owner {
+	struct watch *watch;
+	uint32_t generation;
+};
+
+struct loop {
+	const struct loop_backend *backend;
+	void *state;
+	struct loop_owner *owners;	/* by descriptor */
+	uint32_t owners_size;
+	bool stopped;
+	uint64_t now;
+	int64_t busy_poll;		/* microseconds */
+	int64_t busy_until;		/* ... of CLOCK_MONOTONIC */
+	struct timer_heap timers;
+	loop_turn_fn *turn;
+	void *turn_arg;
+	struct loop_event ready[LOOP_EVENTS];
+};
+
+static const struct loop_backend *const loop_backends[] = {
+	[LOOP_AUTO] = &loop_backend_epoll,	/* the best on Linux */
+	[LOOP_EPOLL] = &loop_backend_epoll,
+	[LOOP_POLL] = &loop_backend_poll,
+	[LOOP_SELECT] = &loop_backend_select,
+};
+
+/*
+ * The table of owners is mapped for every descriptor that the process may ever
+ * have: only what is touched takes memory, and it never moves.
+ */
+static int
+loop_map_owners(struct loop *loop)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return -1;
+	loop->owners_size = limit.rlim_max > INT_MAX / 2 ? INT_MAX / 2 :
+	    (uint32_t)limit.rlim_max;
+	loop->owners = mmap(NULL, loop->owners_size * sizeof(*loop->owners),
+	    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+	    -1, 0);
+	if (loop->owners == MAP_FAILED) {
+		loop->owners = NULL;
+		return -1;
+	}
+	return 0;
+}
+
+struct loop *
+loop_new(enum loop_mechanism mechanism, int64_t busy_poll)
+{
+	struct loop *loop;
+
+	if ((loop = calloc(1, sizeof(*loop))) == NULL) {
+		error_errno("event loop");
+		return NULL;
+	}
+	loop->backend = loop_backends[mechanism];
+	loop->busy_poll = busy_poll;
+	loop->now = process_milliseconds();
+	if (loop_map_owners(loop) == -1 ||
+	    loop->backend->init(&loop->state) == -1) {
+		error_errno("event loop by %s", loop->backend->name);
+		loop_free(loop);
+		return NULL;
+	}
+	return loop;
+}
+
+void
+loop_free(struct loop *loop)
+{
+	if (loop == NULL)
+		return;
+	if (loop->state != NULL)
+		loop->backend->fini(loop->state);
+	if (loop->owners != NULL)
+		munmap(loop->owners,
+		    loop->owners_size * sizeof(*loop->owners));
+	timer_heap_free(&loop->timers);
+	free(loop);
+}
+
+const char *
+loop_mechanism_name(const struct loop *loop)
+{
+	return loop->backend->name;
+}
+
+uint64_t
+loop_now(const struct loop *loop)
+{
+	return loop->now;
+}
+
+int
+loop_backend_check(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return -1;
+	if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) {
+		errno = EPERM;
+		return -1;
+	}
+	return 0;
+}
+
+static int
+loop_check_events(const struct loop *loop, unsigned int events)
+{
+	if ((events & ~(PRONG_READ | PRONG_WRITE | (unsigned int)PRONG_EDGE)) !=
+	    0)
+		return error_set(EINVAL, "no such events: %#x", events);
+	if ((events & PRONG_EDGE) != 0 && !loop->backend->has_edge)
+		return error_set(ENOTSUP, "%s has no edge-triggered events",
+		    loop->backend->name);
+	return 0;
+}
+
+int
+loop_add(struct loop *loop, struct watch *w)
+{
+	struct loop_owner *owner;
+
+	if (loop_check_events(loop, w->events) == -1)
+		return -1;
+	if (w->fd < 0 || (uint32_t)w->fd >= loop->owners_size)
+		return error_set(EBADF, "no such descriptor: %d", w->fd);
+	owner = &loop->owners[w->fd];
+	if (owner->watch != NULL)
+		return error_set(EEXIST, "descriptor %d is watched already",
+		    w->fd);
+	owner->generation++;
+	if (loop->backend->add(loop->state, w->fd, owner->generation,
+	    w->events) == -1)
+		return error_errno("%s cannot watch descriptor %d",
+		    loop->backend->name, w->fd);
+	owner->watch = w;
+	return 0;
+}
+
+int
+loop_modify(struct loop *loop, struct watch *w, unsigned int events)
+{
+	if (w->events == events)
+		return 0;
+	if (loop_check_events(loop, events) == -1)
+		return -1;
+	if (loop->backend->modify(loop->state, w->fd,
+	    loop->owners[w->fd].generation, events) == -1)
+		return error_errno("%s cannot change descriptor %d",
+		    loop->backend->name, w->fd);
+	w->events = events;
+	return 0;
+}
+
+void
+loop_del(struct loop *loop, struct watch *w)
+{
+	assert(loop->owners[w->fd].watch == w);
+	loop->owners[w->fd].watch = NULL;
+	loop->backend->del(loop->state, w->fd);
+}
+
+void
+loop_each(struct loop *loop, void (*fn)(struct watch *, void *), void *arg)
+{
+	struct rlimit limit;
+	uint32_t fd, end = loop->owners_size;
+
+	/* Descriptors are below the soft limit: no need to touch the rest. */
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < end)
+		end = (uint32_t)limit.rlim_cur;
+	for (fd = 0; fd < end; fd++)
+		if (loop->owners[fd].watch != NULL)
+			fn(loop->owners[fd].watch, arg);
+}
+
+int
+loop_timer(struct loop *loop, struct timer *t, uint64_t ms)
+{
+	return timer_set(&loop->timers, t, loop->now + ms);
+}
+
+void
+loop_timer_stop(struct loop *loop, struct timer *t)
+{
+	timer_clear(&loop->timers, t);
+}
+
+void
+loop_on_turn(struct loop *loop, loop_turn_fn *fn, void *arg)
+{
+	loop->turn = fn;
+	loop->turn_arg = arg;
+}
+
+void
+loop_stop(struct loop *loop)
+{
+	loop->stopped = true;
+}
+
+static int64_t
+loop_microseconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+/* How long to sleep: until the first timer, or not at all when spinning. */
+static int
+loop_timeout(struct loop *loop, int last)
+{
+	const struct timer *t = timer_first(&loop->timers);
+	int64_t us;
+
+	if (loop->busy_poll > 0) {
+		us = loop_microseconds();
+		if (last > 0)
+			loop->busy_until = us + loop->busy_poll;
+		if (us < loop->busy_until)
+			return 0;
+	}
+	if (t == NULL)
+		return -1;
+	if (t->deadline <= loop->now)
+		return 0;
+	if (t->deadline - loop->now > INT_MAX)
+		return INT_MAX;
+	return (int)(t->deadline - loop->now);
+}
+
+static void
+loop_dispatch(struct loop *loop, int count)
+{
+	const struct loop_event *e;
+	const struct loop_owner *owner;
+
+	for (e = loop->ready; e < loop->ready + count; e++) {
+		owner = &loop->owners[e->fd];
+		if (owner->watch != NULL && owner->generation == e->generation)
+			owner->watch->fn(owner->watch, e->events);
+	}
+}
+
+/* Only those due now: one that arms itself again waits for the next turn. */
+static void
+loop_run_timers(struct loop *loop)
+{
+	struct timer *t;
+	uint64_t now = loop->now;
+
+	while ((t = timer_first(&loop->timers)) != NULL &&
+	    t->deadline <= now) {
+		timer_clear(&loop->timers, t);
+		t->fn(t);
+		if (t->place != 0 && t->deadline <= now)
+			break;
+	}
+}
+
+int
+loop_run(struct loop *loop)
+{
+	int n = 0;
+
+	loop->stopped = false;
+	while (!loop->stopped) {
+		n = loop->backend->wait(loop->state, loop_timeout(loop, n),
+		    loop->ready);
+		if (n == -1) {
+			if (errno != EINTR)
+				return error_errno("waiting by %s",
+				    loop->backend->name);
+			n = 0;
+		}
+		loop->now = process_milliseconds();
+		loop_dispatch(loop, n);
+		loop_run_timers(loop);
+		if (loop->turn != NULL)
+			loop->turn(loop->turn_arg);
+	}
+	return 0;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef LOOP_LOOP_H
+#define LOOP_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "loop/timer.h"
+
+/*
+ * The event loop: descriptors, timers, one clock reading a turn.  One per
+ * process, made after the fork; single-threaded.
+ *
+ * Events carry the values of poll(2) and of PRONG_READ and its like in
+ * <prong.h>.  A watch that is deleted gets no event any more, not even one
+ * that the same turn had already brought, and neither does another that takes
+ * over its descriptor.  The memory of a watch is its owner's.
+ */
+
+struct loop;
+struct watch;
+
+typedef void watch_fn(struct watch *, unsigned int events);
+
+struct watch {
+	watch_fn *fn;
+	int fd;
+	unsigned int events;	/* what it waits for now */
+};
+
+enum loop_mechanism { LOOP_AUTO, LOOP_EPOLL, LOOP_POLL, LOOP_SELECT };
+
+/*
+ * busy_poll: how many microseconds to go on asking without sleeping after the
+ * last event; 0 sleeps at once.  ENOMEM, EMFILE.
+ */
+struct loop *loop_new(enum loop_mechanism, int64_t busy_poll);
+void loop_free(struct loop *);
+
+const char *loop_mechanism_name(const struct loop *);
+
+/*
+ * Begins to watch w->fd for w->events.  EINVAL: other events than READ, WRITE,
+ * EDGE.  ENOTSUP: EDGE without epoll.  EPERM: a regular file or folder.
+ * EEXIST: watched already.  EBADF.  ERANGE: beyond what select can do.
+ * ENOMEM, ENOSPC.
+ */
+int loop_add(struct loop *, struct watch *);
+
+/* Replaces the whole set of events; nothing happens when it is the same. */
+int loop_modify(struct loop *, struct watch *, unsigned int events);
+
+/* Before the descriptor is closed. */
+void loop_del(struct loop *, struct watch *);
+
+/* Calls fn for every watch; fn may delete the one it is given. */
+void loop_each(struct loop *, void (*fn)(struct watch *, void *), void *arg);
+
+/* Milliseconds of CLOCK_MONOTONIC, read once a turn. */
+uint64_t loop_now(const struct loop *);
+
+/* Arms a timer for ms from now, in place of what it was armed for. */
+int loop_timer(struct loop *, struct timer *, uint64_t ms);
+void loop_timer_stop(struct loop *, struct timer *);
+
+/* Called at the end of each turn, after all its events. */
+typedef void loop_turn_fn(void *arg);
+void loop_on_turn(struct loop *, loop_turn_fn *, void *arg);
+
+/* Runs until loop_stop().  -1 when waiting fails, with its errno. */
+int loop_run(struct loop *);
+void loop_stop(struct loop *);
+
+#endif

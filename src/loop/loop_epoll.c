@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Waiting by epoll(7).  The instance is made after the fork and belongs to one
+ * process: a descriptor that another process still has open goes on reporting
+ * here until it is deleted, which is why deletion comes before close.
+ */
+#include <sys/epoll.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "loop/backend.h"
+#include "prong.h"
+
+struct loop_epoll {
+	int fd;
+	struct epoll_event events[LOOP_EVENTS];
+};
+
+static int
+loop_epoll_init(void **state)
+{
+	struct loop_epoll *ep;
+
+	if ((ep = calloc(1, sizeof(*ep))) == NULL)
+		return -1;
+	if ((ep->fd = epoll_create1(EPOLL_CLOEXEC)) == -1) {
+		free(ep);
+		return -1;
+	}
+	*state = ep;
+	return 0;
+}
+
+static void
+loop_epoll_fini(void *state)
+{
+	struct loop_epoll *ep = state;
+
+	close(ep->fd);
+	free(ep);
+}
+
+static int
+loop_epoll_control(struct loop_epoll *ep, int op, int fd, uint32_t generation,
+    unsigned int events)
+{
+	struct epoll_event e;
+
+	/* READ and WRITE are EPOLLIN and EPOLLOUT. */
+	e.events = events & (PRONG_READ | PRONG_WRITE);
+	if ((events & PRONG_EDGE) != 0)
+		e.events |= EPOLLET;
+	e.data.u64 = (uint64_t)generation << 32 | (uint32_t)fd;
+	return epoll_ctl(ep->fd, op, fd, &e);
+}
+
+static int
+loop_epoll_add(void *state, int fd, uint32_t generation, unsigned int events)
+{
+	return loop_epoll_control(state, EPOLL_CTL_ADD, fd, generation, events);
+}
+
+static int
+loop_epoll_modify(void *state, int fd, uint32_t generation,
+    unsigned int events)
+{
+	return loop_epoll_control(state, EPOLL_CTL_MOD, fd, generation, events);
+}
+
+static void
+loop_epoll_del(void *state, int fd)
+{
+	struct loop_epoll *ep = state;
+
+	epoll_ctl(ep->fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+static int
+loop_epoll_wait(void *state, int ms, struct loop_event *ready)
+{
+	struct loop_epoll *ep = state;
+	int i, n;
+
+	n = epoll_wait(ep->fd, ep->events, LOOP_EVENTS, ms);
+	for (i = 0; i < n; i++) {
+		ready[i].fd = (int)(uint32_t)ep->events[i].data.u64;
+		ready[i].generation = (uint32_t)(ep->events[i].data.u64 >> 32);
+		ready[i].events = ep->events[i].events;
+	}
+	return n;
+}
+
+const struct loop_backend loop_backend_epoll = {
+	.name = "epoll",
+	.init = loop_epoll_init,
+	.fini = loop_epoll_fini,
+	.add = loop_epoll_add,
+	.modify = loop_epoll_modify,
+	.del = loop_epoll_del,
+	.wait = loop_epoll_wait,
+	.has_edge = 1,
+};

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Waiting by poll(2): a dense array, and where in it each descriptor stands.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#include "loop/backend.h"
+
+struct loop_poll {
+	struct pollfd *fds;
+	uint32_t *generations;	/* beside fds */
+	uint32_t count;
+	uint32_t capacity;
+	uint32_t next;		/* where to look first, so that none starves */
+	uint32_t *places;	/* by descriptor: place in fds, from 1 */
+	uint32_t places_size;
+};
+
+static int
+loop_poll_init(void **state)
+{
+	*state = calloc(1, sizeof(struct loop_poll));
+	return *state == NULL ? -1 : 0;
+}
+
+static void
+loop_poll_fini(void *state)
+{
+	struct loop_poll *p = state;
+
+	free(p->fds);
+	free(p->generations);
+	free(p->places);
+	free(p);
+}
+
+static int
+loop_poll_grow(struct loop_poll *p, uint32_t fd)
+{
+	uint32_t size = p->capacity == 0 ? 64 : p->capacity * 2;
+	void *fds, *generations, *places;
+
+	if (fd >= p->places_size) {
+		places = recallocarray(p->places, p->places_size,
+		    (size_t)fd * 2 + 64, sizeof(*p->places));
+		if (places == NULL)
+			return -1;
+		p->places = places;
+		p->places_size = fd * 2 + 64;
+	}
+	if (p->count < p->capacity)
+		return 0;
+	if ((fds = reallocarray(p->fds, size, sizeof(*p->fds))) == NULL)
+		return -1;
+	p->fds = fds;
+	generations = reallocarray(p->generations, size,
+	    sizeof(*p->generations));
+	if (generations == NULL)
+		return -1;
+	p->generations = generations;
+	p->capacity = size;
+	return 0;
+}
+
+static int
+loop_poll_add(void *state, int fd, uint32_t generation, unsigned int events)
+{
+	struct loop_poll *p = state;
+
+	if (loop_backend_check(fd) == -1 ||
+	    loop_poll_grow(p, (uint32_t)fd) == -1)
+		return -1;
+	p->fds[p->count] = (struct pollfd){ .fd = fd, .events = (short)events };
+	p->generations[p->count] = generation;
+	p->places[fd] = ++p->count;
+	return 0;
+}
+
+static int
+loop_poll_modify(void *state, int fd, uint32_t generation, unsigned int events)
+{
+	struct loop_poll *p = state;
+
+	p->fds[p->places[fd] - 1].events = (short)events;
+	return 0;
+}
+
+/* The last one takes the place of the one that goes. */
+static void
+loop_poll_del(void *state, int fd)
+{
+	struct loop_poll *p = state;
+	uint32_t place = p->places[fd], last = --p->count;
+
+	p->places[fd] = 0;
+	if (place - 1 == last)
+		return;
+	p->fds[place - 1] = p->fds[last];
+	p->generations[place - 1] = p->generations[last];
+	p->places[p->fds[last].fd] = place;
+}
+
+static int
+loop_poll_wait(void *state, int ms, struct loop_event *ready)
+{
+	struct loop_poll *p = state;
+	uint32_t i, seen;
+	int left, n = 0;
+
+	left = poll(p->fds, p->count, ms);
+	if (left <= 0)
+		return left;
+	i = p->next < p->count ? p->next : 0;
+	for (seen = 0; seen < p->count && left > 0 && n < LOOP_EVENTS; seen++) {
+		if (p->fds[i].revents != 0) {
+			ready[n].fd = p->fds[i].fd;
+			ready[n].generation = p->generations[i];
+			ready[n++].events = (unsigned short)p->fds[i].revents;
+			left--;
+		}
+		if (++i == p->count)
+			i = 0;
+	}
+	p->next = i;
+	return n;
+}
+
+const struct loop_backend loop_backend_poll = {
+	.name = "poll",
+	.init = loop_poll_init,
+	.fini = loop_poll_fini,
+	.add = loop_poll_add,
+	.modify = loop_poll_modify,
+	.del = loop_poll_del,
+	.wait = loop_poll_wait,
+};

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef LOOP_SIGNALS_H
+#define LOOP_SIGNALS_H
+
+#include <signal.h>
+
+#include "loop/loop.h"
+
+/*
+ * Signals as events of the loop, by signalfd(2): nothing runs in a handler.
+ */
+
+typedef void signals_fn(int signo, void *arg);
+
+struct signals {
+	struct watch watch;
+	struct loop *loop;
+	signals_fn *fn;
+	void *arg;
+};
+
+/* Blocks the signals of a list that ends with 0 and has fn called for each. */
+int signals_open(struct signals *, struct loop *, const int *list,
+    signals_fn *, void *arg);
+void signals_close(struct signals *);
+
+/* Unblocks everything and restores defaults, but for SIGPIPE: a new process
+ * before it sets up its own. */
+void signals_reset(void);
+
+#endif

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The life of a connection: opened, its events, paused and resumed, closed.
+ *
+ * After anything that may have changed what a connection waits for,
+ * conn_update() writes what was sent and decides what comes next; it is the
+ * only place that does.
+ */
+#include "net/conn.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "net/input.h"
+#include "net/listener.h"
+
+#define conn_of(w) \
+	((struct prong_conn *)((char *)(w) - \
+	    offsetof(struct prong_conn, watch)))
+
+static void conn_event(struct watch *, unsigned int);
+
+struct prong_conn *
+conn_of_watch(struct watch *w)
+{
+	return w->fn == conn_event ? conn_of(w) : NULL;
+}
+
+static void
+conn_count(struct prong_conn *c, enum counter counter, uint64_t n)
+{
+	counter_add(c->service->counters, counter, n);
+}
+
+static void
+conn_live(struct net *net, int change)
+{
+	__atomic_store_n(net->live, *net->live + (uint64_t)(int64_t)change,
+	    __ATOMIC_RELAXED);
+}
+
+/* A reset and the like: booked as what was under way. */
+static void
+conn_fail(struct prong_conn *c)
+{
+	conn_end(c, (c->flags & CONN_CLOSING) != 0 ?
+	    (enum counter)c->reason : COUNTER_CLOSED_ERROR);
+}
+
+void
+conn_end(struct prong_conn *c, enum counter reason)
+{
+	struct net *net = c->service->net;
+
+	if ((c->flags & CONN_DEAD) != 0)
+		return;
+	c->flags |= CONN_DEAD;
+	if (net->serving == c) {
+		outbox_clear(&net->outbox);
+		net->serving = NULL;
+	}
+	c->service->ops->closed(c);
+	loop_timer_stop(net->loop, &c->timer);
+	loop_del(net->loop, &c->watch);
+	conntable_close(&net->table, c->entry, reason);
+	conn_live(net, -1);
+	close(c->watch.fd);
+	/* Callers up the stack still look at it: freed when the turn ends. */
+	c->next_dead = net->dead;
+	net->dead = c;
+	if (net->paused)
+		listener_resume_all(net);
+}
+
+size_t
+conn_queued(const struct prong_conn *c)
+{
+	const struct net *net = c->service->net;
+
+	return output_bytes(c->output) +
+	    (net->serving == c ? net->outbox.bytes : 0);
+}
+
+static void
+conn_wrote(struct prong_conn *c, ssize_t n)
+{
+	if (n <= 0)
+		return;
+	c->entry->bytes_out += (uint64_t)n;
+	c->entry->last = loop_now(c->service->net->loop);
+	conn_count(c, COUNTER_BYTES_OUT, (uint64_t)n);
+}
+
+/* Lets the outbox go; false when the connection died of it. */
+static bool
+conn_flush_outbox(struct prong_conn *c)
+{
+	struct net *net = c->service->net;
+	ssize_t n;
+
+	n = outbox_flush(&net->outbox, c->watch.fd, &c->output);
+	if (n == -1) {
+		conn_fail(c);
+		return false;
+	}
+	conn_wrote(c, n);
+	return true;
+}
+
+/* Data too large to gather: the kernel takes what it can at once. */
+static int
+conn_put_directly(struct prong_conn *c, const char *data, size_t len)
+{
+	ssize_t n;
+
+	n = send(c->watch.fd, data, len, MSG_NOSIGNAL);
+	if (n == -1 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS) {
+		conn_fail(c);
+		return error_set(EPIPE, "the connection was reset");
+	}
+	conn_wrote(c, n);
+	if (n < 0)
+		n = 0;
+	return output_append(&c->output, data + n, len - (size_t)n);
+}
+
+static int
+conn_gather(struct prong_conn *c, const void *data, size_t len)
+{
+	struct net *net = c->service->net;
+
+	if (c->output == NULL && net->serving == c) {
+		if (outbox_add(&net->outbox, data, len))
+			return 0;
+		if (!conn_flush_outbox(c))
+			return error_set(EPIPE, "the connection was reset");
+		if (c->output == NULL && outbox_add(&net->outbox, data, len))
+			return 0;
+		if (c->output == NULL)
+			return conn_put_directly(c, data, len);
+	}
+	return output_append(&c->output, data, len);
+}
+
+int
+conn_put(struct prong_conn *c, const void *data, size_t len)
+{
+	if ((c->flags & (CONN_CLOSING | CONN_DEAD)) != 0)
+		return error_set(EPIPE, "the connection is closing");
+	if (conn_gather(c, data, len) == -1) {
+		/* What is missing in the middle cannot be sent later. */
+		conn_end(c, COUNTER_CLOSED_ERROR);
+		return -1;
+	}
+	if (conn_queued(c) > OUTPUT_HIGH)
+		c->flags |= CONN_PAUSED;
+	/* Nobody will look at another connection's event: ask for one. */
+	if (c->service->net->serving != c && (c->flags & CONN_DEAD) == 0)
+		loop_modify(c->service->net->loop, &c->watch,
+		    c->watch.events | PRONG_WRITE);
+	return 0;
+}
+
+/* The output has gone: shut our side, and wait for the peer to see it. */
+static void
+conn_linger(struct prong_conn *c)
+{
+	struct loop *loop = c->service->net->loop;
+
+	if ((c->flags & CONN_EOF) != 0 ||
+	    shutdown(c->watch.fd, SHUT_WR) == -1 ||
+	    loop_timer(loop, &c->timer, CONN_LINGER_MS) == -1) {
+		conn_end(c, (enum counter)c->reason);
+		return;
+	}
+	c->flags |= CONN_LINGER;
+}
+
+void
+conn_update(struct prong_conn *c)
+{
+	struct net *net = c->service->net;
+	unsigned int events = 0;
+
+	if ((c->flags & CONN_DEAD) != 0)
+		return;
+	if (net->serving == c && !conn_flush_outbox(c))
+		return;
+	if (c->output == NULL) {
+		if ((c->flags & (CONN_CLOSING | CONN_LINGER)) == CONN_CLOSING)
+			conn_linger(c);
+		else if ((c->flags & (CONN_EOF | CONN_PAUSED)) == CONN_EOF)
+			conn_end(c, COUNTER_CLOSED_CLIENT);
+		if ((c->flags & CONN_DEAD) != 0)
+			return;
+	}
+	if ((c->flags & (CONN_EOF | CONN_PAUSED | CONN_CLOSING)) == 0 ||
+	    (c->flags & CONN_LINGER) != 0)
+		events |= PRONG_READ;
+	if (c->output != NULL ||
+	    (c->flags & (CONN_PAUSED | CONN_CLOSING)) == CONN_PAUSED)
+		events |= PRONG_WRITE;
+	if (loop_modify(net->loop, &c->watch, events) == -1)
+		conn_fail(c);
+}
+
+bool
+conn_check(struct prong_conn *c, int result)
+{
+	if (result == -1 && (c->flags & CONN_DEAD) == 0) {
+		conn_count(c, COUNTER_HANDLER_ERRORS, 1);
+		c->service->net->report(PRONG_WARNING, c, error_text());
+		conn_close(c, COUNTER_CLOSED_ERROR);
+	}
+	return (c->flags & CONN_DEAD) == 0;
+}
+
+void
+conn_close(struct prong_conn *c, enum counter reason)
+{
+	if ((c->flags & (CONN_CLOSING | CONN_DEAD)) != 0)
+		return;
+	c->flags |= CONN_CLOSING;
+	c->reason = (uint8_t)reason;
+	/* Not from here: the caller's own event, or the next, sees to it. */
+	if (c->service->net->serving != c)
+		loop_modify(c->service->net->loop, &c->watch,
+		    c->watch.events | PRONG_WRITE);
+}
+
+void
+conn_malformed(struct prong_conn *c, enum prong_malformed what)
+{
+	static const char *const texts[] = {
+		[PRONG_BAD_FRAME] = "malformed input",
+		[PRONG_OVERSIZE] = "a message longer than max-message",
+		[PRONG_TRUNCATED] = "the input ended within a message",
+	};
+
+	if (what == PRONG_OVERSIZE)
+		conn_count(c, COUNTER_OVERSIZE, 1);
+	c->service->net->report(PRONG_INFO, c, texts[what]);
+	if (conn_check(c, c->service->ops->malformed(c, what)))
+		conn_close(c, COUNTER_CLOSED_ERROR);
+}
+
+/* Input after the close was decided: thrown away until the end. */
+static void
+conn_discard(struct prong_conn *c)
+{
+	struct net *net = c->service->net;
+	ssize_t n;
+
+	n = recv(c->watch.fd, net->receive, net->receive_size, 0);
+	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR))
+		conn_end(c, (enum counter)c->reason);
+}
+
+static void
+conn_readable(struct prong_conn *c)
+{
+	size_t size;
+	ssize_t n;
+	char *to;
+
+	if ((to = input_buffer(c, &size)) == NULL) {
+		conn_end(c, COUNTER_CLOSED_ERROR);
+		return;
+	}
+	n = recv(c->watch.fd, to, size, 0);
+	if (n > 0) {
+		c->entry->bytes_in += (uint64_t)n;
+		c->entry->last = loop_now(c->service->net->loop);
+		conn_count(c, COUNTER_BYTES_IN, (uint64_t)n);
+		input_received(c, (size_t)n);
+	} else if (n == 0) {
+		c->flags |= CONN_EOF;
+		input_finish(c);
+		conn_update(c);
+	} else if (errno != EAGAIN && errno != EINTR)
+		conn_fail(c);
+}
+
+static void
+conn_writable(struct prong_conn *c)
+{
+	ssize_t n;
+
+	if ((n = output_write(&c->output, c->watch.fd)) == -1) {
+		conn_fail(c);
+		return;
+	}
+	conn_wrote(c, n);
+	if ((c->flags & CONN_PAUSED) != 0 &&
+	    output_bytes(c->output) < OUTPUT_LOW) {
+		c->flags &= (uint8_t)~CONN_PAUSED;
+		if ((c->flags & CONN_CLOSING) == 0 &&
+		    conn_check(c, c->service->ops->writable(c)))
+			input_resume(c);
+	}
+	conn_update(c);
+}
+
+static void
+conn_event(struct watch *w, unsigned int events)
+{
+	struct prong_conn *c = conn_of(w);
+	struct net *net = c->service->net;
+
+	net->serving = c;
+	if ((events & PRONG_WRITE) != 0)
+		conn_writable(c);
+	/* Errors and hang-ups show in reading, after what came before them. */
+	if ((events & ~(unsigned int)PRONG_WRITE) != 0 &&
+	    (c->flags & CONN_DEAD) == 0) {
+		if ((c->flags & CONN_LINGER) != 0)
+			conn_discard(c);
+		else if ((w->events & PRONG_READ) != 0)
+			conn_readable(c);
+		else if ((events & (PRONG_FAIL | PRONG_HANGUP)) != 0)
+			conn_fail(c);
+	}
+	net->serving = NULL;
+}
+
+/* The timer is not moved with each message: it looks when it is due. */
+static void
+conn_timer(struct timer *t)
+{
+	struct prong_conn *c = (struct prong_conn *)((char *)t -
+	    offsetof(struct prong_conn, timer));
+	struct loop *loop = c->service->net->loop;
+	uint64_t idle = loop_now(loop) - c->entry->last;
+
+	if ((c->flags & CONN_LINGER) != 0)
+		conn_end(c, (enum counter)c->reason);
+	else if (c->timeout == 0)
+		return;
+	else if (idle >= c->timeout)
+		conn_end(c, COUNTER_CLOSED_TIMEOUT);
+	else if (loop_timer(loop, t, c->timeout - idle) == -1)
+		conn_end(c, COUNTER_CLOSED_ERROR);
+}
+
+int
+conn_set_timeout(struct prong_conn *c, uint32_t ms)
+{
+	struct loop *loop = c->service->net->loop;
+
+	c->timeout = ms;
+	c->entry->last = loop_now(loop);
+	if ((c->flags & CONN_LINGER) != 0)
+		return 0;
+	if (ms > 0)
+		return loop_timer(loop, &c->timer, ms);
+	loop_timer_stop(loop, &c->timer);
+	return 0;
+}
+
+static void
+conn_fill_entry(struct conn_entry *e, const struct address *peer, uint64_t now)
+{
+	memset(e, 0, sizeof(*e));
+	e->opened = e->last = now;
+	e->family = (uint8_t)peer->sa.sa_family;
+	if (peer->sa.sa_family == AF_INET) {
+		memcpy(e->address, &peer->in.sin_addr, 4);
+		e->port = ntohs(peer->in.sin_port);
+	} else if (peer->sa.sa_family == AF_INET6) {
+		memcpy(e->address, &peer->in6.sin6_addr, 16);
+		e->port = ntohs(peer->in6.sin6_port);
+	}
+}
+
+static int
+conn_refuse(struct prong_service *service, struct prong_conn *c, int fd,
+    enum counter counter)
+{
+	int error = errno;
+
+	counter_add(service->counters, counter, 1);
+	if (c != NULL && c->entry != NULL)
+		conntable_release(&service->net->table, c->entry);
+	free(c);
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+int
+conn_open(struct prong_service *service, int fd, const struct address *peer)
+{
+	struct net *net = service->net;
+	struct prong_conn *c;
+
+	if ((c = calloc(1, sizeof(*c))) == NULL ||
+	    (c->entry = conntable_take(&net->table)) == NULL) {
+		error_errno("connection");
+		return conn_refuse(service, c, fd, COUNTER_REFUSED_MEMORY);
+	}
+	c->service = service;
+	c->watch = (struct watch){ conn_event, fd, PRONG_READ };
+	c->timer.fn = conn_timer;
+	/* select(2) cannot watch every descriptor; the rest is memory. */
+	if (loop_add(net->loop, &c->watch) == -1)
+		return conn_refuse(service, c, fd, errno == ERANGE ?
+		    COUNTER_REFUSED_LIMIT : COUNTER_REFUSED_MEMORY);
+	conn_fill_entry(c->entry, peer, loop_now(net->loop));
+	conntable_open(&net->table, c->entry, service->index);
+	conn_live(net, 1);
+	net->serving = c;
+	if (conn_set_timeout(c, (uint32_t)(service->settings.idle_timeout /
+	    1000)) == -1)
+		conn_end(c, COUNTER_CLOSED_ERROR);
+	else {
+		conn_check(c, service->ops->opened(c));
+		conn_update(c);
+	}
+	net->serving = NULL;
+	return 0;
+}
+
+void
+conn_drain(struct prong_conn *c)
+{
+	struct net *net = c->service->net;
+
+	net->serving = c;
+	if ((c->flags & CONN_CLOSING) == 0) {
+		conn_check(c, c->service->ops->draining(c));
+		conn_update(c);
+	}
+	net->serving = NULL;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef NET_CONN_H
+#define NET_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/address.h"
+#include "loop/loop.h"
+#include "net/net.h"
+
+enum conn_flag {
+	CONN_EOF = 1 << 0,	/* the peer sends no more */
+	CONN_PAUSED = 1 << 1,	/* above high water: not reading */
+	CONN_CLOSING = 1 << 2,	/* close when the output has gone */
+	CONN_LINGER = 1 << 3,	/* our side is shut; waiting for the peer's */
+	CONN_DEAD = 1 << 4,	/* freed at the end of the turn */
+	CONN_CRLF = 1 << 5,	/* the peer ends its lines with "\r\n" */
+};
+
+/* How long a closed connection may go on sending before it is cut off. */
+#define CONN_LINGER_MS	5000
+
+struct input;
+
+/* A connection.  Idle ones are many: what is not always needed is apart. */
+struct prong_conn {
+	struct watch watch;
+	struct timer timer;		/* idle-timeout, or the lingering */
+	struct prong_service *service;
+	struct conn_entry *entry;	/* peer, times, bytes: shared memory */
+	struct input *input;		/* the start of a message, or NULL */
+	struct output *output;		/* what the kernel did not take */
+	void *data;			/* the handler's own */
+	struct prong_conn *next_dead;
+	uint32_t timeout;		/* milliseconds; 0: none */
+	uint8_t flags;
+	uint8_t reason;			/* enum counter, when closing */
+};
+
+/*
+ * Takes over an accepted descriptor.  On -1 the connection was refused (the
+ * counter says why) and the descriptor is closed.
+ */
+int conn_open(struct prong_service *, int fd, const struct address *peer);
+
+/* Sends bytes as they are.  EPIPE: closing.  ENOMEM. */
+int conn_put(struct prong_conn *, const void *data, size_t len);
+
+/* Closes when the output has gone; the end is booked under a counter. */
+void conn_close(struct prong_conn *, enum counter reason);
+
+/* Ends it now. */
+void conn_end(struct prong_conn *, enum counter reason);
+
+size_t conn_queued(const struct prong_conn *);
+
+/* Sees to what a call from outside an event of its own has changed. */
+void conn_update(struct prong_conn *);
+
+/* Sets the time without activity after which it is closed; 0: never. */
+int conn_set_timeout(struct prong_conn *, uint32_t ms);
+
+/* The connection of a watch, or NULL when it is another's. */
+struct prong_conn *conn_of_watch(struct watch *);
+
+/* Asks the handler for its goodbye. */
+void conn_drain(struct prong_conn *);
+
+/*
+ * Counts a failure of the handler when result is -1, and closes.  Returns
+ * whether the connection still lives.
+ */
+bool conn_check(struct prong_conn *, int result);
+
+/* For input.c: malformed input, reported and closed. */
+void conn_malformed(struct prong_conn *, enum prong_malformed);
+
+#endif

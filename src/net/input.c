@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Input.  As a rule a read goes to the buffer that all connections share and
+ * everything in it is handled at once; only the start of a message that is not
+ * whole yet, or what a pause left over, is kept with the connection.
+ */
+#include "net/input.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "net/conn.h"
+#include "net/frame.h"
+
+struct input {
+	struct frame frame;	/* how far the first message was looked at */
+	size_t length;
+	size_t capacity;
+	char data[];
+};
+
+#define INPUT_STOP	(CONN_PAUSED | CONN_CLOSING | CONN_DEAD)
+
+static struct input *
+input_resize(struct input *in, size_t capacity)
+{
+	struct input *bigger;
+
+	bigger = realloc(in, sizeof(*in) + capacity);
+	if (bigger == NULL) {
+		error_errno("input");
+		return NULL;
+	}
+	if (in == NULL)
+		*bigger = (struct input){ .length = 0 };
+	bigger->capacity = capacity;
+	return bigger;
+}
+
+/*
+ * Room grows with what has arrived, not with what a header promises: a client
+ * that announces much and sends little costs little.
+ */
+char *
+input_buffer(struct prong_conn *c, size_t *size)
+{
+	struct input *in = c->input;
+	size_t read_size = (size_t)c->service->settings.read_size;
+
+	if (in == NULL) {
+		*size = read_size;
+		return c->service->net->receive;
+	}
+	if (in->capacity - in->length < read_size / 2) {
+		in = input_resize(in, in->capacity * 2 > in->length +
+		    read_size ? in->capacity * 2 : in->length + read_size);
+		if (in == NULL)
+			return NULL;
+		c->input = in;
+	}
+	*size = in->capacity - in->length;
+	return in->data + in->length;
+}
+
+/*
+ * Hands out the whole messages at the start of len bytes; returns how many
+ * bytes they were.  *f is how far the one after them was looked at.
+ */
+static size_t
+input_feed(struct prong_conn *c, const char *data, size_t len, struct frame *f)
+{
+	struct prong_service *service = c->service;
+	size_t max = (size_t)service->settings.max_message, used = 0;
+	uint64_t messages = 0;
+	enum frame_result result;
+
+	while (used < len && (c->flags & INPUT_STOP) == 0) {
+		result = frame_next(service->framing, data + used, len - used,
+		    max, f);
+		if (result == FRAME_MORE)
+			break;
+		if (result != FRAME_WHOLE) {
+			conn_malformed(c, result == FRAME_OVERSIZE ?
+			    PRONG_OVERSIZE : PRONG_BAD_FRAME);
+			break;
+		}
+		if (f->crlf)
+			c->flags |= CONN_CRLF;
+		else
+			c->flags &= (uint8_t)~CONN_CRLF;
+		messages++;
+		conn_check(c, service->ops->message(c, data + used + f->start,
+		    f->length));
+		used += f->size;
+		memset(f, 0, sizeof(*f));
+	}
+	counter_add(service->counters, COUNTER_MESSAGES, messages);
+	return used;
+}
+
+/* Raw framing without anything kept: the whole read is the message. */
+static void
+input_feed_raw(struct prong_conn *c, const char *data, size_t len)
+{
+	counter_add(c->service->counters, COUNTER_MESSAGES, 1);
+	conn_check(c, c->service->ops->message(c, data, len));
+}
+
+/* Keeps len bytes of the shared buffer with the connection. */
+static void
+input_keep(struct prong_conn *c, const char *data, size_t len,
+    const struct frame *f)
+{
+	struct input *in;
+
+	if (len == 0 || (c->flags & (CONN_DEAD | CONN_CLOSING)) != 0)
+		return;
+	if ((in = input_resize(NULL, len < 256 ? 256 : len)) == NULL) {
+		conn_end(c, COUNTER_CLOSED_ERROR);
+		return;
+	}
+	memcpy(in->data, data, len);
+	in->length = len;
+	in->frame = *f;
+	c->input = in;
+}
+
+/* Feeds what is kept, and keeps what is left of it. */
+static void
+input_feed_kept(struct prong_conn *c)
+{
+	struct input *in = c->input;
+	struct outbox *box = &c->service->net->outbox;
+	size_t used;
+
+	box->stable = in->data;
+	box->stable_length = in->length;
+	used = input_feed(c, in->data, in->length, &in->frame);
+	/* What was sent may refer to this memory: let it go first. */
+	conn_update(c);
+	box->stable_length = 0;
+	if ((c->flags & CONN_DEAD) != 0)
+		return;
+	in->length -= used;
+	if (in->length == 0 || (c->flags & CONN_CLOSING) != 0)
+		input_free(c);
+	else if (used > 0)
+		memmove(in->data, in->data + used, in->length);
+}
+
+void
+input_received(struct prong_conn *c, size_t len)
+{
+	struct net *net = c->service->net;
+	struct frame f = { 0 };
+	size_t used = len;
+
+	if (c->input != NULL) {
+		c->input->length += len;
+		input_feed_kept(c);
+		return;
+	}
+	net->outbox.stable = net->receive;
+	net->outbox.stable_length = len;
+	if (c->service->framing == PRONG_RAW)
+		input_feed_raw(c, net->receive, len);
+	else
+		used = input_feed(c, net->receive, len, &f);
+	conn_update(c);
+	net->outbox.stable_length = 0;
+	if (used < len)
+		input_keep(c, net->receive + used, len - used, &f);
+}
+
+void
+input_resume(struct prong_conn *c)
+{
+	if (c->input != NULL)
+		input_feed_kept(c);
+}
+
+void
+input_finish(struct prong_conn *c)
+{
+	struct input *in = c->input;
+
+	if (in == NULL)
+		return;
+	if (c->service->framing != PRONG_LINE) {
+		conn_malformed(c, PRONG_TRUNCATED);
+		return;
+	}
+	counter_add(c->service->counters, COUNTER_MESSAGES, 1);
+	conn_check(c, c->service->ops->message(c, in->data, in->length));
+	input_free(c);
+}
+
+void
+input_free(struct prong_conn *c)
+{
+	free(c->input);
+	c->input = NULL;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef NET_INPUT_H
+#define NET_INPUT_H
+
+#include <stddef.h>
+
+/*
+ * Input of a connection: where to read to, cutting into messages, and keeping
+ * what is not a whole message yet.
+ */
+
+struct prong_conn;
+
+/* Where the next read goes and how much of it; NULL with ENOMEM. */
+char *input_buffer(struct prong_conn *, size_t *size);
+
+/*
+ * len bytes have been read there: hands every whole message to the dispatch,
+ * until the connection pauses or closes, and keeps the rest.
+ */
+void input_received(struct prong_conn *, size_t len);
+
+/* Goes on with what was kept when the connection paused. */
+void input_resume(struct prong_conn *);
+
+/*
+ * The peer sends no more: an unfinished line is a message, an unfinished frame
+ * is malformed.
+ */
+void input_finish(struct prong_conn *);
+
+void input_free(struct prong_conn *);
+
+#endif

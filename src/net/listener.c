@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Accepting connections.
+ *
+ * One accept per event: another that waits makes the descriptor ready again,
+ * and the call that would only bring EAGAIN is saved.  So a turn takes no more
+ * than one new connection per listener, and those that are open get their
+ * share.
+ */
+#include "net/listener.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "net/conn.h"
+
+/* How long not to accept when descriptors or memory have run out. */
+#define LISTENER_PAUSE_MS	100
+/* The last accepts before draining are bounded, whoever keeps connecting. */
+#define LISTENER_REST_MAX	65536
+
+struct listener {
+	struct watch watch;
+	struct prong_service *service;
+	uint32_t key;
+	struct listener *next;
+};
+
+static void
+listener_resume_timer(struct timer *t)
+{
+	listener_resume_all((struct net *)((char *)t -
+	    offsetof(struct net, resume)));
+}
+
+/* Level-triggered readiness with nothing left to accept with would spin. */
+static void
+listener_pause_all(struct net *net)
+{
+	struct listener *l;
+
+	if (net->paused)
+		return;
+	net->paused = true;
+	for (l = net->listeners; l != NULL; l = l->next)
+		loop_modify(net->loop, &l->watch, 0);
+	net->resume.fn = listener_resume_timer;
+	loop_timer(net->loop, &net->resume, LISTENER_PAUSE_MS);
+}
+
+void
+listener_resume_all(struct net *net)
+{
+	struct listener *l;
+
+	net->paused = false;
+	loop_timer_stop(net->loop, &net->resume);
+	for (l = net->listeners; l != NULL; l = l->next)
+		loop_modify(net->loop, &l->watch, PRONG_READ);
+}
+
+/* Accepts one; -1 when there was none, or no means to take it. */
+static int
+listener_accept_one(struct listener *l)
+{
+	struct net *net = l->service->net;
+	struct address peer;
+	int fd;
+
+	peer.length = sizeof(peer.storage);
+	fd = accept4(l->watch.fd, &peer.sa, &peer.length,
+	    SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd != -1)
+		return conn_open(l->service, fd, &peer);
+	switch (errno) {
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+		error_errno("cannot accept");
+		if (!net->paused)
+			net->report(PRONG_WARNING, NULL, error_text());
+		listener_pause_all(net);
+		return -1;
+	default:
+		/* EAGAIN: a neighbour was faster.  Others: the peer has gone. */
+		return -1;
+	}
+}
+
+static void
+listener_event(struct watch *w, unsigned int events)
+{
+	listener_accept_one((struct listener *)((char *)w -
+	    offsetof(struct listener, watch)));
+}
+
+int
+listener_add(struct prong_service *service, uint32_t key, int fd)
+{
+	struct net *net = service->net;
+	struct listener *l;
+
+	if ((l = calloc(1, sizeof(*l))) == NULL) {
+		close(fd);
+		return error_errno("listener");
+	}
+	l->service = service;
+	l->key = key;
+	l->watch = (struct watch){ listener_event, fd,
+	    net->paused ? 0 : PRONG_READ };
+	if (loop_add(net->loop, &l->watch) == -1) {
+		close(fd);
+		free(l);
+		return error_prefix("service \"%s\"", service->name);
+	}
+	l->next = net->listeners;
+	net->listeners = l;
+	return 0;
+}
+
+/* Takes the listener at *at out of the list. */
+static void
+listener_end(struct net *net, struct listener **at)
+{
+	struct listener *l = *at;
+
+	*at = l->next;
+	loop_del(net->loop, &l->watch);
+	close(l->watch.fd);
+	free(l);
+}
+
+void
+listener_del(struct net *net, uint32_t key)
+{
+	struct listener **at;
+
+	for (at = &net->listeners; *at != NULL; at = &(*at)->next)
+		if ((*at)->key == key) {
+			listener_end(net, at);
+			return;
+		}
+}
+
+void
+listener_del_all(struct net *net)
+{
+	while (net->listeners != NULL)
+		listener_end(net, &net->listeners);
+}
+
+void
+listener_accept_rest(struct net *net)
+{
+	struct listener *l;
+	int left = LISTENER_REST_MAX;
+
+	for (l = net->listeners; l != NULL; l = l->next)
+		while (left-- > 0 && listener_accept_one(l) == 0)
+			continue;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the connections of a process share.
+ */
+#include "net/net.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "net/conn.h"
+#include "net/input.h"
+#include "net/listener.h"
+
+struct net *
+net_new(struct loop *loop, size_t read_size, net_report_fn *report)
+{
+	struct net *net;
+
+	if ((net = calloc(1, sizeof(*net))) == NULL ||
+	    (net->receive = malloc(read_size)) == NULL) {
+		error_errno("network buffers");
+		free(net);
+		return NULL;
+	}
+	net->loop = loop;
+	net->receive_size = read_size;
+	net->report = report;
+	return net;
+}
+
+static void
+net_free_dead(struct net *net)
+{
+	struct prong_conn *c;
+
+	while ((c = net->dead) != NULL) {
+		net->dead = c->next_dead;
+		output_free(&c->output);
+		input_free(c);
+		free(c);
+	}
+}
+
+void
+net_free(struct net *net)
+{
+	if (net == NULL)
+		return;
+	net_close_all(net);
+	listener_del_all(net);
+	loop_timer_stop(net->loop, &net->resume);
+	net_free_dead(net);
+	free(net->receive);
+	free(net);
+}
+
+void
+net_end_turn(struct net *net)
+{
+	net_free_dead(net);
+	if (net->draining && *net->live == 0 && net->drained != NULL) {
+		void (*fn)(void *) = net->drained;
+
+		net->drained = NULL;
+		fn(net->drained_arg);
+	}
+}
+
+static void
+net_drain_one(struct watch *w, void *arg)
+{
+	struct prong_conn *c = conn_of_watch(w);
+
+	if (c != NULL)
+		conn_drain(c);
+}
+
+void
+net_drain(struct net *net, void (*fn)(void *), void *arg)
+{
+	if (net->draining)
+		return;
+	listener_accept_rest(net);
+	listener_del_all(net);
+	net->draining = true;
+	net->drained = fn;
+	net->drained_arg = arg;
+	loop_each(net->loop, net_drain_one, NULL);
+}
+
+static void
+net_close_one(struct watch *w, void *arg)
+{
+	struct prong_conn *c = conn_of_watch(w);
+
+	if (c != NULL)
+		conn_end(c, COUNTER_CLOSED_SERVER);
+}
+
+void
+net_close_all(struct net *net)
+{
+	loop_each(net->loop, net_close_one, NULL);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef NET_NET_H
+#define NET_NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "loop/loop.h"
+#include "net/output.h"
+#include "net/service.h"
+#include "shm/conntable.h"
+
+/*
+ * What the connections of one process share: its loop, its buffers, its table
+ * of connections, its listeners.
+ */
+
+struct listener;
+struct prong_conn;
+
+/* Tells whoever logs what happened to a connection. */
+typedef void net_report_fn(enum prong_level, const struct prong_conn *,
+    const char *text);
+
+struct net {
+	struct loop *loop;
+	struct conntable table;
+	uint64_t *live;			/* connections, in the scoreboard */
+	net_report_fn *report;
+
+	char *receive;			/* one read of any connection */
+	size_t receive_size;
+	struct prong_conn *serving;	/* whose the outbox is now */
+	struct outbox outbox;
+	struct prong_conn *dead;	/* freed at the end of the turn */
+
+	struct listener *listeners;
+	struct timer resume;		/* accept again after a shortage */
+	bool paused;
+	bool draining;
+	void (*drained)(void *);	/* once, when the last one has gone */
+	void *drained_arg;
+};
+
+/* Returns NULL with ENOMEM.  read_size: the largest of any service. */
+struct net *net_new(struct loop *, size_t read_size, net_report_fn *);
+void net_free(struct net *);
+
+/* At the end of every turn of the loop: frees what died in it. */
+void net_end_turn(struct net *);
+
+/*
+ * Stops accepting, after taking what waits in the queues; tells the handlers.
+ * fn is called when no connection is left, at once if there is none.
+ */
+void net_drain(struct net *, void (*fn)(void *), void *arg);
+
+/* Ends every connection now. */
+void net_close_all(struct net *);
+
+#endif

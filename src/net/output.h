@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef NET_OUTPUT_H
+#define NET_OUTPUT_H
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Above high water reading from the peer pauses, until below low water. */
+#define OUTPUT_HIGH	(256 * 1024)
+#define OUTPUT_LOW	(64 * 1024)
+
+/*
+ * The queue of a connection: what the kernel would not take at once.  It is
+ * there only while something is in it: a NULL pointer is an empty queue.
+ */
+struct output;
+
+/* Appends a copy.  -1: ENOMEM, the queue is unchanged. */
+int output_append(struct output **, const void *data, size_t len);
+
+/*
+ * Writes what the kernel takes; frees what has gone.  Returns the bytes
+ * written, 0 when the kernel takes none now, -1 with errno when it failed.
+ */
+ssize_t output_write(struct output **, int fd);
+
+size_t output_bytes(const struct output *);
+void output_free(struct output **);
+
+/*
+ * The outbox of a process: what the connection that is being served sends
+ * while its event is handled, gathered for one write at the end.  Data within
+ * the stable region (the input being handled) is not copied but referred to.
+ */
+#define OUTBOX_PIECES	64
+#define OUTBOX_ARENA	(64 * 1024)
+
+struct outbox {
+	const char *stable;
+	size_t stable_length;
+	int count;
+	size_t bytes;
+	size_t used;		/* of the arena */
+	struct iovec pieces[OUTBOX_PIECES];
+	char arena[OUTBOX_ARENA];
+};
+
+/* False when there is no room: flush first, or use the queue. */
+bool outbox_add(struct outbox *, const void *data, size_t len);
+
+/*
+ * Empties the outbox: one write, and a copy of the rest into the queue.
+ * Returns the bytes written, or -1: ENOMEM, or the error of the write.
+ */
+ssize_t outbox_flush(struct outbox *, int fd, struct output **);
+
+/* Empties it without writing. */
+void outbox_clear(struct outbox *);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef NET_SERVICE_H
+#define NET_SERVICE_H
+
+#include <stdint.h>
+
+#include "base/strings.h"
+#include "prong.h"
+#include "shm/scoreboard.h"
+
+struct net;
+struct prong_section;
+
+enum service_accept { ACCEPT_AUTO, ACCEPT_SHARED, ACCEPT_REUSEPORT };
+
+/* What the configuration says of a service; durations in microseconds. */
+struct service_settings {
+	struct strings listen;
+	char *handler;
+	int64_t dispatch;		/* index into dispatch_modes */
+	char *framing;			/* "": as the handler prefers */
+	int64_t max_message;
+	int64_t read_size;
+	int64_t backlog;
+	int64_t nodelay;
+	int64_t keepalive;
+	int64_t mode;			/* of unix sockets */
+	char *owner;
+	char *group;
+	int64_t accept;			/* enum service_accept */
+	int64_t idle_timeout;
+};
+
+/*
+ * How a dispatch mode gets what happens on a connection.  Those that return
+ * int return -1 when the handler failed.
+ */
+struct service_ops {
+	int (*opened)(struct prong_conn *);
+	int (*message)(struct prong_conn *, const void *, size_t);
+	int (*writable)(struct prong_conn *);
+	int (*malformed)(struct prong_conn *, enum prong_malformed);
+	int (*draining)(struct prong_conn *);
+	void (*closed)(struct prong_conn *);
+};
+
+/*
+ * A service: configured in the master, run in every worker, where the part
+ * below is set.
+ */
+struct prong_service {
+	char *name;
+	struct service_settings settings;
+	struct prong_section *options;		/* of the handler */
+	struct prong_server *server;
+	const struct prong_handler *handler;
+	enum prong_framing framing;
+	uint32_t index;				/* in the scoreboard */
+
+	const struct service_ops *ops;
+	struct net *net;
+	uint64_t *counters;			/* this process's row */
+	void *data;				/* the handler's own */
+};
+
+#endif

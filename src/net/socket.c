@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Making listening sockets.  Runs in the master, and in the check of a
+ * configuration.
+ */
+#include "net/socket.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+static int
+socket_option(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+static int
+socket_set_tcp(int fd, const struct address *a, const struct socket_options *o)
+{
+	if (socket_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) == -1)
+		return -1;
+	/* "*" stands for an address of each family: they must not clash. */
+	if (a->sa.sa_family == AF_INET6 &&
+	    socket_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) == -1)
+		return -1;
+	if (o->nodelay && socket_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) == -1)
+		return -1;
+	if (o->keepalive > 0 &&
+	    (socket_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1) == -1 ||
+	    socket_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, o->keepalive) == -1))
+		return -1;
+	return 0;
+}
+
+/* Whether nobody listens on the path any more: the socket of a dead server. */
+static bool
+socket_is_stale(const struct address *a)
+{
+	struct stat st;
+	bool stale;
+	int fd;
+
+	if (lstat(a->un.sun_path, &st) == -1 || !S_ISSOCK(st.st_mode))
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd == -1)
+		return false;
+	stale = connect(fd, &a->sa, a->length) == -1 && errno == ECONNREFUSED;
+	close(fd);
+	return stale;
+}
+
+static int
+socket_bind_unix(int fd, const struct address *a,
+    const struct socket_options *o)
+{
+	mode_t mask = umask(077);
+	int r;
+
+	r = bind(fd, &a->sa, a->length);
+	if (r == -1 && errno == EADDRINUSE && socket_is_stale(a)) {
+		unlink(a->un.sun_path);
+		r = bind(fd, &a->sa, a->length);
+	}
+	umask(mask);
+	if (r == -1)
+		return -1;
+	if (chmod(a->un.sun_path, o->mode) == -1)
+		return -1;
+	if (o->owner != (uid_t)-1 || o->group != (gid_t)-1)
+		return lchown(a->un.sun_path, o->owner, o->group);
+	return 0;
+}
+
+static int
+socket_new(const struct address *a, const struct socket_options *o)
+{
+	int fd;
+
+	fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	    0);
+	if (fd == -1)
+		return -1;
+	if (!address_is_unix(a) && socket_set_tcp(fd, a, o) == -1) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int
+socket_fail(int fd, const struct address *a)
+{
+	char text[ADDRESS_MAX];
+	int error = errno;
+
+	if (fd != -1)
+		close(fd);
+	errno = error;
+	return error_errno("cannot listen on %s", address_format(a, text,
+	    sizeof(text)));
+}
+
+int
+socket_bind(struct address *a, bool reuseport, const struct socket_options *o)
+{
+	int fd;
+
+	if ((fd = socket_new(a, o)) == -1)
+		return socket_fail(fd, a);
+	if (address_is_unix(a))
+		return socket_bind_unix(fd, a, o) == -1 ? socket_fail(fd, a) :
+		    fd;
+	if (bind(fd, &a->sa, a->length) == -1)
+		return socket_fail(fd, a);
+	/*
+	 * Only now: bound with it, we would silently share the address with
+	 * any other server of the same user that has it too.
+	 */
+	if (reuseport && socket_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) == -1)
+		return socket_fail(fd, a);
+	if (getsockname(fd, &a->sa, &a->length) == -1)
+		return socket_fail(fd, a);
+	return fd;
+}
+
+int
+socket_bind_again(const struct address *a, const struct socket_options *o)
+{
+	int fd;
+
+	if ((fd = socket_new(a, o)) == -1 ||
+	    socket_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) == -1 ||
+	    bind(fd, &a->sa, a->length) == -1)
+		return socket_fail(fd, a);
+	return fd;
+}
+
+int
+socket_listen(int fd, const struct socket_options *o)
+{
+	char text[ADDRESS_MAX];
+
+	if (listen(fd, o->backlog) == -1)
+		return error_errno("cannot listen on %s",
+		    address_of_socket(fd, false, text, sizeof(text)));
+	return 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PRONGCTL_PRINT_H
+#define PRONGCTL_PRINT_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+/*
+ * The results of commands for people, on standard output.  What is missing
+ * from a result, or of another type than it should be, shows as "-".
+ * -1: no memory, error_text() says so.
+ */
+int print_status(const json_t *result);
+int print_workers(const json_t *result);
+int print_services(const json_t *result);
+
+/* The result as it came, indented. */
+int print_json(const json_t *result);
+
+/*
+ * One line without newline that says what keeps a server from stopping:
+ * "waiting for 3 connections: echo 2, chargen 1".
+ */
+void print_progress(const json_t *status, char *buf, size_t size);
+
+/* Text from the server made harmless for a terminal; cut to size. */
+const char *print_safe(const char *text, char *buf, size_t size);
+
+#endif

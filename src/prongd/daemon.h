@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PRONGD_DAEMON_H
+#define PRONGD_DAEMON_H
+
+/*
+ * Leaves the terminal.  Returns in the daemon only; the process that the
+ * caller started passes the daemon's messages on until the daemon is ready
+ * (exit code 0) or has ended without it (exit code 1).
+ */
+struct daemon {
+	int ready;		/* pipe to the process that was started */
+};
+
+void daemon_start(struct daemon *);
+
+/* Lets that process go.  The argument is the daemon. */
+void daemon_ready(void *);
+
+#endif

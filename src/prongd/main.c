@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * prongd(8): the server as a program.  The engine is libprong; this is the
+ * command line, the configuration, and the way into the background.
+ */
+#include <err.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "prongd/daemon.h"
+#include "prongd/loader.h"
+#include "prongd/options.h"
+#include "prongd/setup.h"
+
+/*
+ * Whoever starts prongd with a closed standard descriptor must not find a
+ * socket in its place.
+ */
+static void
+main_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd != -1 && fd <= STDERR_FILENO);
+	if (fd != -1)
+		close(fd);
+}
+
+/* Serves what the loader has passed; returns the exit code. */
+static int
+main_serve(const struct options *o, struct setup *s)
+{
+	struct daemon daemon;
+	int result;
+
+	if (!o->foreground)
+		daemon_start(&daemon);
+	setup_make(s, o);
+	if (s->problems.count > 0) {
+		problem_print(&s->problems, stderr);
+		return 1;
+	}
+	result = prong_server_run(s->server,
+	    o->foreground ? NULL : daemon_ready, &daemon);
+	if (result == -1)
+		warnx("%s", prong_error());
+	return result == -1 ? 1 : 0;
+}
+
+int
+main(int argc, char **argv, char **envp)
+{
+	struct options options;
+	struct setup setup = { .server = NULL };
+	int code;
+
+	setproctitle_init(argc, argv, envp);
+	main_descriptors();
+	/* Ignored, it would keep the ends of children from us. */
+	signal(SIGCHLD, SIG_DFL);
+	code = options_parse(&options, argc, argv);
+	if (code == -1) {
+		code = loader_run(&options, &setup.sources);
+		if (code == 0 && !options.test && !options.dump)
+			code = main_serve(&options, &setup);
+		setup_free(&setup);
+	}
+	options_free(&options);
+	return code;
+}

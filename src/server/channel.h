@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SERVER_CHANNEL_H
+#define SERVER_CHANNEL_H
+
+#include <stdint.h>
+
+/*
+ * What the master and a process of its say to each other: small messages of
+ * fixed size over a pair of sockets, some with a descriptor.
+ */
+enum channel_kind {
+	/* to the master */
+	CHANNEL_READY = 1,	/* it can serve now */
+	/* from the master */
+	CHANNEL_ACCEPT,		/* a listening socket: key, service, descriptor */
+	CHANNEL_RELEASE,	/* no longer that one: key */
+	CHANNEL_DRAIN,		/* accept no more, end when empty */
+	CHANNEL_STOP,		/* end now */
+	CHANNEL_LOG,		/* a reopened log: descriptor */
+};
+
+struct channel_message {
+	uint32_t kind;
+	uint32_t key;
+	uint32_t service;
+};
+
+/* A pair of non-blocking, close-on-exec ends. */
+int channel_open(int ends[2]);
+
+/* fd: -1, or a descriptor of which the other side gets a copy. */
+int channel_send(int end, const struct channel_message *, int fd);
+
+/*
+ * 1 with a message, and *fd the descriptor that came with it or -1; 0 when
+ * there is none now; -1 when the other side has gone or talks nonsense.
+ */
+int channel_receive(int end, struct channel_message *, int *fd);
+
+#endif

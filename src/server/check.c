@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Checking a configuration as a start would, changing nothing.
+ */
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/error.h"
+#include "server/listening.h"
+#include "server/server.h"
+
+struct check {
+	struct prong_server *server;
+	prong_problem_fn *fn;
+	void *arg;
+	int problems;
+	int environment;
+	struct strings held;	/* addresses of the server that runs now */
+	bool asked;
+};
+
+static void
+check_problem(struct check *c, const void *object, const char *key)
+{
+	c->problems++;
+	c->fn(object, key, error_text(), c->arg);
+}
+
+/* A problem of the machine, not of what is written. */
+static void
+check_environment(struct check *c, const void *object, const char *key)
+{
+	c->environment++;
+	check_problem(c, object, key);
+}
+
+/* Asks a running server for its status; NULL when there is none. */
+static json_t *
+check_ask_running(const char *path)
+{
+	static const char request[] = "{\"command\":\"services\"}\n";
+	struct timeval limit = { .tv_sec = 2 };
+	char *name = NULL;
+	json_t *answer = NULL;
+	FILE *f;
+	int fd = -1;
+
+	if (path[0] == '\0' || strings_append(&name, "unix:%s", path) == -1)
+		return NULL;
+	fd = address_connect(name, 1000);
+	free(name);
+	if (fd == -1)
+		return NULL;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	if (send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) > 0 &&
+	    (f = fdopen(fd, "r")) != NULL) {
+		answer = json_loadf(f, JSON_DISABLE_EOF_CHECK, NULL);
+		fclose(f);
+	} else
+		close(fd);
+	return answer;
+}
+
+/* Collects what the server that uses this control socket listens on. */
+static void
+check_find_held(struct check *c)
+{
+	json_t *answer, *service, *address;
+	size_t i, k;
+
+	c->asked = true;
+	answer = check_ask_running(c->server->settings.control_socket);
+	json_array_foreach(json_object_get(json_object_get(answer, "result"),
+	    "services"), i, service)
+		json_array_foreach(json_object_get(service, "listen"), k,
+		    address)
+			if (json_is_string(address))
+				strings_add(&c->held,
+				    json_string_value(address));
+	json_decref(answer);
+}
+
+static bool
+check_is_held(struct check *c, const struct address *a)
+{
+	char text[ADDRESS_MAX];
+	size_t i;
+
+	if (!c->asked)
+		check_find_held(c);
+	address_format(a, text, sizeof(text));
+	for (i = 0; i < c->held.count; i++)
+		if (strcmp(c->held.items[i], text) == 0)
+			return true;
+	return false;
+}
+
+/* The folder of a file to be made must be there and allow it. */
+static int
+check_folder(const char *path)
+{
+	char copy[PATH_MAX];
+
+	if (strlcpy(copy, path, sizeof(copy)) >= sizeof(copy))
+		return error_set(ENAMETOOLONG, "%.64s...: path too long", path);
+	if (access(path, F_OK) == 0 ? access(path, W_OK) == 0 :
+	    access(dirname(copy), W_OK | X_OK) == 0)
+		return 0;
+	return error_errno("%s", path);
+}
+
+static void
+check_address(struct check *c, struct prong_service *s, struct address *a,
+    const struct socket_options *o)
+{
+	int fd;
+
+	if (address_is_unix(a)) {
+		struct stat st;
+
+		if (lstat(a->un.sun_path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+			error_set(EEXIST, "%s is there and is no socket",
+			    a->un.sun_path);
+			check_environment(c, s, "listen");
+		} else if (check_folder(a->un.sun_path) == -1)
+			check_environment(c, s, "listen");
+		return;
+	}
+	if ((fd = socket_bind(a, false, o)) != -1)
+		close(fd);
+	else if (errno != EADDRINUSE || !check_is_held(c, a)) {
+		errno = 0;
+		check_environment(c, s, "listen");
+	}
+}
+
+static void
+check_listen(struct check *c, struct prong_service *s)
+{
+	const struct strings *listen = &s->settings.listen;
+	struct socket_options o;
+	struct address *list;
+	size_t i, k, count;
+
+	if (listening_options(s, &o) == -1) {
+		check_problem(c, s, "owner");
+		return;
+	}
+	for (i = 0; i < listen->count; i++) {
+		if (s->settings.accept == ACCEPT_REUSEPORT &&
+		    strncmp(listen->items[i], "unix:", 5) == 0) {
+			error_set(EINVAL, "%s cannot have accept = "
+			    "\"reuseport\"", listen->items[i]);
+			check_problem(c, s, "accept");
+		}
+		if (address_resolve(listen->items[i], true, &list, &count) ==
+		    -1) {
+			check_environment(c, s, "listen");
+			continue;
+		}
+		for (k = 0; k < count; k++)
+			check_address(c, s, &list[k], &o);
+		free(list);
+	}
+}
+
+/* A handler's init reads what it needs: what it refuses, a start refuses. */
+static void
+check_service(struct check *c, struct prong_service *s)
+{
+	const char *key;
+
+	if (server_resolve(s, &key) == -1) {
+		check_problem(c, s, key);
+		return;
+	}
+	if (s->handler->init != NULL) {
+		if (s->handler->init(s) == -1) {
+			check_problem(c, s, "handler");
+			return;
+		}
+		if (s->handler->exit != NULL)
+			s->handler->exit(s);
+	}
+	check_listen(c, s);
+}
+
+/* Two services on one address would take each other's connections. */
+static void
+check_twice(struct check *c)
+{
+	struct prong_service *s, *t;
+	size_t i, k, a, b;
+
+	for (i = 0; i < c->server->service_count; i++)
+		for (k = 0; k <= i; k++) {
+			s = c->server->services[i];
+			t = c->server->services[k];
+			for (a = 0; a < s->settings.listen.count; a++)
+				for (b = 0; b < (s == t ? a :
+				    t->settings.listen.count); b++) {
+					const char *x =
+					    s->settings.listen.items[a];
+					size_t n = strlen(x);
+
+					if (strcmp(x,
+					    t->settings.listen.items[b]) != 0 ||
+					    (n > 2 && strcmp(x + n - 2, ":0") ==
+					    0))
+						continue;
+					error_set(EADDRINUSE, "service \"%s\" "
+					    "listens on %s already", t->name,
+					    x);
+					check_problem(c, s, "listen");
+				}
+		}
+}
+
+static void
+check_server(struct check *c)
+{
+	const struct server_settings *set = &c->server->settings;
+
+	if (c->server->service_count == 0) {
+		error_set(EINVAL, "there is no service");
+		check_problem(c, NULL, NULL);
+	}
+	if ((int64_t)c->server->service_count > set->max_services) {
+		error_set(EINVAL, "there are %zu services, but max-services is "
+		    "%lld", c->server->service_count,
+		    (long long)set->max_services);
+		check_problem(c, NULL, "max-services");
+	}
+	if (server_workers(c->server) > set->max_processes) {
+		error_set(EINVAL, "workers is %d, but max-processes only %lld",
+		    server_workers(c->server), (long long)set->max_processes);
+		check_problem(c, NULL, "workers");
+	}
+	if (set->log_target[0] == '/' && check_folder(set->log_target) == -1)
+		check_environment(c, NULL, "log.target");
+	if (set->pidfile[0] != '\0' && check_folder(set->pidfile) == -1)
+		check_environment(c, NULL, "pidfile");
+	if (strlen(set->control_socket) >=
+	    sizeof(((struct sockaddr_un *)0)->sun_path)) {
+		error_set(ENAMETOOLONG, "control.socket: the path is longer "
+		    "than a socket's can be");
+		check_problem(c, NULL, "control.socket");
+	}
+}
+
+int
+prong_server_check(struct prong_server *server, prong_problem_fn *fn,
+    void *arg, int *environment)
+{
+	struct check c = { .server = server, .fn = fn, .arg = arg };
+	struct prong_section *a;
+	const char *key;
+	size_t i;
+
+	check_server(&c);
+	for (a = server->array_sections; a != NULL; a = a->next)
+		if (server_check_array(a, &key) == -1)
+			check_problem(&c, a, key);
+	for (i = 0; i < server->service_count; i++)
+		check_service(&c, server->services[i]);
+	check_twice(&c);
+	strings_free(&c.held);
+	if (environment != NULL)
+		*environment = c.environment;
+	return c.problems;
+}

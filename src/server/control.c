@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The control socket.  A connection that sends nonsense gets an answer and is
+ * closed; everything it may send is bounded.
+ */
+#include "server/control.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "net/output.h"
+
+#define CONTROL_LINE_MAX	(64 * 1024)
+#define CONTROL_CLIENTS_MAX	64
+
+struct control_client {
+	struct watch watch;
+	struct control *control;
+	struct control_client *next;
+	struct output *output;
+	size_t length;
+	bool closing;
+	char line[CONTROL_LINE_MAX];
+};
+
+struct control {
+	struct master *master;
+	struct watch watch;
+	struct address address;
+	struct control_client *clients;
+	unsigned int count;
+};
+
+static json_t *
+control_stop(struct master *m, const json_t *request)
+{
+	if (json_is_true(json_object_get(request, "fast")))
+		master_stop(m);
+	else
+		master_drain(m, (uint64_t)m->server->settings.drain_timeout /
+		    1000);
+	return json_pack("{s:s}", "state", master_state_name(m->state));
+}
+
+static const struct control_command control_commands[] = {
+	{ "status", status_all },
+	{ "workers", status_workers },
+	{ "services", status_services },
+	{ "stop", control_stop },
+};
+
+static void
+control_drop(struct control_client *c)
+{
+	struct control_client **at = &c->control->clients;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	c->control->count--;
+	loop_del(c->control->master->loop, &c->watch);
+	close(c->watch.fd);
+	output_free(&c->output);
+	free(c);
+}
+
+static json_t *
+control_run(struct master *m, const char *line, size_t length)
+{
+	json_error_t why;
+	json_t *request, *result = NULL;
+	const char *name;
+	size_t i;
+
+	request = json_loadb(line, length, JSON_REJECT_DUPLICATES, &why);
+	if (request == NULL) {
+		error_set(EINVAL, "bad JSON: %s", why.text);
+		return NULL;
+	}
+	name = json_string_value(json_object_get(request, "command"));
+	error_set(EINVAL, "there is no command \"%.64s\"",
+	    name == NULL ? "" : name);
+	for (i = 0; name != NULL && i < sizeof(control_commands) /
+	    sizeof(control_commands[0]); i++)
+		if (strcmp(control_commands[i].name, name) == 0)
+			result = control_commands[i].run(m, request);
+	json_decref(request);
+	return result;
+}
+
+static int
+control_answer(struct control_client *c, json_t *result)
+{
+	json_t *answer;
+	char *text;
+	int r = -1;
+
+	if (result != NULL)
+		answer = json_pack("{s:b,s:o}", "ok", 1, "result", result);
+	else
+		answer = json_pack("{s:b,s:s}", "ok", 0, "error",
+		    error_text());
+	text = json_dumps(answer, JSON_COMPACT | JSON_ENSURE_ASCII);
+	if (text != NULL)
+		r = output_append(&c->output, text, strlen(text));
+	free(text);
+	json_decref(answer);
+	return r == 0 ? output_append(&c->output, "\n", 1) : -1;
+}
+
+/* Answers the whole lines that are there; false when the client is to go. */
+static bool
+control_lines(struct control_client *c)
+{
+	char *newline;
+	size_t length;
+
+	while ((newline = memchr(c->line, '\n', c->length)) != NULL) {
+		length = (size_t)(newline - c->line);
+		if (control_answer(c, control_run(c->control->master, c->line,
+		    length)) == -1)
+			return false;
+		c->length -= length + 1;
+		memmove(c->line, newline + 1, c->length);
+	}
+	if (c->length < sizeof(c->line))
+		return true;
+	error_set(EMSGSIZE, "a request has at most %d bytes",
+	    CONTROL_LINE_MAX - 1);
+	log_warning("control socket: %s", error_text());
+	c->closing = true;
+	return control_answer(c, NULL) == 0;
+}
+
+static bool
+control_read(struct control_client *c)
+{
+	ssize_t n;
+
+	n = read(c->watch.fd, c->line + c->length,
+	    sizeof(c->line) - c->length);
+	if (n == -1)
+		return errno == EAGAIN || errno == EINTR;
+	if (n == 0)
+		return false;
+	c->length += (size_t)n;
+	return control_lines(c);
+}
+
+static void
+control_client_event(struct watch *w, unsigned int events)
+{
+	struct control_client *c = (struct control_client *)((char *)w -
+	    offsetof(struct control_client, watch));
+	struct loop *loop = c->control->master->loop;
+
+	if (((events & ~(unsigned int)PRONG_WRITE) != 0 && !c->closing &&
+	    !control_read(c)) || output_write(&c->output, w->fd) == -1 ||
+	    (c->closing && c->output == NULL)) {
+		control_drop(c);
+		return;
+	}
+	loop_modify(loop, w, c->output != NULL ? PRONG_WRITE : PRONG_READ);
+}
+
+static void
+control_accept(struct watch *w, unsigned int events)
+{
+	struct control *control = (struct control *)((char *)w -
+	    offsetof(struct control, watch));
+	struct control_client *c;
+	int fd;
+
+	fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd == -1)
+		return;
+	if (control->count >= CONTROL_CLIENTS_MAX ||
+	    (c = calloc(1, sizeof(*c))) == NULL) {
+		log_warning("control socket: too many connections");
+		close(fd);
+		return;
+	}
+	c->control = control;
+	c->watch = (struct watch){ control_client_event, fd, PRONG_READ };
+	if (loop_add(control->master->loop, &c->watch) == -1) {
+		log_warning("control socket: %s", error_text());
+		close(fd);
+		free(c);
+		return;
+	}
+	c->next = control->clients;
+	control->clients = c;
+	control->count++;
+}
+
+/* The folder below a run directory that is empty after each boot. */
+static void
+control_make_folder(const char *path)
+{
+	char copy[sizeof(((struct sockaddr_un *)0)->sun_path)];
+
+	strlcpy(copy, path, sizeof(copy));
+	mkdir(dirname(copy), 0755);
+}
+
+struct control *
+control_open(struct master *m)
+{
+	const struct server_settings *set = &m->server->settings;
+	struct socket_options options = {
+		.backlog = CONTROL_CLIENTS_MAX,
+		.mode = (mode_t)set->control_mode,
+		.owner = (uid_t)-1, .group = (gid_t)-1,
+	};
+	struct control *control;
+	struct address *address;
+	char *text = NULL;
+	size_t count;
+
+	errno = 0;
+	if (set->control_socket[0] == '\0')
+		return NULL;
+	if (strings_append(&text, "unix:%s", set->control_socket) == -1 ||
+	    address_resolve(text, true, &address, &count) == -1) {
+		free(text);
+		return NULL;
+	}
+	free(text);
+	control_make_folder(set->control_socket);
+	if ((control = calloc(1, sizeof(*control))) == NULL) {
+		error_errno("control socket");
+		free(address);
+		return NULL;
+	}
+	control->master = m;
+	control->address = *address;
+	free(address);
+	control->watch = (struct watch){ control_accept, -1, PRONG_READ };
+	control->watch.fd = socket_bind(&control->address, false, &options);
+	if (control->watch.fd == -1) {
+		free(control);
+		return NULL;
+	}
+	if (socket_listen(control->watch.fd, &options) == -1 ||
+	    loop_add(m->loop, &control->watch) == -1) {
+		control_close(control);
+		return NULL;
+	}
+	return control;
+}
+
+void
+control_close(struct control *control)
+{
+	if (control == NULL)
+		return;
+	unlink(control->address.un.sun_path);
+	close(control->watch.fd);
+	while (control->clients != NULL) {
+		/* What is left of an answer; there is no later chance. */
+		output_write(&control->clients->output,
+		    control->clients->watch.fd);
+		control_drop(control->clients);
+	}
+	free(control);
+}

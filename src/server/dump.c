@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The whole configuration as text that reads back as the same.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/server.h"
+
+/* Options that were not given are shown with the value that they have. */
+static int
+dump_options(char **out, const struct prong_service *s)
+{
+	const struct prong_option *o;
+	const char *text;
+
+	for (o = s->options->members; o != NULL && o->name != NULL; o++) {
+		if ((text = section_text(s->options, o->name)) == NULL)
+			continue;
+		if (strings_append(out, "  set(\"%s\", ", o->name) == -1 ||
+		    section_quote(out, text) == -1 ||
+		    strings_append(out, ")\n") == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+dump_service(char **out, const struct prong_service *s)
+{
+	if (strings_append(out, "\nservice \"%s\" {\n", s->name) == -1 ||
+	    settings_dump(PRONG_SERVICE, &s->settings, out, 2) == -1 ||
+	    dump_options(out, s) == -1)
+		return -1;
+	return strings_append(out, "}\n");
+}
+
+static int
+dump_sections(char **out, const struct prong_section *list)
+{
+	for (; list != NULL; list = list->next)
+		if (strings_append(out, "\n") == -1 ||
+		    section_dump(out, list, 0) == -1)
+			return -1;
+	return 0;
+}
+
+char *
+prong_server_dump(struct prong_server *s)
+{
+	char *out = NULL;
+	size_t i;
+
+	if (settings_dump(PRONG_SERVER, &s->settings, &out, 0) == -1 ||
+	    dump_sections(&out, s->array_sections) == -1 ||
+	    dump_sections(&out, s->sections) == -1)
+		goto fail;
+	for (i = 0; i < s->service_count; i++)
+		if (dump_service(&out, s->services[i]) == -1)
+			goto fail;
+	return out;
+fail:
+	free(out);
+	return NULL;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The master's listening sockets.
+ */
+#include "server/listening.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+int
+listening_options(const struct prong_service *s, struct socket_options *o)
+{
+	const struct service_settings *set = &s->settings;
+	struct passwd *user;
+	struct group *group;
+
+	*o = (struct socket_options){
+		.backlog = (int)set->backlog,
+		.nodelay = set->nodelay != 0,
+		.keepalive = (int)((set->keepalive + 999999) / 1000000),
+		.mode = (mode_t)set->mode,
+		.owner = (uid_t)-1,
+		.group = (gid_t)-1,
+	};
+	if (set->owner[0] != '\0') {
+		if ((user = getpwnam(set->owner)) == NULL)
+			return error_set(EINVAL, "there is no user \"%.64s\"",
+			    set->owner);
+		o->owner = user->pw_uid;
+	}
+	if (set->group[0] != '\0') {
+		if ((group = getgrnam(set->group)) == NULL)
+			return error_set(EINVAL, "there is no group \"%.64s\"",
+			    set->group);
+		o->group = group->gr_gid;
+	}
+	return 0;
+}
+
+static int
+listening_append(struct listening *l, const struct listening_socket *new)
+{
+	struct listening_socket *sockets;
+
+	sockets = reallocarray(l->sockets, l->count + 1, sizeof(*sockets));
+	if (sockets == NULL) {
+		close(new->fd);
+		return error_errno("listening sockets");
+	}
+	sockets[l->count++] = *new;
+	l->sockets = sockets;
+	return 0;
+}
+
+/* Sockets of their own balance better, but a unix socket cannot have them. */
+static bool
+listening_is_per_slot(const struct prong_service *s, const struct address *a)
+{
+	return !address_is_unix(a) && s->settings.accept != ACCEPT_SHARED;
+}
+
+static int
+listening_open_address(struct listening *l, struct prong_service *service,
+    struct address *a, const struct socket_options *o, int slots)
+{
+	struct listening_socket new = { .service = service };
+	int slot;
+
+	new.slot = listening_is_per_slot(service, a) ? 0 : -1;
+	if ((new.fd = socket_bind(a, new.slot == 0, o)) == -1)
+		return -1;
+	new.address = *a;
+	if (listening_append(l, &new) == -1)
+		return -1;
+	for (slot = 1; new.slot != -1 && slot < slots; slot++) {
+		new.slot = slot;
+		if ((new.fd = socket_bind_again(a, o)) == -1 ||
+		    listening_append(l, &new) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+listening_open_service(struct listening *l, struct prong_service *service,
+    int slots)
+{
+	const struct strings *listen = &service->settings.listen;
+	struct socket_options o;
+	struct address *list;
+	size_t i, k, count;
+	int r = 0;
+
+	if (listening_options(service, &o) == -1)
+		return -1;
+	for (i = 0; r == 0 && i < listen->count; i++) {
+		if (address_resolve(listen->items[i], true, &list, &count) ==
+		    -1)
+			return -1;
+		for (k = 0; r == 0 && k < count; k++)
+			r = listening_open_address(l, service, &list[k], &o,
+			    slots);
+		free(list);
+	}
+	return r;
+}
+
+int
+listening_open(struct listening *l, const struct prong_server *server,
+    int slots)
+{
+	size_t i;
+
+	for (i = 0; i < server->service_count; i++)
+		if (listening_open_service(l, server->services[i], slots) ==
+		    -1) {
+			listening_close(l, true);
+			return -1;
+		}
+	return 0;
+}
+
+int
+listening_start(struct listening *l)
+{
+	struct socket_options o;
+	size_t i;
+
+	for (i = 0; i < l->count; i++)
+		if (listening_options(l->sockets[i].service, &o) == -1 ||
+		    socket_listen(l->sockets[i].fd, &o) == -1)
+			return -1;
+	return 0;
+}
+
+int
+listening_add_slot(struct listening *l, int slot)
+{
+	struct listening_socket new;
+	struct socket_options o;
+	size_t i, count = l->count;
+
+	for (i = 0; i < count; i++)
+		if (l->sockets[i].slot == slot)
+			return 0;
+	for (i = 0; i < count; i++) {
+		if (l->sockets[i].slot != 0)
+			continue;
+		new = l->sockets[i];
+		new.slot = slot;
+		if (listening_options(new.service, &o) == -1 ||
+		    (new.fd = socket_bind_again(&new.address, &o)) == -1 ||
+		    listening_append(l, &new) == -1 ||
+		    socket_listen(new.fd, &o) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+void
+listening_close(struct listening *l, bool remove)
+{
+	size_t i;
+
+	for (i = 0; i < l->count; i++) {
+		if (remove && address_is_unix(&l->sockets[i].address))
+			unlink(l->sockets[i].address.un.sun_path);
+		close(l->sockets[i].fd);
+	}
+	free(l->sockets);
+	l->sockets = NULL;
+	l->count = 0;
+}

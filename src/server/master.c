@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The master's run: from the sockets to the last worker's end.
+ */
+#include "server/master.h"
+
+#include <sys/prctl.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/pidlock.h"
+#include "base/process.h"
+#include "server/channel.h"
+#include "server/control.h"
+
+/* How long a stop at once waits before it kills. */
+#define MASTER_STOP_MS		2000
+/* Connections that one worker's table has room for, at most. */
+#define MASTER_TABLE_MAX	(1 << 20)
+
+const char *
+master_state_name(enum master_state state)
+{
+	static const char *const names[] = {
+		[MASTER_STARTING] = "starting",
+		[MASTER_RUNNING] = "running",
+		[MASTER_DRAINING] = "draining",
+		[MASTER_STOPPING] = "stopping",
+	};
+
+	return names[state];
+}
+
+static void
+master_tell_all(struct master *m, enum channel_kind kind, int fd)
+{
+	struct channel_message message = { .kind = kind };
+	uint32_t i;
+
+	for (i = 0; i < m->slots; i++)
+		if (m->processes[i].pid != 0)
+			process_tell(&m->processes[i], &message, fd);
+}
+
+static void
+master_kill_all(struct timer *t)
+{
+	struct master *m = (struct master *)((char *)t -
+	    offsetof(struct master, deadline));
+	uint32_t i;
+
+	for (i = 0; i < m->slots; i++)
+		if (m->processes[i].pid != 0) {
+			log_warning("worker %u (pid %d) does not stop: killed",
+			    i, (int)m->processes[i].pid);
+			kill(m->processes[i].pid, SIGKILL);
+		}
+}
+
+/* Starts of dead workers that were planned do not happen any more. */
+static void
+master_cancel_starts(struct master *m)
+{
+	uint32_t i;
+
+	for (i = 0; i < m->slots; i++)
+		if (m->processes[i].state == PROCESS_WAITING) {
+			loop_timer_stop(m->loop, &m->processes[i].timer);
+			m->processes[i].state = PROCESS_NONE;
+		}
+}
+
+void
+master_process_gone(struct master *m)
+{
+	uint32_t i;
+
+	if (m->state < MASTER_DRAINING)
+		return;
+	for (i = 0; i < m->slots; i++)
+		if (m->processes[i].pid != 0)
+			return;
+	loop_stop(m->loop);
+}
+
+void
+master_stop(struct master *m)
+{
+	if (m->state == MASTER_STOPPING)
+		return;
+	m->state = MASTER_STOPPING;
+	master_cancel_starts(m);
+	master_tell_all(m, CHANNEL_STOP, -1);
+	m->deadline.fn = master_kill_all;
+	loop_timer(m->loop, &m->deadline, MASTER_STOP_MS);
+	master_process_gone(m);
+}
+
+static void
+master_drained_long_enough(struct timer *t)
+{
+	struct master *m = (struct master *)((char *)t -
+	    offsetof(struct master, deadline));
+
+	log_warning("drain-timeout is over: closing what is still open");
+	master_stop(m);
+}
+
+void
+master_drain(struct master *m, uint64_t ms)
+{
+	if (m->state >= MASTER_DRAINING)
+		return;
+	m->state = MASTER_DRAINING;
+	log_info("draining");
+	master_cancel_starts(m);
+	master_tell_all(m, CHANNEL_DRAIN, -1);
+	/* Who comes now is refused at once, and not left waiting. */
+	listening_close(&m->listening, true);
+	m->deadline.fn = master_drained_long_enough;
+	if (ms > 0)
+		loop_timer(m->loop, &m->deadline, ms);
+	master_process_gone(m);
+}
+
+void
+master_fail(struct master *m, const char *why)
+{
+	char text[ERROR_MAX];
+
+	strlcpy(text, why, sizeof(text));
+	m->result = -1;
+	master_stop(m);
+	error_set(ECHILD, "%s", text);
+}
+
+static void
+master_reopen_logs(struct master *m)
+{
+	if (log_reopen() == -1) {
+		log_error("%s; going on with the old one", error_text());
+		return;
+	}
+	if (log_descriptor() != -1)
+		master_tell_all(m, CHANNEL_LOG, log_descriptor());
+	log_info("logs reopened");
+}
+
+static void
+master_scale(struct master *m, int change)
+{
+	if (m->state != MASTER_RUNNING)
+		return;
+	if (supervise_scale(m, change) == -1)
+		log_warning("%s", error_text());
+	else
+		log_info("workers=%u", m->workers);
+}
+
+static void
+master_signal(int signo, void *arg)
+{
+	struct master *m = arg;
+
+	switch (signo) {
+	case SIGCHLD:
+		supervise_reap(m);
+		break;
+	case SIGTERM:
+		if (m->state >= MASTER_DRAINING)
+			master_stop(m);
+		else
+			master_drain(m, (uint64_t)
+			    m->server->settings.drain_timeout / 1000);
+		break;
+	case SIGQUIT:
+		master_drain(m, 0);
+		break;
+	case SIGINT:
+		log_info("stopping");
+		master_stop(m);
+		break;
+	case SIGUSR1:
+		master_reopen_logs(m);
+		break;
+	case SIGTTIN:
+		master_scale(m, 1);
+		break;
+	case SIGTTOU:
+		master_scale(m, -1);
+		break;
+	case SIGHUP:
+	case SIGUSR2:
+		log_warning("SIG%s: this version has no %s; nothing done",
+		    sigabbrev_np(signo), signo == SIGHUP ? "reload" :
+		    "upgrade");
+		break;
+	}
+}
+
+static void
+master_watchdog_timer(struct timer *t)
+{
+	struct master *m = (struct master *)((char *)t -
+	    offsetof(struct master, watchdog));
+
+	supervise_watchdog(m);
+	loop_timer(m->loop, t,
+	    (uint64_t)m->server->settings.stuck_timeout / 4000 + 1);
+}
+
+static void
+master_log_listening(const struct listening *l)
+{
+	char text[ADDRESS_MAX];
+	size_t i;
+
+	for (i = 0; i < l->count; i++)
+		if (l->sockets[i].slot <= 0)
+			log_info("listening on %s service=%s",
+			    address_format(&l->sockets[i].address, text,
+			    sizeof(text)), l->sockets[i].service->name);
+}
+
+static int
+master_open_processes(struct master *m)
+{
+	uint32_t i;
+
+	m->slots = (uint32_t)m->server->settings.max_processes;
+	m->workers = (uint32_t)server_workers(m->server);
+	if (m->workers > m->slots)
+		return error_set(EINVAL, "workers is %u, but max-processes "
+		    "only %u", m->workers, m->slots);
+	m->processes = calloc(m->slots, sizeof(*m->processes));
+	if (m->processes == NULL)
+		return error_errno("processes");
+	for (i = 0; i < m->slots; i++) {
+		m->processes[i].master = m;
+		m->processes[i].slot = i;
+		m->processes[i].channel.fd = -1;
+	}
+	return 0;
+}
+
+static int
+master_open_memory(struct master *m)
+{
+	uint64_t descriptors = process_raise_descriptors();
+	uint32_t capacity = descriptors < MASTER_TABLE_MAX ?
+	    (uint32_t)descriptors : MASTER_TABLE_MAX;
+
+	if (scoreboard_create(&m->scoreboard, m->slots,
+	    (uint32_t)m->server->settings.max_services, capacity) == -1)
+		return -1;
+	return server_make_arrays(m->server);
+}
+
+static int
+master_open_pidfile(struct master *m)
+{
+	const char *path = m->server->settings.pidfile;
+
+	if (path[0] == '\0')
+		return 0;
+	if ((m->pidlock = pidlock_open(path)) == -1)
+		return -1;
+	return pidlock_write(m->pidlock, path);
+}
+
+static int
+master_open_loop(struct master *m)
+{
+	static const int signals[] = { SIGCHLD, SIGTERM, SIGQUIT, SIGINT,
+	    SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU, SIGWINCH, 0 };
+
+	signal(SIGPIPE, SIG_IGN);
+	if ((m->loop = loop_new(LOOP_AUTO, 0)) == NULL ||
+	    signals_open(&m->signals, m->loop, signals, master_signal, m) ==
+	    -1)
+		return -1;
+	errno = 0;
+	m->control = control_open(m);
+	if (m->control == NULL && errno != 0)
+		return -1;
+	if (m->server->settings.stuck_timeout > 0) {
+		m->watchdog.fn = master_watchdog_timer;
+		master_watchdog_timer(&m->watchdog);
+	}
+	return 0;
+}
+
+static int
+master_resolve(struct master *m)
+{
+	const char *key;
+	size_t i;
+
+	for (i = 0; i < m->server->service_count; i++)
+		if (server_resolve(m->server->services[i], &key) == -1)
+			return error_prefix("service \"%s\"",
+			    m->server->services[i]->name);
+	if (m->server->service_count == 0)
+		return error_set(EINVAL, "there is no service");
+	return 0;
+}
+
+/* Everything that can fail comes before anything that a client sees. */
+static int
+master_open(struct master *m)
+{
+	const struct server_settings *set = &m->server->settings;
+
+	m->started = process_milliseconds();
+	m->generation = 1;
+	if (log_open(set->log_target, (enum prong_level)set->log_level,
+	    set->log_format != 0) == -1 ||
+	    master_resolve(m) == -1 ||
+	    master_open_processes(m) == -1 ||
+	    master_open_pidfile(m) == -1 ||
+	    listening_open(&m->listening, m->server, (int)m->workers) == -1 ||
+	    master_open_memory(m) == -1 ||
+	    master_open_loop(m) == -1 ||
+	    listening_start(&m->listening) == -1)
+		return -1;
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	setproctitle("master");
+	master_log_listening(&m->listening);
+	return supervise_start_all(m);
+}
+
+static void
+master_close(struct master *m)
+{
+	uint32_t i;
+
+	if (m->loop != NULL) {
+		loop_timer_stop(m->loop, &m->deadline);
+		loop_timer_stop(m->loop, &m->watchdog);
+	}
+	for (i = 0; m->processes != NULL && i < m->slots; i++)
+		process_gone(&m->processes[i]);
+	listening_close(&m->listening, true);
+	control_close(m->control);
+	signals_close(&m->signals);
+	loop_free(m->loop);
+	scoreboard_close(&m->scoreboard);
+	pidlock_remove(m->pidlock, m->server->settings.pidfile);
+	free(m->processes);
+}
+
+int
+prong_server_run(struct prong_server *server, void (*ready)(void *), void *arg)
+{
+	struct master m = {
+		.server = server,
+		.pidlock = -1,
+		.signals.watch.fd = -1,
+		.scoreboard.segment.fd = -1,
+		.scoreboard.connections.fd = -1,
+		.ready = ready,
+		.ready_arg = arg,
+	};
+	char why[ERROR_MAX];
+
+	error_set(0, "%s", "");
+	if (master_open(&m) == -1) {
+		master_fail(&m, error_text());
+	}
+	if (m.loop != NULL && m.processes != NULL) {
+		master_process_gone(&m);
+		if (loop_run(m.loop) == -1)
+			m.result = -1;
+	}
+	strlcpy(why, error_text(), sizeof(why));
+	if (m.result == 0)
+		log_info("stopped");
+	master_close(&m);
+	return m.result == 0 ? 0 : error_set(ECANCELED, "%s", why);
+}

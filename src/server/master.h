@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SERVER_MASTER_H
+#define SERVER_MASTER_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "loop/loop.h"
+#include "loop/signals.h"
+#include "server/channel.h"
+#include "server/listening.h"
+#include "server/server.h"
+#include "shm/scoreboard.h"
+
+/*
+ * The master: binds, forks, supervises.  Single-threaded; reads no client's
+ * byte; what is true of its processes is here, in memory of its own, and not
+ * in what they write into the scoreboard.
+ */
+
+enum process_state {
+	PROCESS_NONE,		/* the slot is free */
+	PROCESS_STARTING,
+	PROCESS_READY,
+	PROCESS_DRAINING,
+	PROCESS_WAITING,	/* dead, to be started again after a while */
+};
+
+/* A slot of the scoreboard and the process in it. */
+struct process {
+	struct master *master;
+	uint32_t slot;
+	enum process_state state;
+	pid_t pid;
+	struct watch channel;	/* fd -1 when there is none */
+	uint64_t started;	/* process_milliseconds() */
+	uint32_t failures;	/* deaths by its own fault, one after another */
+	struct timer timer;	/* the next start */
+	bool *serves;		/* by listening socket: accepts from it */
+	size_t serves_size;
+};
+
+enum master_state {
+	MASTER_STARTING,
+	MASTER_RUNNING,
+	MASTER_DRAINING,
+	MASTER_STOPPING,
+};
+
+struct master {
+	struct prong_server *server;
+	enum master_state state;
+	struct loop *loop;
+	struct signals signals;
+	struct listening listening;
+	struct scoreboard scoreboard;
+	struct process *processes;
+	uint32_t slots;
+	uint32_t workers;		/* wanted */
+	int pidlock;
+	struct control *control;
+	struct timer deadline;		/* of draining, then of stopping */
+	struct timer watchdog;
+	uint64_t started;
+	uint32_t generation;
+	uint64_t restarts_crash;
+	uint64_t restarts_stuck;
+	void (*ready)(void *);
+	void *ready_arg;
+	int result;			/* of prong_server_run() */
+};
+
+/* "starting", "ready", "draining", "dead"; "running" for the master. */
+const char *process_state_name(enum process_state);
+const char *master_state_name(enum master_state);
+
+/* --- process.c: one process --------------------------------------------- */
+
+/* Forks a worker into a slot; the child does not return. */
+int process_start(struct process *);
+int process_tell(struct process *, const struct channel_message *, int fd);
+/* Closes the channel and marks the slot free. */
+void process_gone(struct process *);
+
+/* --- supervise.c: how many there are, and what becomes of the dead ------ */
+
+int supervise_start_all(struct master *);
+void supervise_reap(struct master *);
+/* change: +1 or -1.  -1 with ERANGE when there can be no more or no fewer. */
+int supervise_scale(struct master *, int change);
+void supervise_ready(struct process *);
+void supervise_watchdog(struct master *);
+
+/* --- assign.c: who accepts from which socket ---------------------------- */
+
+void assign_sockets(struct master *);
+
+/* --- master.c ------------------------------------------------------------ */
+
+/* Stops when the connections have ended, at the latest after ms (0: never). */
+void master_drain(struct master *, uint64_t ms);
+void master_stop(struct master *);
+/* A process has gone: ends the run when it was the last of a stop. */
+void master_process_gone(struct master *);
+void master_fail(struct master *, const char *why);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SERVER_SECTION_H
+#define SERVER_SECTION_H
+
+#include "base/strings.h"
+#include "prong.h"
+
+/*
+ * A titled section of the configuration, as text: values by name and member
+ * sections, both in their order.  What it may hold is a table of options.  A
+ * service's handler options are such a section too.
+ */
+struct section_value {
+	struct section_value *next;
+	char *name;
+	char *text;
+};
+
+struct prong_section {
+	struct prong_section *next;
+	char *name;			/* "menu", "on", "array" */
+	char *title;
+	const struct prong_option *members;	/* NULL: not known yet */
+	struct section_value *values;
+	struct prong_section *sections;
+};
+
+struct prong_section *section_new(const char *name, const char *title,
+    const struct prong_option *members);
+void section_free(struct prong_section *);
+
+/* Appends to a list; -1 with EEXIST when the title is there already. */
+int section_append(struct prong_section **list, struct prong_section *);
+struct prong_section *section_find(struct prong_section *list,
+    const char *name, const char *title);
+
+/* Stores a value as it is; replaces one of the name unless it is a list. */
+int section_store(struct prong_section *, const char *name, const char *text);
+
+const struct prong_option *section_option(const struct prong_option *members,
+    const char *name);
+
+/* Whether text is a value of the option; -1 with EINVAL or ERANGE. */
+int section_check(const struct prong_option *, const char *text);
+
+/* The text of a value: as stored, else the option's default, else NULL. */
+const char *section_text(const struct prong_section *, const char *name);
+int64_t section_number(const struct prong_section *, const char *name);
+
+/* Appends a quoted text that reads back as the same. */
+int section_quote(char **out, const char *text);
+
+/* Appends "name "title" { ... }" with every value. */
+int section_dump(char **out, const struct prong_section *, int indent);
+
+#endif

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A server as configured: the calls of <prong.h> that put it together.
+ */
+#include "server/server.h"
+
+#include "config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "net/frame.h"
+
+const char *
+prong_version(void)
+{
+	return PACKAGE_VERSION;
+}
+
+const char *
+prong_error(void)
+{
+	return error_text();
+}
+
+int
+prong_set_error(int error, const char *format, ...)
+{
+	char text[ERROR_MAX];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	return error_set(error, "%s", text);
+}
+
+void
+prong_log(enum prong_level level, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	log_vwrite(level, format, ap);
+	va_end(ap);
+}
+
+struct prong_server *
+prong_server_new(void)
+{
+	struct prong_server *s;
+
+	if ((s = calloc(1, sizeof(*s))) == NULL ||
+	    settings_init(PRONG_SERVER, &s->settings) == -1) {
+		error_errno("server");
+		prong_server_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+static void
+server_free_service(struct prong_service *s)
+{
+	if (s == NULL)
+		return;
+	settings_free(PRONG_SERVICE, &s->settings);
+	section_free(s->options);
+	free(s->name);
+	free(s);
+}
+
+static void
+server_free_sections(struct prong_section *list)
+{
+	struct prong_section *s;
+
+	while ((s = list) != NULL) {
+		list = s->next;
+		section_free(s);
+	}
+}
+
+void
+prong_server_free(struct prong_server *s)
+{
+	size_t i;
+
+	if (s == NULL)
+		return;
+	for (i = 0; i < s->service_count; i++)
+		server_free_service(s->services[i]);
+	for (i = 0; i < s->array_count; i++)
+		array_free(s->arrays[i]);
+	server_free_sections(s->sections);
+	server_free_sections(s->array_sections);
+	settings_free(PRONG_SERVER, &s->settings);
+	free(s->services);
+	free(s->arrays);
+	free(s->handlers);
+	free(s);
+}
+
+/* Appends a pointer to a growing array of them. */
+static int
+server_append(void *list, size_t *count, const void *item)
+{
+	const void **items;
+
+	items = reallocarray(*(void **)list, *count + 1, sizeof(*items));
+	if (items == NULL)
+		return error_errno("server");
+	items[(*count)++] = item;
+	*(void **)list = items;
+	return 0;
+}
+
+const struct prong_handler *
+server_handler(const struct prong_server *s, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < s->handler_count; i++)
+		if (strcmp(s->handlers[i]->name, name) == 0)
+			return s->handlers[i];
+	return NULL;
+}
+
+int
+prong_server_handler(struct prong_server *s, const struct prong_handler *h)
+{
+	if (h->abi != PRONG_ABI)
+		return error_set(EINVAL, "handler \"%s\" was made for interface "
+		    "%u, this is %u", h->name, h->abi, PRONG_ABI);
+	if (server_handler(s, h->name) != NULL)
+		return error_set(EEXIST, "there is a handler \"%s\" already",
+		    h->name);
+	return server_append(&s->handlers, &s->handler_count, h);
+}
+
+int
+prong_server_set(struct prong_server *s, const char *key, const char *value)
+{
+	return settings_set(PRONG_SERVER, &s->settings, key, value);
+}
+
+/* Names stand in logs, process titles and JSON: keep them plain. */
+static int
+server_check_name(const char *name)
+{
+	const char *p;
+
+	if (name[0] == '\0' || strlen(name) > 64)
+		return error_set(EINVAL, "a name has 1 to 64 characters");
+	for (p = name; *p != '\0'; p++)
+		if (!isalnum((unsigned char)*p) && strchr("-_.", *p) == NULL)
+			return error_set(EINVAL, "\"%s\" is not a name: letters,"
+			    " digits, \"-\", \"_\" and \".\" only", name);
+	return 0;
+}
+
+struct prong_service *
+prong_server_add(struct prong_server *s, const char *name)
+{
+	struct prong_service *service;
+	size_t i;
+
+	if (server_check_name(name) == -1)
+		return NULL;
+	for (i = 0; i < s->service_count; i++)
+		if (strcmp(s->services[i]->name, name) == 0) {
+			error_set(EEXIST, "there is a service \"%s\" already",
+			    name);
+			return NULL;
+		}
+	if ((service = calloc(1, sizeof(*service))) == NULL ||
+	    (service->name = strdup(name)) == NULL ||
+	    settings_init(PRONG_SERVICE, &service->settings) == -1 ||
+	    (service->options = section_new("service", name, NULL)) == NULL ||
+	    server_append(&s->services, &s->service_count, service) == -1) {
+		error_errno("service \"%s\"", name);
+		server_free_service(service);
+		return NULL;
+	}
+	service->server = s;
+	service->index = (uint32_t)(s->service_count - 1);
+	return service;
+}
+
+int
+prong_service_set(struct prong_service *s, const char *key, const char *value)
+{
+	return settings_set(PRONG_SERVICE, &s->settings, key, value);
+}
+
+/* The handler may not be known yet: what it accepts is checked later. */
+int
+prong_service_option(struct prong_service *s, const char *name,
+    const char *value)
+{
+	return section_store(s->options, name, value);
+}
+
+static struct prong_section *
+server_add_section(struct prong_section **list, const char *name,
+    const char *title, const struct prong_option *members)
+{
+	struct prong_section *section;
+
+	if ((section = section_new(name, title, members)) == NULL)
+		return NULL;
+	if (section_append(list, section) == -1) {
+		section_free(section);
+		return NULL;
+	}
+	return section;
+}
+
+struct prong_section *
+prong_server_array(struct prong_server *s, const char *name)
+{
+	if (server_check_name(name) == -1)
+		return NULL;
+	return server_add_section(&s->array_sections, "array", name,
+	    settings_array_members);
+}
+
+struct prong_section *
+prong_server_section(struct prong_server *s, const char *option,
+    const char *title)
+{
+	const struct prong_option *o;
+	size_t i;
+
+	for (i = 0; i < s->handler_count; i++) {
+		o = section_option(s->handlers[i]->options, option);
+		if (o != NULL && o->type == PRONG_SECTION)
+			return server_add_section(&s->sections, option, title,
+			    o->members);
+	}
+	error_set(ENOENT, "no handler knows a section \"%.64s\"", option);
+	return NULL;
+}
+
+static int
+server_resolve_framing(struct prong_service *s, const char **key)
+{
+	const struct prong_handler *h = s->handler;
+	enum prong_framing preferred = h->framing != 0 ? h->framing : PRONG_RAW;
+
+	*key = "framing";
+	if (s->settings.framing[0] == '\0' &&
+	    prong_service_set(s, "framing", frame_name(preferred)) == -1)
+		return -1;
+	s->framing = frame_by_name(s->settings.framing);
+	if (h->framings != 0 && (h->framings & s->framing) == 0)
+		return error_set(EINVAL, "handler \"%s\" cannot be used with "
+		    "framing %s", h->name, s->settings.framing);
+	return 0;
+}
+
+static int
+server_resolve_options(struct prong_service *s, const char **key)
+{
+	const struct prong_option *o;
+	const struct section_value *v;
+
+	s->options->members = s->handler->options;
+	for (v = s->options->values; v != NULL; v = v->next) {
+		*key = v->name;
+		o = section_option(s->handler->options, v->name);
+		if (o == NULL)
+			return error_set(EINVAL, "handler \"%s\" has no option "
+			    "\"%.64s\"", s->handler->name, v->name);
+		if (o->type == PRONG_SECTION && section_find(
+		    s->server->sections, v->name, v->text) == NULL)
+			return error_set(EINVAL, "there is no %s \"%.64s\"",
+			    v->name, v->text);
+		if (section_check(o, v->text) == -1)
+			return error_prefix("%s", v->name);
+	}
+	return 0;
+}
+
+int
+server_resolve(struct prong_service *s, const char **key)
+{
+	*key = "handler";
+	if (s->settings.handler[0] == '\0')
+		return error_set(EINVAL, "service \"%s\" has no handler",
+		    s->name);
+	s->handler = server_handler(s->server, s->settings.handler);
+	if (s->handler == NULL)
+		return error_set(EINVAL, "there is no handler \"%.64s\"",
+		    s->settings.handler);
+	if (server_resolve_framing(s, key) == -1 ||
+	    server_resolve_options(s, key) == -1)
+		return -1;
+	*key = "listen";
+	if (s->settings.listen.count == 0)
+		return error_set(EINVAL, "service \"%s\" listens nowhere",
+		    s->name);
+	return 0;
+}
+
+/* Runs fn for each first value of an array with its place. */
+static int
+server_array_values(const struct prong_section *section,
+    enum prong_array_type type, size_t slots, struct prong_array *array)
+{
+	const struct section_value *v;
+	union prong_value value;
+	size_t i = 0;
+
+	for (v = section->values; v != NULL; v = v->next) {
+		if (strcmp(v->name, "values") != 0)
+			continue;
+		if (i == slots)
+			return error_set(EINVAL, "there are more values than "
+			    "the %zu slots", slots);
+		if (array_parse(type, v->text, &value) == -1)
+			return -1;
+		if (array != NULL && prong_array_set(array, i, value) == -1)
+			return -1;
+		i++;
+	}
+	return 0;
+}
+
+#define ARRAY_SLOTS_MAX	(1LL << 27)	/* a gigabyte of cells */
+
+int
+server_check_array(const struct prong_section *section, const char **key)
+{
+	int64_t slots = section_number(section, "slots");
+
+	*key = "slots";
+	if (slots < 1 || slots > ARRAY_SLOTS_MAX)
+		return error_set(EINVAL, "an array has 1 to %lld slots",
+		    ARRAY_SLOTS_MAX);
+	*key = "values";
+	return server_array_values(section, (enum prong_array_type)
+	    array_type_by_name(section_text(section, "type")), (size_t)slots,
+	    NULL);
+}
+
+int
+server_make_arrays(struct prong_server *s)
+{
+	struct prong_section *section;
+	struct prong_array *a;
+	enum prong_array_type type;
+	size_t slots;
+
+	for (section = s->array_sections; section != NULL;
+	    section = section->next) {
+		type = (enum prong_array_type)array_type_by_name(
+		    section_text(section, "type"));
+		slots = (size_t)section_number(section, "slots");
+		if ((a = array_new(section->title, type, slots)) == NULL)
+			return -1;
+		if (server_append(&s->arrays, &s->array_count, a) == -1) {
+			array_free(a);
+			return -1;
+		}
+		if (server_array_values(section, type, slots, a) == -1)
+			return error_prefix("array \"%s\"", section->title);
+	}
+	return 0;
+}
+
+struct prong_array *
+prong_array_open(struct prong_service *service, const char *name)
+{
+	struct prong_server *s = service->server;
+	size_t i;
+
+	for (i = 0; i < s->array_count; i++)
+		if (strcmp(s->arrays[i]->name, name) == 0)
+			return s->arrays[i];
+	error_set(ENOENT, "there is no array \"%s\"", name);
+	return NULL;
+}
+
+int
+server_workers(const struct prong_server *s)
+{
+	return s->settings.workers > 0 ? (int)s->settings.workers :
+	    process_cpus();
+}
+
+const char *
+prong_option_string(const struct prong_service *s, const char *name)
+{
+	return section_text(s->options, name);
+}
+
+int64_t
+prong_option_int(const struct prong_service *s, const char *name)
+{
+	return section_number(s->options, name);
+}
+
+bool
+prong_option_bool(const struct prong_service *s, const char *name)
+{
+	return section_number(s->options, name) != 0;
+}
+
+int64_t
+prong_option_size(const struct prong_service *s, const char *name)
+{
+	return section_number(s->options, name);
+}
+
+int64_t
+prong_option_time(const struct prong_service *s, const char *name)
+{
+	return section_number(s->options, name);
+}
+
+const struct prong_section *
+prong_option_section(const struct prong_service *s, const char *name)
+{
+	const char *title = section_text(s->options, name);
+
+	return title == NULL ? NULL :
+	    section_find(s->server->sections, name, title);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/service.h"
+#include "prong.h"
+#include "server/section.h"
+#include "server/settings.h"
+#include "shm/array.h"
+#include "shm/scoreboard.h"
+
+/*
+ * A server as configured: settings, services, objects, and the handlers that
+ * it knows.  What runs it is struct master.
+ */
+struct prong_server {
+	struct server_settings settings;
+	struct prong_service **services;
+	size_t service_count;
+	const struct prong_handler **handlers;
+	size_t handler_count;
+	struct prong_section *sections;		/* menu "hotline" and such */
+	struct prong_section *array_sections;
+	struct prong_array **arrays;		/* made at the start */
+	size_t array_count;
+};
+
+const struct prong_handler *server_handler(const struct prong_server *,
+    const char *name);
+
+/*
+ * Sets what follows from the settings of a service: its handler, framing and
+ * options.  -1: error_text() says what is wrong, *key with which setting.
+ */
+int server_resolve(struct prong_service *, const char **key);
+
+/* The array's type, length and first values; -1 as above. */
+int server_check_array(const struct prong_section *, const char **key);
+
+/* Makes the arrays of the configuration, with their first values. */
+int server_make_arrays(struct prong_server *);
+
+/* How many workers the settings ask for on this machine. */
+int server_workers(const struct prong_server *);
+
+#endif

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The tables of settings, and the one parser and printer for them.
+ */
+#include "server/settings.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/address.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "dispatch/dispatch.h"
+#include "net/frame.h"
+#include "server/section.h"
+
+enum setting_type {
+	SETTING_INT,
+	SETTING_SIZE,
+	SETTING_DURATION,
+	SETTING_BOOL,
+	SETTING_MODE,		/* octal permissions */
+	SETTING_CHOICE,		/* index into .choices */
+	SETTING_STRING,
+	SETTING_LIST,
+};
+
+struct setting {
+	struct prong_setting public;
+	enum setting_type type;
+	size_t offset;		/* of int64_t, char * or struct strings */
+	int64_t min, max;	/* of numbers; max 0: no bound */
+	const char *const *choices;
+	int (*check)(const char *);	/* of texts */
+};
+
+static const char *const event_names[] =
+    { "auto", "epoll", "poll", "select", NULL };
+static const char *const level_names[] =
+    { "error", "warning", "info", "debug", NULL };
+static const char *const format_names[] = { "text", "json", NULL };
+static const char *const accept_names[] =
+    { "auto", "shared", "reuseport", NULL };
+static const char *const array_type_names[] =
+    { "int8", "int16", "int32", "int64", "uint64", "double", NULL };
+
+static int
+check_path(const char *text)
+{
+	if (text[0] == '\0' || text[0] == '/')
+		return 0;
+	return error_set(EINVAL, "\"%.128s\" is not an absolute path", text);
+}
+
+static int
+check_log_target(const char *text)
+{
+	if (strcmp(text, "stderr") == 0 || strcmp(text, "syslog") == 0 ||
+	    text[0] == '/')
+		return 0;
+	return error_set(EINVAL, "\"%.128s\" is neither stderr, syslog nor an "
+	    "absolute path", text);
+}
+
+static int
+check_framing(const char *text)
+{
+	if (text[0] == '\0' || frame_by_name(text) != 0)
+		return 0;
+	return error_set(EINVAL, "\"%.64s\" is none of: raw, line, netstring, "
+	    "length32", text);
+}
+
+#define SERVER(k, v, h, t, field, ...)					\
+	{ { .key = k, .value = v, .help = h }, t,			\
+	    offsetof(struct server_settings, field), __VA_ARGS__ }
+#define SERVICE(k, v, h, t, field, ...)					\
+	{ { .key = k, .value = v, .help = h,				\
+	    .list = (t) == SETTING_LIST }, t,				\
+	    offsetof(struct service_settings, field), __VA_ARGS__ }
+
+#define MAX_PROCESSES	4096
+#define MAX_SERVICES	4096
+#define DAY		86400000000LL
+
+static const struct setting server_settings[] = {
+	SERVER("workers", "0", "worker processes; 0: one per CPU",
+	    SETTING_INT, workers, .max = MAX_PROCESSES),
+	SERVER("events", "auto", "how to wait for events",
+	    SETTING_CHOICE, events, .choices = event_names),
+	SERVER("busy-poll", "0", "spin this long before sleeping",
+	    SETTING_DURATION, busy_poll, .max = 1000000),
+	SERVER("pidfile", PRONG_RUNSTATEDIR "/prongd.pid",
+	    "file for the master's process id; empty: none",
+	    SETTING_STRING, pidfile, .check = check_path),
+	SERVER("drain-timeout", "30s",
+	    "how long a stop waits for open connections",
+	    SETTING_DURATION, drain_timeout, .max = 365 * DAY),
+	SERVER("stuck-timeout", "30s",
+	    "a worker that does not turn for so long is replaced; 0: never",
+	    SETTING_DURATION, stuck_timeout, .max = 365 * DAY),
+	SERVER("max-processes", "64", "room in the scoreboard for processes",
+	    SETTING_INT, max_processes, .min = 1, .max = MAX_PROCESSES),
+	SERVER("max-services", "64", "room in the scoreboard for services",
+	    SETTING_INT, max_services, .min = 1, .max = MAX_SERVICES),
+	SERVER("log.target", "syslog", "stderr, syslog or a file",
+	    SETTING_STRING, log_target, .check = check_log_target),
+	SERVER("log.level", "info", "the least important that is logged",
+	    SETTING_CHOICE, log_level, .choices = level_names),
+	SERVER("log.format", "text", "form of a line",
+	    SETTING_CHOICE, log_format, .choices = format_names),
+	SERVER("control.socket", PRONG_RUNSTATEDIR "/prongd/control.sock",
+	    "where prongctl connects to; empty: nowhere",
+	    SETTING_STRING, control_socket, .check = check_path),
+	SERVER("control.mode", "0660", "permissions of the control socket",
+	    SETTING_MODE, control_mode, .max = 0777),
+	{ { .key = NULL } }
+};
+
+static const struct setting service_settings[] = {
+	SERVICE("listen", "", "an address to listen on",
+	    SETTING_LIST, listen, .check = address_check),
+	SERVICE("handler", "", "what the service says",
+	    SETTING_STRING, handler, .check = NULL),
+	SERVICE("dispatch", "inline", "how the handler is run",
+	    SETTING_CHOICE, dispatch, .choices = dispatch_names),
+	SERVICE("framing", "", "how the stream is cut into messages; empty: "
+	    "as the handler prefers", SETTING_STRING, framing,
+	    .check = check_framing),
+	SERVICE("max-message", "64K", "the longest message",
+	    SETTING_SIZE, max_message, .min = 1, .max = 1LL << 30),
+	SERVICE("read-size", "16K", "the most that one read takes",
+	    SETTING_SIZE, read_size, .min = 512, .max = 16LL << 20),
+	SERVICE("backlog", "511", "connections that may wait to be accepted",
+	    SETTING_INT, backlog, .min = 1, .max = INT_MAX),
+	SERVICE("nodelay", "true", "send small packets at once",
+	    SETTING_BOOL, nodelay, .max = 1),
+	SERVICE("keepalive", "0", "probe a silent peer after so long; 0: never",
+	    SETTING_DURATION, keepalive, .max = 32767LL * 1000000),
+	SERVICE("mode", "0660", "permissions of a unix socket",
+	    SETTING_MODE, mode, .max = 0777),
+	SERVICE("owner", "", "owner of a unix socket",
+	    SETTING_STRING, owner, .check = NULL),
+	SERVICE("group", "", "group of a unix socket",
+	    SETTING_STRING, group, .check = NULL),
+	SERVICE("accept", "auto", "one queue for all workers, or one for each",
+	    SETTING_CHOICE, accept, .choices = accept_names),
+	SERVICE("idle-timeout", "0", "close after so long without activity; "
+	    "0: never", SETTING_DURATION, idle_timeout, .max = 49 * DAY),
+	{ { .key = NULL } }
+};
+
+const struct prong_option settings_array_members[] = {
+	{ "type", PRONG_CHOICE, "int64", array_type_names, NULL,
+	    "type of the cells" },
+	{ "slots", PRONG_INT, "1", NULL, NULL, "number of cells" },
+	{ "values", PRONG_STRINGS, NULL, NULL, NULL,
+	    "the first cells' values; the rest is 0" },
+	{ .name = NULL }
+};
+
+static const struct setting *const setting_tables[] = {
+	[PRONG_SERVER] = server_settings,
+	[PRONG_SERVICE] = service_settings,
+};
+
+#define SETTINGS_MAX	32
+
+static void
+settings_publish_array(struct prong_setting *to)
+{
+	const struct prong_option *o;
+
+	for (o = settings_array_members; o->name != NULL; o++)
+		*to++ = (struct prong_setting){
+			.key = o->name,
+			.value = o->value != NULL ? o->value : "",
+			.list = o->type == PRONG_STRINGS,
+			.help = o->help,
+		};
+}
+
+const struct prong_setting *
+prong_settings(enum prong_scope scope)
+{
+	static struct prong_setting public[3][SETTINGS_MAX];
+	const struct setting *s;
+	size_t i = 0;
+
+	if (public[scope][0].key != NULL)
+		return public[scope];
+	if (scope == PRONG_ARRAY)
+		settings_publish_array(public[scope]);
+	else
+		for (s = setting_tables[scope]; s->public.key != NULL; s++)
+			public[scope][i++] = s->public;
+	return public[scope];
+}
+
+static int
+settings_parse_mode(const char *text, int64_t *n)
+{
+	char *end;
+
+	*n = strtol(text, &end, 8);
+	if (text[0] < '0' || text[0] > '7' || *end != '\0')
+		return error_set(EINVAL, "\"%.64s\" is not a mode (write it "
+		    "like 0660)", text);
+	return 0;
+}
+
+static int
+settings_parse_choice(const char *text, const char *const *choices, int64_t *n)
+{
+	const struct prong_option o = {
+		.type = PRONG_CHOICE, .choices = choices
+	};
+
+	if (section_check(&o, text) == -1)
+		return -1;
+	for (*n = 0; strcmp(choices[*n], text) != 0; (*n)++)
+		continue;
+	return 0;
+}
+
+static int
+settings_parse_number(const struct setting *s, const char *text, int64_t *n)
+{
+	int truth;
+
+	switch (s->type) {
+	case SETTING_INT:
+		return units_integer(text, s->min, s->max, n);
+	case SETTING_SIZE:
+		return units_size(text, n);
+	case SETTING_DURATION:
+		return units_duration(text, n);
+	case SETTING_MODE:
+		return settings_parse_mode(text, n);
+	case SETTING_CHOICE:
+		return settings_parse_choice(text, s->choices, n);
+	default:
+		if (units_bool(text, &truth) == -1)
+			return -1;
+		*n = truth;
+		return 0;
+	}
+}
+
+static int
+settings_set_text(const struct setting *s, void *field, const char *text)
+{
+	char *copy;
+
+	if (s->check != NULL && s->check(text) == -1)
+		return -1;
+	if (s->type == SETTING_LIST)
+		return strings_add(field, text);
+	if ((copy = strdup(text)) == NULL)
+		return error_errno("%s", s->public.key);
+	free(*(char **)field);
+	*(char **)field = copy;
+	return 0;
+}
+
+static int
+settings_check_range(const struct setting *s, const char *text, int64_t n)
+{
+	char max[UNITS_MAX];
+
+	if (s->type == SETTING_CHOICE || s->max == 0)
+		return 0;
+	if (n < s->min)
+		return error_set(ERANGE, "%s is too small", text);
+	if (n <= s->max)
+		return 0;
+	if (s->type == SETTING_MODE)
+		return error_set(ERANGE, "%s is more than 0777", text);
+	return error_set(ERANGE, "%s is more than %s", text,
+	    s->type == SETTING_DURATION ? units_format_duration(s->max, max) :
+	    units_format_size(s->max, max));
+}
+
+static int
+settings_set_one(const struct setting *s, void *settings, const char *text)
+{
+	void *field = (char *)settings + s->offset;
+	int64_t n;
+
+	if (s->type == SETTING_STRING || s->type == SETTING_LIST)
+		return settings_set_text(s, field, text);
+	if (settings_parse_number(s, text, &n) == -1 ||
+	    settings_check_range(s, text, n) == -1)
+		return -1;
+	*(int64_t *)field = n;
+	return 0;
+}
+
+int
+settings_set(enum prong_scope scope, void *settings, const char *key,
+    const char *value)
+{
+	const struct setting *s;
+
+	for (s = setting_tables[scope]; s->public.key != NULL; s++) {
+		if (strcmp(s->public.key, key) != 0)
+			continue;
+		if (settings_set_one(s, settings, value) == -1)
+			return error_prefix("%s", key);
+		return 0;
+	}
+	return error_set(ENOENT, "there is no setting \"%.64s\"", key);
+}
+
+int
+settings_init(enum prong_scope scope, void *settings)
+{
+	const struct setting *s;
+
+	for (s = setting_tables[scope]; s->public.key != NULL; s++)
+		if (s->type != SETTING_LIST &&
+		    settings_set_one(s, settings, s->public.value) == -1)
+			return -1;
+	return 0;
+}
+
+void
+settings_free(enum prong_scope scope, void *settings)
+{
+	const struct setting *s;
+	char *field;
+
+	for (s = setting_tables[scope]; s->public.key != NULL; s++) {
+		field = (char *)settings + s->offset;
+		if (s->type == SETTING_LIST)
+			strings_free((struct strings *)(void *)field);
+		else if (s->type == SETTING_STRING)
+			free(*(char **)(void *)field);
+	}
+}
+
+static int
+settings_dump_list(const struct strings *list, char **out)
+{
+	size_t i;
+
+	if (strings_append(out, "{") == -1)
+		return -1;
+	for (i = 0; i < list->count; i++)
+		if ((i > 0 && strings_append(out, ", ") == -1) ||
+		    section_quote(out, list->items[i]) == -1)
+			return -1;
+	return strings_append(out, "}\n");
+}
+
+static int
+settings_dump_value(const struct setting *s, const void *settings, char **out)
+{
+	const char *field = (const char *)settings + s->offset;
+	int64_t n = 0;
+	char text[UNITS_MAX];
+
+	if (s->type == SETTING_LIST)
+		return settings_dump_list((const void *)field, out);
+	if (s->type == SETTING_STRING) {
+		if (section_quote(out, *(char *const *)(const void *)field) ==
+		    -1)
+			return -1;
+		return strings_append(out, "\n");
+	}
+	n = *(const int64_t *)(const void *)field;
+	switch (s->type) {
+	case SETTING_SIZE:
+		return strings_append(out, "\"%s\"\n",
+		    units_format_size(n, text));
+	case SETTING_DURATION:
+		return strings_append(out, "\"%s\"\n",
+		    units_format_duration(n, text));
+	case SETTING_MODE:
+		return strings_append(out, "\"%04o\"\n", (unsigned int)n);
+	case SETTING_BOOL:
+		return strings_append(out, "%s\n", n ? "true" : "false");
+	case SETTING_CHOICE:
+		return strings_append(out, "\"%s\"\n", s->choices[n]);
+	default:
+		return strings_append(out, "%lld\n", (long long)n);
+	}
+}
+
+/* Keys with a dot stand together in the table: a section of the first part. */
+int
+settings_dump(enum prong_scope scope, const void *settings, char **out,
+    int indent)
+{
+	const struct setting *s;
+	const char *dot, *open = NULL;
+	size_t length = 0;
+
+	for (s = setting_tables[scope]; s->public.key != NULL; s++) {
+		dot = strchr(s->public.key, '.');
+		if (open != NULL && (dot == NULL || strncmp(open,
+		    s->public.key, length + 1) != 0)) {
+			strings_append(out, "}\n");
+			open = NULL;
+		}
+		if (dot != NULL && open == NULL) {
+			open = s->public.key;
+			length = (size_t)(dot - open);
+			strings_append(out, "%.*s {\n", (int)length, open);
+		}
+		if (strings_append(out, "%*s%s = ", open != NULL ? 2 : indent,
+		    "", dot != NULL ? dot + 1 : s->public.key) == -1 ||
+		    settings_dump_value(s, settings, out) == -1)
+			return -1;
+	}
+	return open == NULL ? 0 : strings_append(out, "}\n");
+}

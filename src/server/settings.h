@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SERVER_SETTINGS_H
+#define SERVER_SETTINGS_H
+
+#include "base/strings.h"
+#include "net/service.h"
+#include "prong.h"
+
+/*
+ * The settings of the server and of a service: one table each, from which
+ * come the parsing, the defaults, prongd's grammar and prongd -T.  A setting
+ * is added in the table and as a field, and nowhere else.
+ */
+
+/* Of the server; durations in microseconds. */
+struct server_settings {
+	int64_t workers;
+	int64_t events;			/* enum loop_mechanism */
+	int64_t busy_poll;
+	char *pidfile;
+	int64_t drain_timeout;
+	int64_t stuck_timeout;
+	int64_t max_processes;
+	int64_t max_services;
+	char *log_target;
+	int64_t log_level;		/* enum prong_level */
+	int64_t log_format;		/* 0 text, 1 json */
+	char *control_socket;
+	int64_t control_mode;
+};
+
+/* Sets every setting to its default; -1 with ENOMEM. */
+int settings_init(enum prong_scope, void *settings);
+void settings_free(enum prong_scope, void *settings);
+
+/* ENOENT: no such key.  EINVAL, ERANGE: not a value.  ENOMEM. */
+int settings_set(enum prong_scope, void *settings, const char *key,
+    const char *value);
+
+/* Appends all of them as in prongd.conf(5). */
+int settings_dump(enum prong_scope, const void *settings, char **out,
+    int indent);
+
+/* The options of an array section. */
+extern const struct prong_option settings_array_members[];
+
+#endif

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Supervision: how many workers there are, and what becomes of dead ones.
+ *
+ * One that was ready and was killed from outside is replaced at once.  One
+ * that dies by its own fault is replaced at once the first time, then after
+ * 1, 2, 4 ... seconds, until it has lived for a minute.
+ */
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "server/channel.h"
+#include "server/master.h"
+
+#define SUPERVISE_DELAY_MAX	60000	/* milliseconds */
+#define SUPERVISE_GOOD_LIFE	60000
+#define CLERK_SECONDS		10
+
+static struct process *
+supervise_free_slot(struct master *m)
+{
+	uint32_t i;
+
+	for (i = 0; i < m->slots; i++)
+		if (m->processes[i].state == PROCESS_NONE)
+			return &m->processes[i];
+	return NULL;
+}
+
+static int
+supervise_start_one(struct master *m)
+{
+	struct process *p;
+
+	if ((p = supervise_free_slot(m)) == NULL)
+		return error_set(ERANGE, "there is no room for another worker: "
+		    "max-processes is %u", m->slots);
+	p->failures = 0;
+	if (listening_add_slot(&m->listening, (int)p->slot) == -1)
+		return -1;
+	return process_start(p);
+}
+
+int
+supervise_start_all(struct master *m)
+{
+	uint32_t i;
+
+	for (i = 0; i < m->workers; i++)
+		if (supervise_start_one(m) == -1)
+			return -1;
+	return 0;
+}
+
+static void supervise_restart(struct process *);
+
+static void
+supervise_restart_timer(struct timer *t)
+{
+	struct process *p = (struct process *)((char *)t -
+	    offsetof(struct process, timer));
+
+	p->state = PROCESS_NONE;
+	supervise_restart(p);
+}
+
+/* Starts the slot's process after ms milliseconds. */
+static void
+supervise_restart_in(struct process *p, uint64_t ms)
+{
+	p->state = PROCESS_WAITING;
+	p->timer.fn = supervise_restart_timer;
+	if (loop_timer(p->master->loop, &p->timer, ms) == -1)
+		master_fail(p->master, error_text());
+}
+
+static void
+supervise_restart(struct process *p)
+{
+	if (process_start(p) == 0)
+		return;
+	log_error("%s; trying again in a second", error_text());
+	supervise_restart_in(p, 1000);
+}
+
+/* Signals that a process gets for what it does itself. */
+static bool
+supervise_is_own_fault(int status)
+{
+	if (!WIFSIGNALED(status))
+		return true;
+	switch (WTERMSIG(status)) {
+	case SIGABRT:
+	case SIGBUS:
+	case SIGFPE:
+	case SIGILL:
+	case SIGSEGV:
+	case SIGSYS:
+	case SIGTRAP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static uint64_t
+supervise_delay(struct process *p, bool was_ready, int status)
+{
+	uint64_t delay;
+
+	if (was_ready && !supervise_is_own_fault(status))
+		return 0;
+	if (process_milliseconds() - p->started > SUPERVISE_GOOD_LIFE)
+		p->failures = 0;
+	if (p->failures++ == 0)
+		return was_ready ? 0 : 1000;
+	delay = 1000ULL << (p->failures < 8 ? p->failures - 2 : 6);
+	return delay < SUPERVISE_DELAY_MAX ? delay : SUPERVISE_DELAY_MAX;
+}
+
+/*
+ * The clerk books what the dead process of a slot left open, where no
+ * successor will: the master itself takes no shared lock.
+ */
+static void
+supervise_send_clerk(struct process *p)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	if ((pid = fork()) == -1)
+		log_warning("cannot start a clerk for slot %u", p->slot);
+	if (pid != 0)
+		return;
+	signals_reset();
+	setproctitle("clerk");
+	alarm(CLERK_SECONDS);
+	if (scoreboard_settle(&p->master->scoreboard, p->slot,
+	    CLERK_SECONDS * 1000) == -1)
+		log_warning("slot %u: %s", p->slot, error_text());
+	_exit(0);
+}
+
+static void
+supervise_died(struct process *p, int status)
+{
+	struct master *m = p->master;
+	enum process_state was = p->state;
+	char how[64];
+	uint64_t delay;
+	bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	pid_t pid = p->pid;
+
+	process_describe_status(status, how, sizeof(how));
+	process_gone(p);
+	if (was == PROCESS_DRAINING || m->state >= MASTER_DRAINING) {
+		if (clean)
+			log_debug("worker %u (pid %d) ended", p->slot,
+			    (int)pid);
+		else {
+			log_warning("worker %u (pid %d) %s while stopping",
+			    p->slot, (int)pid, how);
+			/* How a worker ends shows in how the server ends. */
+			if (WIFEXITED(status))
+				m->result = -1;
+		}
+		if (m->state < MASTER_DRAINING)
+			supervise_send_clerk(p);
+		master_process_gone(m);
+		return;
+	}
+	if (m->state == MASTER_STARTING) {
+		log_error("worker %u (pid %d) %s before it was ready", p->slot,
+		    (int)pid, how);
+		master_fail(m, "a worker could not start");
+		return;
+	}
+	m->restarts_crash++;
+	delay = supervise_delay(p, was == PROCESS_READY, status);
+	log_error("worker %u (pid %d) %s; the next one starts %s%.0d%s",
+	    p->slot, (int)pid, how, delay == 0 ? "now" : "in ",
+	    (int)(delay / 1000), delay == 0 ? "" : " s");
+	if (delay == 0)
+		supervise_restart(p);
+	else
+		supervise_restart_in(p, delay);
+	assign_sockets(m);
+}
+
+void
+supervise_reap(struct master *m)
+{
+	pid_t pid;
+	uint32_t i;
+	int status;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (i = 0; i < m->slots; i++)
+			if (m->processes[i].pid == pid) {
+				supervise_died(&m->processes[i], status);
+				break;
+			}
+}
+
+void
+supervise_ready(struct process *p)
+{
+	struct master *m = p->master;
+	uint32_t i, ready = 0;
+
+	p->state = PROCESS_READY;
+	log_debug("worker %u (pid %d) is ready", p->slot, (int)p->pid);
+	assign_sockets(m);
+	if (m->state != MASTER_STARTING)
+		return;
+	for (i = 0; i < m->slots; i++)
+		ready += m->processes[i].state == PROCESS_READY;
+	if (ready < m->workers)
+		return;
+	m->state = MASTER_RUNNING;
+	log_info("ready workers=%u services=%zu", ready,
+	    m->server->service_count);
+	if (m->ready != NULL)
+		m->ready(m->ready_arg);
+}
+
+int
+supervise_scale(struct master *m, int change)
+{
+	struct channel_message drain = { .kind = CHANNEL_DRAIN };
+	struct process *p = NULL;
+	uint32_t i;
+
+	if (change > 0) {
+		if (supervise_start_one(m) == -1)
+			return -1;
+		m->workers++;
+		return 0;
+	}
+	if (m->workers == 1)
+		return error_set(ERANGE, "there must be at least one worker");
+	for (i = 0; i < m->slots; i++)
+		if (m->processes[i].state != PROCESS_NONE &&
+		    m->processes[i].state != PROCESS_DRAINING)
+			p = &m->processes[i];
+	m->workers--;
+	if (p->state == PROCESS_WAITING) {
+		loop_timer_stop(m->loop, &p->timer);
+		p->state = PROCESS_NONE;
+		supervise_send_clerk(p);
+		return 0;
+	}
+	p->state = PROCESS_DRAINING;
+	/* Its neighbour first, so that no queue is without a reader. */
+	assign_sockets(m);
+	return process_tell(p, &drain, -1);
+}
+
+/* A worker that has not turned for stuck-timeout is killed and replaced. */
+void
+supervise_watchdog(struct master *m)
+{
+	uint64_t limit = (uint64_t)m->server->settings.stuck_timeout / 1000;
+	uint64_t now = process_milliseconds(), beat;
+	struct process *p;
+	uint32_t i;
+
+	for (i = 0; i < m->slots; i++) {
+		p = &m->processes[i];
+		if (p->state != PROCESS_READY)
+			continue;
+		beat = __atomic_load_n(&scoreboard_slot(&m->scoreboard,
+		    i)->last_beat, __ATOMIC_RELAXED);
+		if (beat < p->started)
+			beat = p->started;
+		if (beat >= now || now - beat <= limit)
+			continue;
+		log_error("worker %u (pid %d) has not turned for %llu s: "
+		    "killed", i, (int)p->pid,
+		    (unsigned long long)((now - beat) / 1000));
+		m->restarts_stuck++;
+		kill(p->pid, SIGKILL);
+	}
+}

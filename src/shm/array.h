@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SHM_ARRAY_H
+#define SHM_ARRAY_H
+
+#include "prong.h"
+#include "shm/rlock.h"
+#include "shm/segment.h"
+
+/*
+ * A typed array in shared memory: struct prong_array of <prong.h>, where its
+ * calls are described.  Every cell is a 64-bit word whatever its type, so each
+ * is read and changed atomically; the type says which values it may hold.
+ */
+
+#define ARRAY_LAYOUT	1
+
+struct prong_array {
+	char *name;
+	enum prong_array_type type;
+	size_t length;
+	struct segment segment;
+};
+
+/* Makes an array of length cells, all 0.  Before any fork. */
+struct prong_array *array_new(const char *name, enum prong_array_type,
+    size_t length);
+void array_free(struct prong_array *);
+
+/* "int8" ... "double"; -1 for another word. */
+int array_type_by_name(const char *);
+const char *array_type_name(enum prong_array_type);
+
+/* A value of the type from text.  EINVAL: not one.  ERANGE: too large. */
+int array_parse(enum prong_array_type, const char *text, union prong_value *);
+
+#endif

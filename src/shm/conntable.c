@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The connection table and its journal.  Runs in the process of the slot, or
+ * in its successor (recovery, under the scoreboard's lock).
+ *
+ * The stores of a step are ordered by release stores: a kill leaves a prefix
+ * of them, because a process's stores become visible in its own order.
+ */
+#include "shm/conntable.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Memory is asked for in pieces of so many entries (256 KiB). */
+#define CONNTABLE_PIECE	4096
+
+#define store_release(p, v)	__atomic_store_n((p), (v), __ATOMIC_RELEASE)
+
+static uint64_t *
+conntable_counter(const struct conntable *t, uint32_t service,
+    enum counter counter)
+{
+	return &t->rows[(size_t)service * t->stride + counter];
+}
+
+static uint32_t
+conntable_index(const struct conntable *t, const struct conn_entry *e)
+{
+	return (uint32_t)(e - t->entries);
+}
+
+/* Sees to it that the memory of entry index is there. */
+static int
+conntable_back(struct conntable *t, uint32_t index)
+{
+	off_t offset;
+	uint32_t n;
+
+	if (index < t->backed)
+		return 0;
+	n = t->capacity - t->backed;
+	if (n > CONNTABLE_PIECE)
+		n = CONNTABLE_PIECE;
+	offset = (char *)&t->entries[t->backed] - (char *)t->segment->base;
+	if (segment_back(t->segment, offset,
+	    (off_t)(n * sizeof(struct conn_entry))) == -1) {
+		errno = ENOMEM;
+		return -1;
+	}
+	t->backed += n;
+	return 0;
+}
+
+struct conn_entry *
+conntable_take(struct conntable *t)
+{
+	struct conn_entry *e;
+
+	if (t->free != CONN_NONE) {
+		e = &t->entries[t->free];
+		t->free = (uint32_t)e->id;
+		return e;
+	}
+	if (t->journal->used >= t->capacity) {
+		errno = ENOSPC;
+		return NULL;
+	}
+	if (conntable_back(t, t->journal->used) == -1)
+		return NULL;
+	return &t->entries[t->journal->used++];
+}
+
+/* A free entry's id is the index of the next free one. */
+void
+conntable_release(struct conntable *t, struct conn_entry *e)
+{
+	e->id = t->free;
+	t->free = conntable_index(t, e);
+}
+
+/* Carries out the step in the journal; may be repeated. */
+static void
+conntable_step(struct conntable *t)
+{
+	struct conn_journal *j = t->journal;
+	struct conn_entry *e = &t->entries[j->entry];
+	bool opens = j->step == CONN_STEP_OPEN;
+
+	store_release(&e->state, opens ? CONN_STATE_OPEN : CONN_STATE_FREE);
+	store_release(conntable_counter(t, j->service, j->counter), j->value);
+	store_release(&j->step, CONN_STEP_NONE);
+}
+
+static void
+conntable_begin(struct conntable *t, enum conn_step step,
+    const struct conn_entry *e, uint32_t service, enum counter counter)
+{
+	struct conn_journal *j = t->journal;
+
+	j->entry = conntable_index(t, e);
+	j->service = service;
+	j->counter = counter;
+	j->value = *conntable_counter(t, service, counter) + 1;
+	store_release(&j->step, step);
+	conntable_step(t);
+}
+
+void
+conntable_open(struct conntable *t, struct conn_entry *e, uint32_t service)
+{
+	assert(service < t->services);
+	e->id = ++t->journal->next_id * t->slots + t->slot;
+	e->service = (uint16_t)service;
+	conntable_begin(t, CONN_STEP_OPEN, e, service, COUNTER_ACCEPTED);
+}
+
+void
+conntable_close(struct conntable *t, struct conn_entry *e, enum counter counter)
+{
+	assert(COUNTER_IS_CLOSED(counter) && e->service < t->services);
+	conntable_begin(t, CONN_STEP_CLOSE, e, e->service, counter);
+	conntable_release(t, e);
+}
+
+void
+conntable_recover(struct conntable *t)
+{
+	struct conn_journal *j = t->journal;
+	struct conn_entry *e;
+	uint32_t i;
+
+	/* The dead may have been hostile: nothing of its is believed. */
+	if (j->used > t->capacity)
+		j->used = t->capacity;
+	if (j->step != CONN_STEP_NONE && j->entry < j->used &&
+	    j->service < t->services && j->counter < COUNTERS)
+		conntable_step(t);
+	j->step = CONN_STEP_NONE;
+	t->free = CONN_NONE;
+	for (i = 0; i < j->used; i++) {
+		if (conntable_back(t, i) == -1)
+			break;
+		e = &t->entries[i];
+		if (e->state == CONN_STATE_OPEN && e->service < t->services)
+			conntable_close(t, e, COUNTER_CLOSED_CRASH);
+		e->state = CONN_STATE_FREE;
+	}
+	/* Every entry is free again: the table starts afresh. */
+	j->used = 0;
+	t->free = CONN_NONE;
+}

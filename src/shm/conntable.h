@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SHM_CONNTABLE_H
+#define SHM_CONNTABLE_H
+
+#include <stdint.h>
+
+#include "shm/counter.h"
+#include "shm/segment.h"
+
+/*
+ * The connection table of a slot: one entry per open connection, written only
+ * by the process in the slot, read by everybody.
+ *
+ * Opening and closing a connection changes two places that must agree: the
+ * entry and a counter.  A journal of one record makes each of the two steps
+ * whole: whatever instruction a process is killed at, its successor replays
+ * the record, and `accepted = closed_* + active` holds to the unit.
+ */
+
+enum conn_state {
+	CONN_STATE_FREE,
+	CONN_STATE_OPEN,
+};
+
+struct conn_entry {
+	uint64_t id;
+	uint64_t bytes_in;
+	uint64_t bytes_out;
+	uint64_t opened;	/* process_milliseconds() */
+	uint64_t last;		/* of the last activity */
+	uint8_t address[16];	/* of the peer, network order */
+	uint16_t port;		/* of the peer */
+	uint16_t service;
+	uint8_t state;		/* enum conn_state */
+	uint8_t family;		/* AF_INET, AF_INET6, AF_UNIX */
+	uint16_t unused;
+};
+
+enum conn_step {
+	CONN_STEP_NONE,
+	CONN_STEP_OPEN,
+	CONN_STEP_CLOSE,
+};
+
+/* The step under way: absolute values, so that replaying is idempotent. */
+struct conn_journal {
+	uint32_t step;		/* enum conn_step; written last, cleared last */
+	uint32_t entry;
+	uint32_t service;
+	uint32_t counter;
+	uint64_t value;		/* what the counter becomes */
+	uint64_t next_id;	/* the next connection's number in this slot */
+	uint32_t used;		/* entries from here on were never used */
+	uint32_t unused;
+};
+
+struct conntable {
+	struct segment *segment;
+	struct conn_journal *journal;
+	struct conn_entry *entries;	/* of this slot */
+	uint64_t *rows;			/* counters: service * stride */
+	uint32_t stride;		/* words from row to row */
+	uint32_t services;
+	uint32_t slot;
+	uint32_t slots;
+	uint32_t capacity;
+	uint32_t backed;		/* entries whose memory is there */
+	uint32_t free;			/* first of the chain, or CONN_NONE */
+};
+
+#define CONN_NONE	UINT32_MAX
+
+/*
+ * Takes an entry; its fields are the caller's to fill until conntable_open().
+ * NULL: ENOSPC when the table is full, ENOMEM when there is no memory.
+ */
+struct conn_entry *conntable_take(struct conntable *);
+
+/* Gives back an entry that was taken and not opened. */
+void conntable_release(struct conntable *, struct conn_entry *);
+
+/* Books an accepted connection of a service; gives it its id. */
+void conntable_open(struct conntable *, struct conn_entry *, uint32_t service);
+
+/* Books its end under one of the closed counters; the entry is free. */
+void conntable_close(struct conntable *, struct conn_entry *, enum counter);
+
+/* After a predecessor's death: ends its half step and its connections. */
+void conntable_recover(struct conntable *);
+
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The scoreboard's memory, the claim of a slot, and reading from outside.
+ */
+#include "shm/scoreboard.h"
+
+#include <sys/mman.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+/* Rows are whole cache lines, so that no two processes share one. */
+#define ROW_WORDS	(SCOREBOARD_ALIGN / 8 * \
+			    ((COUNTERS + SCOREBOARD_ALIGN / 8 - 1) / \
+			    (SCOREBOARD_ALIGN / 8)))
+
+struct scoreboard_layout {
+	struct segment_header header;
+	struct rlock lock __attribute__((aligned(SCOREBOARD_ALIGN)));
+	struct slot slots[];	/* then the rows of slot 0, slot 1, ... */
+};
+
+/* The connection tables begin on a page of their own. */
+#define TABLES_OFFSET	4096
+
+static size_t
+scoreboard_rows_offset(const struct scoreboard *sb)
+{
+	return sizeof(struct scoreboard_layout) +
+	    sb->slots * sizeof(struct slot);
+}
+
+static size_t
+scoreboard_row_offset(const struct scoreboard *sb, uint32_t slot,
+    uint32_t service)
+{
+	return scoreboard_rows_offset(sb) +
+	    ((size_t)slot * sb->services + service) * ROW_WORDS *
+	    sizeof(uint64_t);
+}
+
+static off_t
+scoreboard_table_offset(const struct scoreboard *sb, uint32_t slot)
+{
+	return TABLES_OFFSET + (off_t)slot * sb->table_capacity *
+	    (off_t)sizeof(struct conn_entry);
+}
+
+int
+scoreboard_create(struct scoreboard *sb, uint32_t slots, uint32_t services,
+    uint32_t capacity)
+{
+	struct scoreboard_layout *layout;
+
+	sb->slots = slots;
+	sb->services = services;
+	sb->table_capacity = capacity;
+	sb->connections.fd = -1;
+	sb->connections.base = MAP_FAILED;
+	if (segment_create(&sb->segment, "prong-scoreboard",
+	    SCOREBOARD_LAYOUT, scoreboard_row_offset(sb, slots, 0),
+	    true) == -1)
+		return -1;
+	layout = sb->segment.base;
+	if (rlock_init(&layout->lock) == -1 ||
+	    segment_create(&sb->connections, "prong-connections",
+	    SCOREBOARD_LAYOUT, (size_t)scoreboard_table_offset(sb, slots),
+	    false) == -1) {
+		scoreboard_close(sb);
+		return -1;
+	}
+	return 0;
+}
+
+void
+scoreboard_close(struct scoreboard *sb)
+{
+	segment_close(&sb->segment);
+	segment_close(&sb->connections);
+}
+
+struct slot *
+scoreboard_slot(const struct scoreboard *sb, uint32_t slot)
+{
+	struct scoreboard_layout *layout = sb->segment.base;
+
+	return &layout->slots[slot];
+}
+
+uint64_t *
+scoreboard_row(const struct scoreboard *sb, uint32_t slot, uint32_t service)
+{
+	return (uint64_t *)((char *)sb->segment.base +
+	    scoreboard_row_offset(sb, slot, service));
+}
+
+static void
+scoreboard_open_table(struct scoreboard *sb, uint32_t slot,
+    struct conntable *t)
+{
+	*t = (struct conntable){
+		.segment = &sb->connections,
+		.journal = &scoreboard_slot(sb, slot)->journal,
+		.entries = (struct conn_entry *)((char *)
+		    sb->connections.base + scoreboard_table_offset(sb, slot)),
+		.rows = scoreboard_row(sb, slot, 0),
+		.stride = ROW_WORDS,
+		.services = sb->services,
+		.slot = slot,
+		.slots = sb->slots,
+		.capacity = sb->table_capacity,
+		.free = CONN_NONE,
+	};
+}
+
+/*
+ * A dead holder was recovering a slot's table, which whoever claims that slot
+ * next does again from the start: there is nothing to repair here.
+ */
+static int
+scoreboard_lock(struct scoreboard *sb, int64_t ms)
+{
+	struct scoreboard_layout *layout = sb->segment.base;
+
+	return rlock_lock(&layout->lock, ms, NULL, NULL);
+}
+
+static void
+scoreboard_unlock(struct scoreboard *sb)
+{
+	struct scoreboard_layout *layout = sb->segment.base;
+
+	rlock_unlock(&layout->lock);
+}
+
+int
+scoreboard_claim(struct scoreboard *sb, uint32_t slot, int64_t ms,
+    struct conntable *t)
+{
+	struct slot *s = scoreboard_slot(sb, slot);
+
+	if (scoreboard_lock(sb, ms) == -1)
+		return error_prefix("slot %u", slot);
+	scoreboard_open_table(sb, slot, t);
+	conntable_recover(t);
+	s->last_beat = 0;
+	s->loops = 0;
+	s->live = 0;
+	__atomic_store_n(&s->pid, (uint64_t)getpid(), __ATOMIC_RELEASE);
+	scoreboard_unlock(sb);
+	return 0;
+}
+
+int
+scoreboard_settle(struct scoreboard *sb, uint32_t slot, int64_t ms)
+{
+	struct conntable t;
+
+	return scoreboard_claim(sb, slot, ms, &t);
+}
+
+uint64_t
+scoreboard_recovered(const struct scoreboard *sb)
+{
+	const struct scoreboard_layout *layout = sb->segment.base;
+
+	return __atomic_load_n(&layout->lock.recovered, __ATOMIC_RELAXED);
+}
+
+void
+scoreboard_add_row(const struct scoreboard *sb, uint32_t slot,
+    uint32_t service, uint64_t totals[COUNTERS])
+{
+	const uint64_t *row;
+	int i;
+
+	if (slot >= sb->slots || service >= sb->services)
+		return;
+	row = scoreboard_row(sb, slot, service);
+	for (i = COUNTERS - 1; i > COUNTER_ACCEPTED; i--)
+		totals[i] += __atomic_load_n(&row[i], __ATOMIC_ACQUIRE);
+	totals[COUNTER_ACCEPTED] += __atomic_load_n(&row[COUNTER_ACCEPTED],
+	    __ATOMIC_ACQUIRE);
+}
+
+void
+scoreboard_add_active(const struct scoreboard *sb, uint32_t slot,
+    uint64_t *active)
+{
+	struct conn_entry chunk[256];
+	uint32_t used, i, n, k;
+	off_t offset;
+
+	if (slot >= sb->slots)
+		return;
+	used = __atomic_load_n(&scoreboard_slot(sb, slot)->journal.used,
+	    __ATOMIC_ACQUIRE);
+	if (used > sb->table_capacity)
+		used = sb->table_capacity;
+	for (i = 0; i < used; i += n) {
+		n = used - i < 256 ? used - i : 256;
+		offset = scoreboard_table_offset(sb, slot) +
+		    (off_t)(i * sizeof(struct conn_entry));
+		if (segment_read(&sb->connections, offset, chunk,
+		    n * sizeof(struct conn_entry)) == -1)
+			return;
+		for (k = 0; k < n; k++)
+			if (chunk[k].state == CONN_STATE_OPEN &&
+			    chunk[k].service < sb->services)
+				active[chunk[k].service]++;
+	}
+}

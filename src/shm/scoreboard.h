@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SHM_SCOREBOARD_H
+#define SHM_SCOREBOARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shm/conntable.h"
+#include "shm/counter.h"
+#include "shm/rlock.h"
+#include "shm/segment.h"
+
+/*
+ * The scoreboard: a shared array of 64-bit counters and what each process
+ * tells about itself.
+ *
+ * A row of counters belongs to a slot and a service.  The process in the slot
+ * is the only one that writes it, with plain relaxed stores, so a message
+ * costs no lock and a kill loses nothing.  The next process in the slot goes
+ * on counting in the same row; before that, under the lock, it books the
+ * connections that its predecessor left open.
+ *
+ * The master never takes the lock and believes nothing it reads: it copies
+ * bounded words with scoreboard_read_*().
+ */
+
+#define SCOREBOARD_LAYOUT	1
+#define SCOREBOARD_ALIGN	64
+
+/* What the process in a slot tells about itself. */
+struct slot {
+	uint64_t pid;
+	uint64_t last_beat;	/* process_milliseconds() of its last turn */
+	uint64_t loops;		/* turns of its loop since it began */
+	uint64_t live;		/* connections it has open */
+	struct conn_journal journal;
+} __attribute__((aligned(SCOREBOARD_ALIGN)));
+
+struct scoreboard {
+	struct segment segment;
+	struct segment connections;	/* the tables of all slots */
+	uint32_t slots;
+	uint32_t services;
+	uint32_t table_capacity;	/* entries per slot */
+};
+
+/*
+ * Makes a scoreboard for so many processes and services, and room for the
+ * connection tables of capacity entries a slot (their memory is taken as they
+ * fill).  Before any fork; every process inherits it.
+ */
+int scoreboard_create(struct scoreboard *, uint32_t slots, uint32_t services,
+    uint32_t capacity);
+void scoreboard_close(struct scoreboard *);
+
+/*
+ * Takes over a slot for this process: books what its predecessor left open as
+ * closed_crash, and opens the slot's connection table.  Under the lock, waited
+ * for at most ms.
+ */
+int scoreboard_claim(struct scoreboard *, uint32_t slot, int64_t ms,
+    struct conntable *);
+
+/* The same booking for a slot that nobody takes over: for the clerk. */
+int scoreboard_settle(struct scoreboard *, uint32_t slot, int64_t ms);
+
+struct slot *scoreboard_slot(const struct scoreboard *, uint32_t slot);
+uint64_t *scoreboard_row(const struct scoreboard *, uint32_t slot,
+    uint32_t service);
+
+/* How often the lock was taken over from a dead process. */
+uint64_t scoreboard_recovered(const struct scoreboard *);
+
+/* --- for readers outside the lock; wrong arguments give zeros ----------- */
+
+/*
+ * Adds a row to totals.  What was closed is read before what was accepted, so
+ * a reader never sees more ends than beginnings.
+ */
+void scoreboard_add_row(const struct scoreboard *, uint32_t slot,
+    uint32_t service, uint64_t totals[COUNTERS]);
+
+/* Adds to active[service] the connections in a slot's table. */
+void scoreboard_add_active(const struct scoreboard *, uint32_t slot,
+    uint64_t *active);
+
+/* Publishing a counter of this process's own row. */
+static inline void
+counter_add(uint64_t *row, enum counter c, uint64_t n)
+{
+	__atomic_store_n(&row[c], row[c] + n, __ATOMIC_RELAXED);
+}
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Sealed shared memory.
+ */
+#include "shm/segment.h"
+
+#include <sys/mman.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+#define SEGMENT_SEALS	(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
+int
+segment_create(struct segment *s, const char *name, uint32_t layout,
+    size_t size, bool reserve)
+{
+	struct segment_header *header;
+	int error;
+
+	s->base = MAP_FAILED;
+	s->size = size;
+	s->fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (s->fd == -1 || ftruncate(s->fd, (off_t)size) == -1)
+		goto fail;
+	if (segment_back(s, 0, reserve ? (off_t)size :
+	    (off_t)sizeof(*header)) == -1)
+		goto fail;
+	if (fcntl(s->fd, F_ADD_SEALS, SEGMENT_SEALS) == -1)
+		goto fail;
+	s->base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd,
+	    0);
+	if (s->base == MAP_FAILED)
+		goto fail;
+	header = s->base;
+	header->magic = SEGMENT_MAGIC;
+	header->layout = layout;
+	header->size = size;
+	return 0;
+fail:
+	error = errno;
+	segment_close(s);
+	errno = error;
+	return error_errno("shared memory \"%s\" of %zu bytes", name, size);
+}
+
+int
+segment_back(const struct segment *s, off_t offset, off_t length)
+{
+	int error;
+
+	do
+		error = fallocate(s->fd, 0, offset, length) == -1 ? errno : 0;
+	while (error == EINTR);
+	errno = error;
+	return error == 0 ? 0 : -1;
+}
+
+int
+segment_read(const struct segment *s, off_t offset, void *to, size_t length)
+{
+	ssize_t n;
+
+	do
+		n = pread(s->fd, to, length, offset);
+	while (n == -1 && errno == EINTR);
+	return n == (ssize_t)length ? 0 : -1;
+}
+
+void
+segment_close(struct segment *s)
+{
+	if (s->base != MAP_FAILED && s->base != NULL)
+		munmap(s->base, s->size);
+	if (s->fd != -1)
+		close(s->fd);
+	s->base = MAP_FAILED;
+	s->fd = -1;
+}

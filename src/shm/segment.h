@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SHM_SEGMENT_H
+#define SHM_SEGMENT_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * A piece of memory that processes share: a memfd, sealed against shrinking
+ * and growing, so nobody who holds the descriptor can pull the ground away
+ * from under another.  It begins with a header; what is inside refers to
+ * itself by offset, never by pointer.
+ */
+
+#define SEGMENT_MAGIC	0x70726f6e67736831ULL	/* "prongsh1" */
+
+struct segment_header {
+	uint64_t magic;
+	uint32_t layout;	/* version of what is inside */
+	uint32_t generation;
+	uint64_t size;		/* of the whole segment, header included */
+};
+
+struct segment {
+	int fd;			/* close-on-exec */
+	size_t size;
+	void *base;		/* the header */
+};
+
+/*
+ * Makes a segment of size bytes, zeroed, and maps it.  reserve: its memory is
+ * allocated now (ENOSPC or ENOMEM if there is not enough); otherwise only when
+ * segment_back() is called for a part of it.
+ */
+int segment_create(struct segment *, const char *name, uint32_t layout,
+    size_t size, bool reserve);
+
+/* Allocates the memory of a part, so that touching it cannot fail. */
+int segment_back(const struct segment *, off_t offset, off_t length);
+
+/* Reads without touching memory that may not be there; -1 when out of range. */
+int segment_read(const struct segment *, off_t offset, void *, size_t length);
+
+void segment_close(struct segment *);
+
+#endif

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * For cppcheck, before every source: it knows the names of sys/queue.h, but
+ * not that this one is a loop.
+ */
+#define TAILQ_FOREACH(var, head, field)					\
+	for ((var) = (head)->tqh_first; (var); (var) = (var)->field.tqe_next)

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef TESTS_UNIT_UNIT_H
+#define TESTS_UNIT_UNIT_H
+
+#include <check.h>
+#include <stdlib.h>
+
+#define UNIT_COUNT(a)	((int)(sizeof(a) / sizeof((a)[0])))
+
+/* A suite of one case with the tests of a program. */
+static inline Suite *
+unit_suite(const char *name, TCase **tc)
+{
+	Suite *s = suite_create(name);
+
+	*tc = tcase_create(name);
+	suite_add_tcase(s, *tc);
+	return s;
+}
+
+/*
+ * Runs the suite, each test in a process of its own, and prints TAP.  The
+ * lines carry the verdict: a status other than 0 would count as one failure
+ * more, and is left to the sanitizers.
+ */
+static inline int
+unit_run(Suite *s)
+{
+	SRunner *sr = srunner_create(s);
+
+	srunner_set_fork_status(sr, CK_FORK);
+	srunner_set_tap(sr, "-");
+	srunner_run_all(sr, CK_SILENT);
+	srunner_free(sr);
+	return EXIT_SUCCESS;
+}
+
+#endif
