@@ -5,10 +5,12 @@
  */
 #include "dispatch/dispatch.h"
 
+#include "net/conn.h"
+
 static int
 dispatch_inline_opened(struct prong_conn *c)
 {
-	const struct prong_handler *h = prong_conn_service(c)->handler;
+	const struct prong_handler *h = c->service->handler;
 
 	return h->opened == NULL ? 0 : h->opened(c);
 }
@@ -16,7 +18,7 @@ dispatch_inline_opened(struct prong_conn *c)
 static int
 dispatch_inline_message(struct prong_conn *c, const void *data, size_t len)
 {
-	const struct prong_handler *h = prong_conn_service(c)->handler;
+	const struct prong_handler *h = c->service->handler;
 
 	return h->message == NULL ? 0 : h->message(c, data, len);
 }
@@ -24,7 +26,7 @@ dispatch_inline_message(struct prong_conn *c, const void *data, size_t len)
 static int
 dispatch_inline_writable(struct prong_conn *c)
 {
-	const struct prong_handler *h = prong_conn_service(c)->handler;
+	const struct prong_handler *h = c->service->handler;
 
 	return h->writable == NULL ? 0 : h->writable(c);
 }
@@ -32,7 +34,7 @@ dispatch_inline_writable(struct prong_conn *c)
 static int
 dispatch_inline_malformed(struct prong_conn *c, enum prong_malformed what)
 {
-	const struct prong_handler *h = prong_conn_service(c)->handler;
+	const struct prong_handler *h = c->service->handler;
 
 	return h->malformed == NULL ? 0 : h->malformed(c, what);
 }
@@ -40,7 +42,7 @@ dispatch_inline_malformed(struct prong_conn *c, enum prong_malformed what)
 static int
 dispatch_inline_draining(struct prong_conn *c)
 {
-	const struct prong_handler *h = prong_conn_service(c)->handler;
+	const struct prong_handler *h = c->service->handler;
 
 	return h->draining == NULL ? 0 : h->draining(c);
 }
@@ -48,7 +50,7 @@ dispatch_inline_draining(struct prong_conn *c)
 static void
 dispatch_inline_closed(struct prong_conn *c)
 {
-	const struct prong_handler *h = prong_conn_service(c)->handler;
+	const struct prong_handler *h = c->service->handler;
 
 	if (h->closed != NULL)
 		h->closed(c);

@@ -2,6 +2,8 @@
 #ifndef LOOP_BACKEND_H
 #define LOOP_BACKEND_H
 
+#include <sys/epoll.h>
+
 #include <stdint.h>
 
 /*
@@ -11,11 +13,15 @@
 
 #define LOOP_EVENTS	256	/* handled in one turn at most */
 
-struct loop_event {
-	int fd;
-	uint32_t generation;	/* as given to add */
-	unsigned int events;
-};
+/*
+ * Every mechanism reports in the form of epoll, whose values poll(2) shares;
+ * data.u64 is the descriptor and the generation that was given to add.
+ */
+static inline uint64_t
+loop_key(int fd, uint32_t generation)
+{
+	return (uint64_t)generation << 32 | (uint32_t)fd;
+}
 
 struct loop_backend {
 	const char *name;
@@ -28,7 +34,7 @@ struct loop_backend {
 	    unsigned int events);
 	void (*del)(void *state, int fd);
 	/* Waits ms (-1 forever); how many of ready[LOOP_EVENTS] are set. */
-	int (*wait)(void *state, int ms, struct loop_event *ready);
+	int (*wait)(void *state, int ms, struct epoll_event *ready);
 	int has_edge;
 };
 

@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/compiler.h"
 #include "base/error.h"
-#include "base/process.h"
 #include "loop/backend.h"
 #include "prong.h"
 
@@ -31,13 +31,14 @@ struct loop {
 	struct loop_owner *owners;	/* by descriptor */
 	uint32_t owners_size;
 	bool stopped;
-	uint64_t now;
+	struct timespec time;		/* of the last waking */
+	uint64_t now;			/* the same in milliseconds */
 	int64_t busy_poll;		/* microseconds */
 	int64_t busy_until;		/* ... of CLOCK_MONOTONIC */
 	struct timer_heap timers;
 	loop_turn_fn *turn;
 	void *turn_arg;
-	struct loop_event ready[LOOP_EVENTS];
+	struct epoll_event ready[LOOP_EVENTS];
 };
 
 static const struct loop_backend *const loop_backends[] = {
@@ -70,6 +71,14 @@ loop_map_owners(struct loop *loop)
 	return 0;
 }
 
+static inline void
+loop_read_clock(struct loop *loop)
+{
+	clock_gettime(CLOCK_MONOTONIC, &loop->time);
+	loop->now = (uint64_t)loop->time.tv_sec * 1000 +
+	    (uint64_t)loop->time.tv_nsec / 1000000;
+}
+
 struct loop *
 loop_new(enum loop_mechanism mechanism, int64_t busy_poll)
 {
@@ -81,7 +90,7 @@ loop_new(enum loop_mechanism mechanism, int64_t busy_poll)
 	}
 	loop->backend = loop_backends[mechanism];
 	loop->busy_poll = busy_poll;
-	loop->now = process_milliseconds();
+	loop_read_clock(loop);
 	if (loop_map_owners(loop) == -1 ||
 	    loop->backend->init(&loop->state) == -1) {
 		error_errno("event loop by %s", loop->backend->name);
@@ -115,6 +124,12 @@ uint64_t
 loop_now(const struct loop *loop)
 {
 	return loop->now;
+}
+
+const uint64_t *
+loop_clock(const struct loop *loop)
+{
+	return &loop->now;
 }
 
 int
@@ -236,20 +251,25 @@ loop_microseconds(void)
 	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
+/* Whether to ask again without sleeping; last: how many events there were. */
+static UNUSUAL bool
+loop_is_spinning(struct loop *loop, int last)
+{
+	int64_t us = loop_microseconds();
+
+	if (last > 0)
+		loop->busy_until = us + loop->busy_poll;
+	return us < loop->busy_until;
+}
+
 /* How long to sleep: until the first timer, or not at all when spinning. */
-static int
+static inline int
 loop_timeout(struct loop *loop, int last)
 {
 	const struct timer *t = timer_first(&loop->timers);
-	int64_t us;
 
-	if (loop->busy_poll > 0) {
-		us = loop_microseconds();
-		if (last > 0)
-			loop->busy_until = us + loop->busy_poll;
-		if (us < loop->busy_until)
-			return 0;
-	}
+	if (loop->busy_poll > 0 && loop_is_spinning(loop, last))
+		return 0;
 	if (t == NULL)
 		return -1;
 	if (t->deadline <= loop->now)
@@ -262,18 +282,19 @@ loop_timeout(struct loop *loop, int last)
 static void
 loop_dispatch(struct loop *loop, int count)
 {
-	const struct loop_event *e;
+	const struct epoll_event *e;
 	const struct loop_owner *owner;
 
 	for (e = loop->ready; e < loop->ready + count; e++) {
-		owner = &loop->owners[e->fd];
-		if (owner->watch != NULL && owner->generation == e->generation)
+		owner = &loop->owners[(uint32_t)e->data.u64];
+		if (owner->watch != NULL &&
+		    owner->generation == e->data.u64 >> 32)
 			owner->watch->fn(owner->watch, e->events);
 	}
 }
 
 /* Only those due now: one that arms itself again waits for the next turn. */
-static void
+static UNUSUAL void
 loop_run_timers(struct loop *loop)
 {
 	struct timer *t;
@@ -303,9 +324,11 @@ loop_run(struct loop *loop)
 				    loop->backend->name);
 			n = 0;
 		}
-		loop->now = process_milliseconds();
+		loop_read_clock(loop);
 		loop_dispatch(loop, n);
-		loop_run_timers(loop);
+		if (loop->timers.count > 0 &&
+		    timer_first(&loop->timers)->deadline <= loop->now)
+			loop_run_timers(loop);
 		if (loop->turn != NULL)
 			loop->turn(loop->turn_arg);
 	}

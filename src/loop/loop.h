@@ -56,8 +56,9 @@ void loop_del(struct loop *, struct watch *);
 /* Calls fn for every watch; fn may delete the one it is given. */
 void loop_each(struct loop *, void (*fn)(struct watch *, void *), void *arg);
 
-/* Milliseconds of CLOCK_MONOTONIC, read once a turn. */
+/* Milliseconds of CLOCK_MONOTONIC, read once a turn; or where they stand. */
 uint64_t loop_now(const struct loop *);
+const uint64_t *loop_clock(const struct loop *);
 
 /* Arms a timer for ms from now, in place of what it was armed for. */
 int loop_timer(struct loop *, struct timer *, uint64_t ms);

@@ -4,9 +4,6 @@
  * process: a descriptor that another process still has open goes on reporting
  * here until it is deleted, which is why deletion comes before close.
  */
-#include <sys/epoll.h>
-
-#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -15,7 +12,6 @@
 
 struct loop_epoll {
 	int fd;
-	struct epoll_event events[LOOP_EVENTS];
 };
 
 static int
@@ -52,7 +48,7 @@ loop_epoll_control(struct loop_epoll *ep, int op, int fd, uint32_t generation,
 	e.events = events & (PRONG_READ | PRONG_WRITE);
 	if ((events & PRONG_EDGE) != 0)
 		e.events |= EPOLLET;
-	e.data.u64 = (uint64_t)generation << 32 | (uint32_t)fd;
+	e.data.u64 = loop_key(fd, generation);
 	return epoll_ctl(ep->fd, op, fd, &e);
 }
 
@@ -78,18 +74,11 @@ loop_epoll_del(void *state, int fd)
 }
 
 static int
-loop_epoll_wait(void *state, int ms, struct loop_event *ready)
+loop_epoll_wait(void *state, int ms, struct epoll_event *ready)
 {
 	struct loop_epoll *ep = state;
-	int i, n;
 
-	n = epoll_wait(ep->fd, ep->events, LOOP_EVENTS, ms);
-	for (i = 0; i < n; i++) {
-		ready[i].fd = (int)(uint32_t)ep->events[i].data.u64;
-		ready[i].generation = (uint32_t)(ep->events[i].data.u64 >> 32);
-		ready[i].events = ep->events[i].events;
-	}
-	return n;
+	return epoll_wait(ep->fd, ready, LOOP_EVENTS, ms);
 }
 
 const struct loop_backend loop_backend_epoll = {

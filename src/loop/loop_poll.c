@@ -103,7 +103,7 @@ loop_poll_del(void *state, int fd)
 }
 
 static int
-loop_poll_wait(void *state, int ms, struct loop_event *ready)
+loop_poll_wait(void *state, int ms, struct epoll_event *ready)
 {
 	struct loop_poll *p = state;
 	uint32_t i, seen;
@@ -115,8 +115,8 @@ loop_poll_wait(void *state, int ms, struct loop_event *ready)
 	i = p->next < p->count ? p->next : 0;
 	for (seen = 0; seen < p->count && left > 0 && n < LOOP_EVENTS; seen++) {
 		if (p->fds[i].revents != 0) {
-			ready[n].fd = p->fds[i].fd;
-			ready[n].generation = p->generations[i];
+			ready[n].data.u64 = loop_key(p->fds[i].fd,
+			    p->generations[i]);
 			ready[n++].events = (unsigned short)p->fds[i].revents;
 			left--;
 		}

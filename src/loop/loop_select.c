@@ -83,7 +83,7 @@ loop_select_del(void *state, int fd)
 }
 
 static int
-loop_select_wait(void *state, int ms, struct loop_event *ready)
+loop_select_wait(void *state, int ms, struct epoll_event *ready)
 {
 	struct loop_select *s = state;
 	fd_set readers = s->readers, writers = s->writers;
@@ -102,8 +102,8 @@ loop_select_wait(void *state, int ms, struct loop_event *ready)
 		if (FD_ISSET(fd, &writers))
 			events |= PRONG_WRITE, left--;
 		if (events != 0) {
-			ready[n].fd = fd;
-			ready[n].generation = s->generations[fd];
+			ready[n].data.u64 = loop_key(fd,
+			    s->generations[fd]);
 			ready[n++].events = events;
 		}
 		if (++fd == size)

@@ -99,12 +99,6 @@ timer_clear(struct timer_heap *h, struct timer *t)
 		timer_sink(h, place, last);
 }
 
-struct timer *
-timer_first(const struct timer_heap *h)
-{
-	return h->count > 0 ? h->timers[0] : NULL;
-}
-
 void
 timer_heap_free(struct timer_heap *h)
 {

@@ -30,7 +30,12 @@ int timer_set(struct timer_heap *, struct timer *, uint64_t deadline);
 void timer_clear(struct timer_heap *, struct timer *);
 
 /* The one that is due first, or NULL. */
-struct timer *timer_first(const struct timer_heap *);
+static inline struct timer *
+timer_first(const struct timer_heap *h)
+{
+	return h->count > 0 ? h->timers[0] : NULL;
+}
+
 void timer_heap_free(struct timer_heap *);
 
 #endif

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/compiler.h"
 #include "base/error.h"
 #include "net/input.h"
 #include "net/listener.h"
@@ -47,7 +48,7 @@ conn_live(struct net *net, int change)
 }
 
 /* A reset and the like: booked as what was under way. */
-static void
+static UNUSUAL void
 conn_fail(struct prong_conn *c)
 {
 	conn_end(c, (c->flags & CONN_CLOSING) != 0 ?
@@ -91,10 +92,8 @@ conn_queued(const struct prong_conn *c)
 static void
 conn_wrote(struct prong_conn *c, ssize_t n)
 {
-	if (n <= 0)
-		return;
 	c->entry->bytes_out += (uint64_t)n;
-	c->entry->last = loop_now(c->service->net->loop);
+	c->entry->last = *c->service->net->now;
 	conn_count(c, COUNTER_BYTES_OUT, (uint64_t)n);
 }
 
@@ -106,12 +105,12 @@ conn_flush_outbox(struct prong_conn *c)
 	ssize_t n;
 
 	n = outbox_flush(&net->outbox, c->watch.fd, &c->output);
-	if (n == -1) {
-		conn_fail(c);
-		return false;
+	if (n >= 0) {
+		conn_wrote(c, n);
+		return true;
 	}
-	conn_wrote(c, n);
-	return true;
+	conn_fail(c);
+	return false;
 }
 
 /* Data too large to gather: the kernel takes what it can at once. */
@@ -125,9 +124,9 @@ conn_put_directly(struct prong_conn *c, const char *data, size_t len)
 		conn_fail(c);
 		return error_set(EPIPE, "the connection was reset");
 	}
-	conn_wrote(c, n);
-	if (n < 0)
+	if (n == -1)
 		n = 0;
+	conn_wrote(c, n);
 	return output_append(&c->output, data + n, len - (size_t)n);
 }
 
@@ -149,8 +148,9 @@ conn_gather(struct prong_conn *c, const void *data, size_t len)
 	return output_append(&c->output, data, len);
 }
 
-int
-conn_put(struct prong_conn *c, const void *data, size_t len)
+/* The whole of conn_put(), for the cases that are not the usual one. */
+static UNUSUAL int
+conn_put_slowly(struct prong_conn *c, const void *data, size_t len)
 {
 	if ((c->flags & (CONN_CLOSING | CONN_DEAD)) != 0)
 		return error_set(EPIPE, "the connection is closing");
@@ -168,6 +168,22 @@ conn_put(struct prong_conn *c, const void *data, size_t len)
 	return 0;
 }
 
+int
+conn_put(struct prong_conn *c, const void *data, size_t len)
+{
+	struct net *net = c->service->net;
+
+	/* An answer to the event that is being handled, and nothing queued. */
+	if (net->serving == c && c->output == NULL &&
+	    (c->flags & (CONN_CLOSING | CONN_DEAD)) == 0 &&
+	    outbox_add(&net->outbox, data, len)) {
+		if (net->outbox.bytes > OUTPUT_HIGH)
+			c->flags |= CONN_PAUSED;
+		return 0;
+	}
+	return conn_put_slowly(c, data, len);
+}
+
 /* The output has gone: shut our side, and wait for the peer to see it. */
 static void
 conn_linger(struct prong_conn *c)
@@ -183,16 +199,12 @@ conn_linger(struct prong_conn *c)
 	c->flags |= CONN_LINGER;
 }
 
-void
-conn_update(struct prong_conn *c)
+/* What the state of a connection asks for, when it is not the usual one. */
+static UNUSUAL void
+conn_update_state(struct prong_conn *c)
 {
-	struct net *net = c->service->net;
 	unsigned int events = 0;
 
-	if ((c->flags & CONN_DEAD) != 0)
-		return;
-	if (net->serving == c && !conn_flush_outbox(c))
-		return;
 	if (c->output == NULL) {
 		if ((c->flags & (CONN_CLOSING | CONN_LINGER)) == CONN_CLOSING)
 			conn_linger(c);
@@ -207,8 +219,24 @@ conn_update(struct prong_conn *c)
 	if (c->output != NULL ||
 	    (c->flags & (CONN_PAUSED | CONN_CLOSING)) == CONN_PAUSED)
 		events |= PRONG_WRITE;
-	if (loop_modify(net->loop, &c->watch, events) == -1)
+	if (loop_modify(c->service->net->loop, &c->watch, events) == -1)
 		conn_fail(c);
+}
+
+void
+conn_update(struct prong_conn *c)
+{
+	struct net *net = c->service->net;
+
+	if ((c->flags & CONN_DEAD) != 0)
+		return;
+	if (net->serving == c && !outbox_is_empty(&net->outbox) &&
+	    !conn_flush_outbox(c))
+		return;
+	/* Nothing queued, nothing special, waiting to read: as it was. */
+	if (c->output != NULL || (c->flags & ~CONN_CRLF) != 0 ||
+	    c->watch.events != PRONG_READ)
+		conn_update_state(c);
 }
 
 bool
@@ -263,8 +291,29 @@ conn_discard(struct prong_conn *c)
 		conn_end(c, (enum counter)c->reason);
 }
 
-static void
-conn_readable(struct prong_conn *c)
+/* The peer's end of input, or an error. */
+static UNUSUAL void
+conn_read_ended(struct prong_conn *c, ssize_t n)
+{
+	if (n == 0) {
+		c->flags |= CONN_EOF;
+		input_finish(c);
+		conn_update(c);
+	} else if (errno != EAGAIN && errno != EINTR)
+		conn_fail(c);
+}
+
+static inline void
+conn_count_read(struct prong_conn *c, size_t n)
+{
+	c->entry->bytes_in += n;
+	c->entry->last = *c->service->net->now;
+	conn_count(c, COUNTER_BYTES_IN, n);
+}
+
+/* Reads behind the start of a message that is kept. */
+static UNUSUAL void
+conn_read_on(struct prong_conn *c)
 {
 	size_t size;
 	ssize_t n;
@@ -276,16 +325,29 @@ conn_readable(struct prong_conn *c)
 	}
 	n = recv(c->watch.fd, to, size, 0);
 	if (n > 0) {
-		c->entry->bytes_in += (uint64_t)n;
-		c->entry->last = loop_now(c->service->net->loop);
-		conn_count(c, COUNTER_BYTES_IN, (uint64_t)n);
+		conn_count_read(c, (size_t)n);
+		input_received_more(c, (size_t)n);
+	} else
+		conn_read_ended(c, n);
+}
+
+static void
+conn_readable(struct prong_conn *c)
+{
+	const struct prong_service *service = c->service;
+	ssize_t n;
+
+	if (c->input != NULL) {
+		conn_read_on(c);
+		return;
+	}
+	n = recv(c->watch.fd, service->net->receive,
+	    (size_t)service->settings.read_size, 0);
+	if (n > 0) {
+		conn_count_read(c, (size_t)n);
 		input_received(c, (size_t)n);
-	} else if (n == 0) {
-		c->flags |= CONN_EOF;
-		input_finish(c);
-		conn_update(c);
-	} else if (errno != EAGAIN && errno != EINTR)
-		conn_fail(c);
+	} else
+		conn_read_ended(c, n);
 }
 
 static void
@@ -308,6 +370,23 @@ conn_writable(struct prong_conn *c)
 	conn_update(c);
 }
 
+/* Errors and hang-ups show in reading, after what came before them. */
+static UNUSUAL void
+conn_event_unusual(struct prong_conn *c, unsigned int events)
+{
+	if ((events & PRONG_WRITE) != 0)
+		conn_writable(c);
+	if ((events & ~(unsigned int)PRONG_WRITE) == 0 ||
+	    (c->flags & CONN_DEAD) != 0)
+		return;
+	if ((c->flags & CONN_LINGER) != 0)
+		conn_discard(c);
+	else if ((c->watch.events & PRONG_READ) != 0)
+		conn_readable(c);
+	else if ((events & (PRONG_FAIL | PRONG_HANGUP)) != 0)
+		conn_fail(c);
+}
+
 static void
 conn_event(struct watch *w, unsigned int events)
 {
@@ -315,18 +394,10 @@ conn_event(struct watch *w, unsigned int events)
 	struct net *net = c->service->net;
 
 	net->serving = c;
-	if ((events & PRONG_WRITE) != 0)
-		conn_writable(c);
-	/* Errors and hang-ups show in reading, after what came before them. */
-	if ((events & ~(unsigned int)PRONG_WRITE) != 0 &&
-	    (c->flags & CONN_DEAD) == 0) {
-		if ((c->flags & CONN_LINGER) != 0)
-			conn_discard(c);
-		else if ((w->events & PRONG_READ) != 0)
-			conn_readable(c);
-		else if ((events & (PRONG_FAIL | PRONG_HANGUP)) != 0)
-			conn_fail(c);
-	}
+	if (events == PRONG_READ && (c->flags & CONN_LINGER) == 0)
+		conn_readable(c);
+	else
+		conn_event_unusual(c, events);
 	net->serving = NULL;
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/error.h"
 #include "net/conn.h"
 #include "net/frame.h"
@@ -48,10 +49,6 @@ input_buffer(struct prong_conn *c, size_t *size)
 	struct input *in = c->input;
 	size_t read_size = (size_t)c->service->settings.read_size;
 
-	if (in == NULL) {
-		*size = read_size;
-		return c->service->net->receive;
-	}
 	if (in->capacity - in->length < read_size / 2) {
 		in = input_resize(in, in->capacity * 2 > in->length +
 		    read_size ? in->capacity * 2 : in->length + read_size);
@@ -90,21 +87,14 @@ input_feed(struct prong_conn *c, const char *data, size_t len, struct frame *f)
 		else
 			c->flags &= (uint8_t)~CONN_CRLF;
 		messages++;
-		conn_check(c, service->ops->message(c, data + used + f->start,
-		    f->length));
+		if (service->ops->message(c, data + used + f->start,
+		    f->length) == -1)
+			conn_check(c, -1);
 		used += f->size;
 		memset(f, 0, sizeof(*f));
 	}
 	counter_add(service->counters, COUNTER_MESSAGES, messages);
 	return used;
-}
-
-/* Raw framing without anything kept: the whole read is the message. */
-static void
-input_feed_raw(struct prong_conn *c, const char *data, size_t len)
-{
-	counter_add(c->service->counters, COUNTER_MESSAGES, 1);
-	conn_check(c, c->service->ops->message(c, data, len));
 }
 
 /* Keeps len bytes of the shared buffer with the connection. */
@@ -134,12 +124,11 @@ input_feed_kept(struct prong_conn *c)
 	struct outbox *box = &c->service->net->outbox;
 	size_t used;
 
-	box->stable = in->data;
-	box->stable_length = in->length;
+	outbox_set_stable(box, in->data, in->length);
 	used = input_feed(c, in->data, in->length, &in->frame);
 	/* What was sent may refer to this memory: let it go first. */
 	conn_update(c);
-	box->stable_length = 0;
+	outbox_unset_stable(box);
 	if ((c->flags & CONN_DEAD) != 0)
 		return;
 	in->length -= used;
@@ -149,28 +138,41 @@ input_feed_kept(struct prong_conn *c)
 		memmove(in->data, in->data + used, in->length);
 }
 
+/* Cuts up what is in the shared buffer. */
+static UNUSUAL void
+input_received_framed(struct prong_conn *c, size_t len)
+{
+	const char *data = c->service->net->receive;
+	struct frame f = { 0 };
+	size_t used;
+
+	used = input_feed(c, data, len, &f);
+	conn_update(c);
+	if (used < len)
+		input_keep(c, data + used, len - used, &f);
+}
+
+void
+input_received_more(struct prong_conn *c, size_t len)
+{
+	c->input->length += len;
+	input_feed_kept(c);
+}
+
 void
 input_received(struct prong_conn *c, size_t len)
 {
-	struct net *net = c->service->net;
-	struct frame f = { 0 };
-	size_t used = len;
+	struct prong_service *service = c->service;
 
-	if (c->input != NULL) {
-		c->input->length += len;
-		input_feed_kept(c);
-		return;
+	if (service->framing != PRONG_RAW)
+		input_received_framed(c, len);
+	else {
+		/* The whole read is the message. */
+		counter_add(service->counters, COUNTER_MESSAGES, 1);
+		if (service->ops->message(c, service->net->receive, len) == -1)
+			conn_check(c, -1);
+		conn_update(c);
 	}
-	net->outbox.stable = net->receive;
-	net->outbox.stable_length = len;
-	if (c->service->framing == PRONG_RAW)
-		input_feed_raw(c, net->receive, len);
-	else
-		used = input_feed(c, net->receive, len, &f);
-	conn_update(c);
-	net->outbox.stable_length = 0;
-	if (used < len)
-		input_keep(c, net->receive + used, len - used, &f);
 }
 
 void

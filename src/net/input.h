@@ -11,13 +11,18 @@
 
 struct prong_conn;
 
-/* Where the next read goes and how much of it; NULL with ENOMEM. */
+/*
+ * Where the next read goes and how much of it, when something is kept; else
+ * the shared buffer serves.  NULL with ENOMEM.
+ */
 char *input_buffer(struct prong_conn *, size_t *size);
 
 /*
- * len bytes have been read there: hands every whole message to the dispatch,
- * until the connection pauses or closes, and keeps the rest.
+ * len bytes have been read there, or into the shared buffer: hands every whole
+ * message to the dispatch, until the connection pauses or closes, and keeps
+ * the rest.
  */
+void input_received_more(struct prong_conn *, size_t len);
 void input_received(struct prong_conn *, size_t len);
 
 /* Goes on with what was kept when the connection paused. */

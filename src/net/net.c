@@ -23,7 +23,9 @@ net_new(struct loop *loop, size_t read_size, net_report_fn *report)
 		return NULL;
 	}
 	net->loop = loop;
+	net->now = loop_clock(loop);
 	net->receive_size = read_size;
+	outbox_init(&net->outbox, net->receive, read_size);
 	net->report = report;
 	return net;
 }
@@ -55,7 +57,7 @@ net_free(struct net *net)
 }
 
 void
-net_end_turn(struct net *net)
+net_bury(struct net *net)
 {
 	net_free_dead(net);
 	if (net->draining && *net->live == 0 && net->drained != NULL) {

@@ -24,6 +24,7 @@ typedef void net_report_fn(enum prong_level, const struct prong_conn *,
 
 struct net {
 	struct loop *loop;
+	const uint64_t *now;		/* the loop's clock */
 	struct conntable table;
 	uint64_t *live;			/* connections, in the scoreboard */
 	net_report_fn *report;
@@ -46,8 +47,15 @@ struct net {
 struct net *net_new(struct loop *, size_t read_size, net_report_fn *);
 void net_free(struct net *);
 
+void net_bury(struct net *);
+
 /* At the end of every turn of the loop: frees what died in it. */
-void net_end_turn(struct net *);
+static inline void
+net_end_turn(struct net *net)
+{
+	if (net->dead != NULL || net->draining)
+		net_bury(net);
+}
 
 /*
  * Stops accepting, after taking what waits in the queues; tells the handlers.

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/error.h"
 
 #define CHUNK_MIN	(16 * 1024)
@@ -111,19 +112,31 @@ output_consume(struct output **output, size_t n)
 		output_free(output);
 }
 
-static ssize_t
-output_send(int fd, struct iovec *iov, int count)
+static UNUSUAL ssize_t
+output_send_pieces(int fd, struct iovec *iov, int count)
 {
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = (size_t)count };
+
+	return sendmsg(fd, &msg, MSG_NOSIGNAL);
+}
+
+/* What only has to wait is no failure. */
+static UNUSUAL ssize_t
+output_send_failed(void)
+{
+	return errno == EAGAIN || errno == EINTR || errno == ENOBUFS ? 0 : -1;
+}
+
+static inline ssize_t
+output_send(int fd, struct iovec *iov, int count)
+{
 	ssize_t n;
 
 	if (count == 1)
 		n = send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
 	else
-		n = sendmsg(fd, &msg, MSG_NOSIGNAL);
-	if (n == -1 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS))
-		return 0;
-	return n;
+		n = output_send_pieces(fd, iov, count);
+	return n >= 0 ? n : output_send_failed();
 }
 
 ssize_t
@@ -167,37 +180,58 @@ output_free(struct output **output)
 	*output = NULL;
 }
 
-bool
-outbox_add(struct outbox *box, const void *data, size_t len)
+void
+outbox_init(struct outbox *box, const char *receive, size_t size)
+{
+	box->receive = receive;
+	box->receive_size = size;
+	outbox_unset_stable(box);
+}
+
+void
+outbox_set_stable(struct outbox *box, const char *data, size_t len)
+{
+	box->stable = data;
+	box->stable_length = len;
+}
+
+void
+outbox_unset_stable(struct outbox *box)
+{
+	outbox_set_stable(box, box->receive, box->receive_size);
+}
+
+/* A further piece, or more of the last one where they touch. */
+static bool
+outbox_add_piece(struct outbox *box, char *data, size_t len)
 {
 	struct iovec *last = &box->pieces[box->count - 1];
-	char *to;
-	bool stable;
+
+	if (box->count > 0 && (char *)last->iov_base + last->iov_len == data)
+		last->iov_len += len;
+	else if (box->count == OUTBOX_PIECES)
+		return false;
+	else
+		box->pieces[box->count++] = (struct iovec){ data, len };
+	box->bytes += len;
+	return true;
+}
+
+bool
+outbox_add_more(struct outbox *box, const void *data, size_t len)
+{
+	size_t offset = (size_t)((const char *)data - box->stable);
+	char *to = box->arena + box->used;
 
 	if (len == 0)
 		return true;
-	stable = (const char *)data >= box->stable &&
-	    (const char *)data + len <= box->stable + box->stable_length;
-	if (stable)
-		to = __DECONST(char *, data);
-	else {
-		if (len > sizeof(box->arena) - box->used)
-			return false;
-		to = box->arena + box->used;
-	}
-	if (box->count > 0 && (char *)last->iov_base + last->iov_len == to)
-		last->iov_len += len;
-	else {
-		if (box->count == OUTBOX_PIECES)
-			return false;
-		box->pieces[box->count].iov_base = to;
-		box->pieces[box->count++].iov_len = len;
-	}
-	if (!stable) {
-		memcpy(to, data, len);
-		box->used += len;
-	}
-	box->bytes += len;
+	if (offset < box->stable_length && len <= box->stable_length - offset)
+		return outbox_add_piece(box, __DECONST(char *, data), len);
+	if (len > sizeof(box->arena) - box->used ||
+	    !outbox_add_piece(box, to, len))
+		return false;
+	memcpy(to, data, len);
+	box->used += len;
 	return true;
 }
 
@@ -209,29 +243,34 @@ outbox_clear(struct outbox *box)
 	box->used = 0;
 }
 
-ssize_t
-outbox_flush(struct outbox *box, int fd, struct output **output)
+/* Queues what the kernel did not take: all but the first skip bytes. */
+static UNUSUAL int
+outbox_queue_rest(struct outbox *box, size_t skip, struct output **output)
 {
-	ssize_t written = 0;
-	size_t skip;
-	int i;
+	const struct iovec *v;
 
-	if (box->count == 0)
-		return 0;
-	written = output_send(fd, box->pieces, box->count);
-	skip = written > 0 ? (size_t)written : 0;
-	for (i = 0; written >= 0 && i < box->count; i++) {
-		struct iovec *v = &box->pieces[i];
-
+	for (v = box->pieces; v < box->pieces + box->count; v++) {
 		if (skip >= v->iov_len) {
 			skip -= v->iov_len;
 			continue;
 		}
 		if (output_append(output, (char *)v->iov_base + skip,
 		    v->iov_len - skip) == -1)
-			written = -1;
+			return -1;
 		skip = 0;
 	}
+	return 0;
+}
+
+ssize_t
+outbox_flush(struct outbox *box, int fd, struct output **output)
+{
+	ssize_t written;
+
+	written = output_send(fd, box->pieces, box->count);
+	if (written >= 0 && (size_t)written < box->bytes &&
+	    outbox_queue_rest(box, (size_t)written, output) == -1)
+		written = -1;
 	outbox_clear(box);
 	return written;
 }

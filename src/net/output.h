@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Above high water reading from the peer pauses, until below low water. */
 #define OUTPUT_HIGH	(256 * 1024)
@@ -39,7 +40,9 @@ void output_free(struct output **);
 #define OUTBOX_ARENA	(64 * 1024)
 
 struct outbox {
-	const char *stable;
+	const char *receive;	/* the buffer that is always stable */
+	size_t receive_size;
+	const char *stable;	/* what is stable now */
 	size_t stable_length;
 	int count;
 	size_t bytes;
@@ -48,8 +51,13 @@ struct outbox {
 	char arena[OUTBOX_ARENA];
 };
 
-/* False when there is no room: flush first, or use the queue. */
-bool outbox_add(struct outbox *, const void *data, size_t len);
+void outbox_init(struct outbox *, const char *receive, size_t size);
+
+/* Makes another region stable, and the receive buffer again. */
+void outbox_set_stable(struct outbox *, const char *data, size_t len);
+void outbox_unset_stable(struct outbox *);
+
+bool outbox_add_more(struct outbox *, const void *data, size_t len);
 
 /*
  * Empties the outbox: one write, and a copy of the rest into the queue.
@@ -59,5 +67,28 @@ ssize_t outbox_flush(struct outbox *, int fd, struct output **);
 
 /* Empties it without writing. */
 void outbox_clear(struct outbox *);
+
+static inline bool
+outbox_is_empty(const struct outbox *box)
+{
+	return box->count == 0;
+}
+
+/* False when there is no room: flush first, or use the queue. */
+static inline bool
+outbox_add(struct outbox *box, const void *data, size_t len)
+{
+	size_t offset = (size_t)((const char *)data - box->stable);
+
+	/* The usual: one answer, of what has just been read. */
+	if (box->count > 0 || offset >= box->stable_length ||
+	    len > box->stable_length - offset || len == 0)
+		return outbox_add_more(box, data, len);
+	box->pieces[0].iov_base = __DECONST(void *, data);
+	box->pieces[0].iov_len = len;
+	box->count = 1;
+	box->bytes = len;
+	return true;
+}
 
 #endif

@@ -11,18 +11,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/error.h"
 #include "net/conn.h"
 #include "net/frame.h"
 
-int
-prong_send(struct prong_conn *c, const void *data, size_t len)
+static UNUSUAL int
+public_send_framed(struct prong_conn *c, const void *data, size_t len)
 {
 	struct iovec iov = { __DECONST(void *, data), len };
 
+	return prong_sendv(c, &iov, 1);
+}
+
+int
+prong_send(struct prong_conn *c, const void *data, size_t len)
+{
 	if (c->service->framing == PRONG_RAW)
 		return conn_put(c, data, len);
-	return prong_sendv(c, &iov, 1);
+	return public_send_framed(c, data, len);
 }
 
 /* The last piece that has a byte: of a line, it shows whether it is ended. */

@@ -139,7 +139,8 @@ client_bind(const struct client_shared *s, int fd)
 	if (in.sin_family != AF_INET || host >> 24 != IN_LOOPBACKNET)
 		return 0;
 	in.sin_port = 0;
-	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK + s->opened % CLIENT_SOURCES);
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK +
+	    (in_addr_t)(s->opened % CLIENT_SOURCES));
 	if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on,
 	    sizeof(on)) == -1)
 		return -1;

@@ -30,7 +30,7 @@ struct client_shared {
 	struct address address;
 	struct histogram latency;
 	char *buffer;			/* every read goes here */
-	int64_t timeout;		/* microseconds, for a blocking connect */
+	int64_t timeout;		/* of a blocking connect, in us */
 	int epoll;
 	unsigned int depth;
 	bool each;			/* a connection for each message */
@@ -40,7 +40,7 @@ struct client_shared {
 	uint64_t inflight;
 	uint64_t messages;		/* replies that came back right */
 	uint64_t opened;		/* connections, ever */
-	uint64_t progress;		/* when a byte last came, client_now() */
+	uint64_t progress;		/* client_now() when a byte last came */
 };
 
 struct client {

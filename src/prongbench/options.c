@@ -262,7 +262,8 @@ static const struct options_entry options_entries[] = {
 	{ "json", 'j', NULL, options_set_json, "print one JSON object" },
 	{ "compare", 0, NULL, options_set_compare,
 	    "two servers in alternating slices of time" },
-	{ "pairs", 0, "N", options_set_pairs, "pairs of slices at least (100)" },
+	{ "pairs", 0, "N", options_set_pairs,
+	    "pairs of slices at least (100)" },
 	{ "max-pairs", 0, "N", options_set_max_pairs,
 	    "pairs at most, for a narrow interval (1000)" },
 	{ "slice", 0, "TIME", options_set_slice, "length of a slice (150ms)" },
@@ -403,10 +404,9 @@ options_getopt(struct options *o, int argc, char **argv)
 			return 0;
 		if (letter == '?')
 			return -1;
-		for (i = 0; letter < 256 && options_entries[i].letter != letter; i++)
-			continue;
-		if (letter >= 256)
-			i = (size_t)letter - 256;
+		i = letter < 256 ? 0 : (size_t)letter - 256;
+		while (letter < 256 && options_entries[i].letter != letter)
+			i++;
 		if (options_entries[i].set(o, optarg) == -1) {
 			fprintf(stderr, "prongbench: --%s: %s\n",
 			    options_entries[i].name, error_text());

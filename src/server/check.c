@@ -124,11 +124,11 @@ static void
 check_address(struct check *c, struct prong_service *s, struct address *a,
     const struct socket_options *o)
 {
+	char why[ERROR_MAX];
+	struct stat st;
 	int fd;
 
 	if (address_is_unix(a)) {
-		struct stat st;
-
 		if (lstat(a->un.sun_path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
 			error_set(EEXIST, "%s is there and is no socket",
 			    a->un.sun_path);
@@ -137,12 +137,16 @@ check_address(struct check *c, struct prong_service *s, struct address *a,
 			check_environment(c, s, "listen");
 		return;
 	}
-	if ((fd = socket_bind(a, false, o)) != -1)
+	if ((fd = socket_bind(a, false, o)) != -1) {
 		close(fd);
-	else if (errno != EADDRINUSE || !check_is_held(c, a)) {
-		errno = 0;
-		check_environment(c, s, "listen");
+		return;
 	}
+	/* Asking the running server has errors of its own. */
+	strlcpy(why, error_text(), sizeof(why));
+	if (errno == EADDRINUSE && check_is_held(c, a))
+		return;
+	error_set(EADDRINUSE, "%s", why);
+	check_environment(c, s, "listen");
 }
 
 static void
@@ -158,12 +162,6 @@ check_listen(struct check *c, struct prong_service *s)
 		return;
 	}
 	for (i = 0; i < listen->count; i++) {
-		if (s->settings.accept == ACCEPT_REUSEPORT &&
-		    strncmp(listen->items[i], "unix:", 5) == 0) {
-			error_set(EINVAL, "%s cannot have accept = "
-			    "\"reuseport\"", listen->items[i]);
-			check_problem(c, s, "accept");
-		}
 		if (address_resolve(listen->items[i], true, &list, &count) ==
 		    -1) {
 			check_environment(c, s, "listen");
@@ -175,56 +173,63 @@ check_listen(struct check *c, struct prong_service *s)
 	}
 }
 
+static void
+check_fault(const struct prong_service *s, const char *key, void *arg)
+{
+	check_problem(arg, s, key);
+}
+
 /* A handler's init reads what it needs: what it refuses, a start refuses. */
 static void
 check_service(struct check *c, struct prong_service *s)
 {
-	const char *key;
-
-	if (server_resolve(s, &key) == -1) {
-		check_problem(c, s, key);
-		return;
-	}
-	if (s->handler->init != NULL) {
-		if (s->handler->init(s) == -1) {
-			check_problem(c, s, "handler");
-			return;
-		}
-		if (s->handler->exit != NULL)
-			s->handler->exit(s);
-	}
 	check_listen(c, s);
+	if (server_resolve(s, check_fault, c) > 0)
+		return;
+	if (s->handler->init != NULL && s->handler->init(s) == -1)
+		check_problem(c, s, "handler");
+	else if (s->handler->exit != NULL)
+		s->handler->exit(s);
+}
+
+/* Port 0 is another one each time. */
+static bool
+check_is_any_port(const char *address)
+{
+	size_t n = strlen(address);
+
+	return n > 2 && strcmp(address + n - 2, ":0") == 0;
+}
+
+/* An address of s against those that come before it, of t or its own. */
+static void
+check_address_twice(struct check *c, const struct prong_service *s,
+    size_t place, const struct prong_service *t)
+{
+	const char *address = s->settings.listen.items[place];
+	size_t i, end = s == t ? place : t->settings.listen.count;
+
+	for (i = 0; i < end; i++) {
+		if (strcmp(address, t->settings.listen.items[i]) != 0 ||
+		    check_is_any_port(address))
+			continue;
+		error_set(EADDRINUSE, "service \"%s\" listens on %s already",
+		    t->name, address);
+		check_problem(c, s, "listen");
+	}
 }
 
 /* Two services on one address would take each other's connections. */
 static void
 check_twice(struct check *c)
 {
-	struct prong_service *s, *t;
-	size_t i, k, a, b;
+	struct prong_service **list = c->server->services;
+	size_t i, k, place;
 
 	for (i = 0; i < c->server->service_count; i++)
-		for (k = 0; k <= i; k++) {
-			s = c->server->services[i];
-			t = c->server->services[k];
-			for (a = 0; a < s->settings.listen.count; a++)
-				for (b = 0; b < (s == t ? a :
-				    t->settings.listen.count); b++) {
-					const char *x =
-					    s->settings.listen.items[a];
-					size_t n = strlen(x);
-
-					if (strcmp(x,
-					    t->settings.listen.items[b]) != 0 ||
-					    (n > 2 && strcmp(x + n - 2, ":0") ==
-					    0))
-						continue;
-					error_set(EADDRINUSE, "service \"%s\" "
-					    "listens on %s already", t->name,
-					    x);
-					check_problem(c, s, "listen");
-				}
-		}
+		for (place = 0; place < list[i]->settings.listen.count; place++)
+			for (k = 0; k <= i; k++)
+				check_address_twice(c, list[i], place, list[k]);
 }
 
 static void

@@ -295,14 +295,20 @@ master_open_loop(struct master *m)
 	return 0;
 }
 
+static void
+master_fault(const struct prong_service *s, const char *key, void *arg)
+{
+	log_error("service \"%s\": %s", s->name, error_text());
+}
+
 static int
 master_resolve(struct master *m)
 {
-	const char *key;
 	size_t i;
 
 	for (i = 0; i < m->server->service_count; i++)
-		if (server_resolve(m->server->services[i], &key) == -1)
+		if (server_resolve(m->server->services[i], master_fault,
+		    NULL) > 0)
 			return error_prefix("service \"%s\"",
 			    m->server->services[i]->name);
 	if (m->server->service_count == 0)
@@ -369,9 +375,8 @@ prong_server_run(struct prong_server *server, void (*ready)(void *), void *arg)
 	char why[ERROR_MAX];
 
 	error_set(0, "%s", "");
-	if (master_open(&m) == -1) {
+	if (master_open(&m) == -1)
 		master_fail(&m, error_text());
-	}
 	if (m.loop != NULL && m.processes != NULL) {
 		master_process_gone(&m);
 		if (loop_run(m.loop) == -1)

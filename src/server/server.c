@@ -250,12 +250,11 @@ prong_server_section(struct prong_server *s, const char *option,
 }
 
 static int
-server_resolve_framing(struct prong_service *s, const char **key)
+server_resolve_framing(struct prong_service *s)
 {
 	const struct prong_handler *h = s->handler;
 	enum prong_framing preferred = h->framing != 0 ? h->framing : PRONG_RAW;
 
-	*key = "framing";
 	if (s->settings.framing[0] == '\0' &&
 	    prong_service_set(s, "framing", frame_name(preferred)) == -1)
 		return -1;
@@ -267,32 +266,26 @@ server_resolve_framing(struct prong_service *s, const char **key)
 }
 
 static int
-server_resolve_options(struct prong_service *s, const char **key)
+server_resolve_option(const struct prong_service *s,
+    const struct section_value *v)
 {
 	const struct prong_option *o;
-	const struct section_value *v;
 
-	s->options->members = s->handler->options;
-	for (v = s->options->values; v != NULL; v = v->next) {
-		*key = v->name;
-		o = section_option(s->handler->options, v->name);
-		if (o == NULL)
-			return error_set(EINVAL, "handler \"%s\" has no option "
-			    "\"%.64s\"", s->handler->name, v->name);
-		if (o->type == PRONG_SECTION && section_find(
-		    s->server->sections, v->name, v->text) == NULL)
-			return error_set(EINVAL, "there is no %s \"%.64s\"",
-			    v->name, v->text);
-		if (section_check(o, v->text) == -1)
-			return error_prefix("%s", v->name);
-	}
+	if ((o = section_option(s->handler->options, v->name)) == NULL)
+		return error_set(EINVAL, "handler \"%s\" has no option "
+		    "\"%.64s\"", s->handler->name, v->name);
+	if (o->type == PRONG_SECTION &&
+	    section_find(s->server->sections, v->name, v->text) == NULL)
+		return error_set(EINVAL, "there is no %s \"%.64s\"", v->name,
+		    v->text);
+	if (section_check(o, v->text) == -1)
+		return error_prefix("%s", v->name);
 	return 0;
 }
 
-int
-server_resolve(struct prong_service *s, const char **key)
+static int
+server_resolve_handler(struct prong_service *s)
 {
-	*key = "handler";
 	if (s->settings.handler[0] == '\0')
 		return error_set(EINVAL, "service \"%s\" has no handler",
 		    s->name);
@@ -300,14 +293,46 @@ server_resolve(struct prong_service *s, const char **key)
 	if (s->handler == NULL)
 		return error_set(EINVAL, "there is no handler \"%.64s\"",
 		    s->settings.handler);
-	if (server_resolve_framing(s, key) == -1 ||
-	    server_resolve_options(s, key) == -1)
-		return -1;
-	*key = "listen";
-	if (s->settings.listen.count == 0)
+	s->options->members = s->handler->options;
+	return 0;
+}
+
+static int
+server_resolve_listen(const struct prong_service *s)
+{
+	const struct strings *listen = &s->settings.listen;
+	size_t i;
+
+	if (listen->count == 0)
 		return error_set(EINVAL, "service \"%s\" listens nowhere",
 		    s->name);
+	for (i = 0; i < listen->count; i++)
+		if (s->settings.accept == ACCEPT_REUSEPORT &&
+		    strncmp(listen->items[i], "unix:", 5) == 0)
+			return error_set(EINVAL, "%s cannot have accept = "
+			    "\"reuseport\"", listen->items[i]);
 	return 0;
+}
+
+int
+server_resolve(struct prong_service *s, server_fault_fn *fn, void *arg)
+{
+	const struct section_value *v;
+	int faults = 0;
+
+	if (server_resolve_listen(s) == -1)
+		fn(s, "listen", arg), faults++;
+	/* Without a handler nothing can be said of the rest. */
+	if (server_resolve_handler(s) == -1) {
+		fn(s, "handler", arg);
+		return faults + 1;
+	}
+	if (server_resolve_framing(s) == -1)
+		fn(s, "framing", arg), faults++;
+	for (v = s->options->values; v != NULL; v = v->next)
+		if (server_resolve_option(s, v) == -1)
+			fn(s, v->name, arg), faults++;
+	return faults;
 }
 
 /* Runs fn for each first value of an array with its place. */

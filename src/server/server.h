@@ -33,9 +33,12 @@ const struct prong_handler *server_handler(const struct prong_server *,
 
 /*
  * Sets what follows from the settings of a service: its handler, framing and
- * options.  -1: error_text() says what is wrong, *key with which setting.
+ * options.  Calls fn for each fault, with the text in error_text() and the key
+ * of the setting; returns how many there were.
  */
-int server_resolve(struct prong_service *, const char **key);
+typedef void server_fault_fn(const struct prong_service *, const char *key,
+    void *arg);
+int server_resolve(struct prong_service *, server_fault_fn *, void *arg);
 
 /* The array's type, length and first values; -1 as above. */
 int server_check_array(const struct prong_section *, const char **key);

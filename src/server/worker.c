@@ -77,8 +77,7 @@ worker_turn(void *arg)
 {
 	struct slot *s = worker.slot;
 
-	__atomic_store_n(&s->last_beat, loop_now(worker.loop),
-	    __ATOMIC_RELAXED);
+	__atomic_store_n(&s->last_beat, *worker.net->now, __ATOMIC_RELAXED);
 	__atomic_store_n(&s->loops, s->loops + 1, __ATOMIC_RELAXED);
 	net_end_turn(worker.net);
 }

@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 
 #include <err.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -43,7 +44,10 @@ main(int argc, char **argv)
 	printf("%d\n", ntohs(in.sin_port));
 	fflush(stdout);
 	floor_watch(ep, listener);
-	while ((n = epoll_wait(ep, events, 256, -1)) != -1)
+	for (;;) {
+		n = epoll_wait(ep, events, 256, -1);
+		if (n == -1 && errno != EINTR)
+			err(1, "epoll_wait");
 		for (i = 0; i < n; i++) {
 			fd = events[i].data.fd;
 			if (fd != listener) {
@@ -60,5 +64,5 @@ main(int argc, char **argv)
 				floor_watch(ep, fd);
 			}
 		}
-	err(1, "epoll_wait");
+	}
 }

@@ -241,7 +241,7 @@ def main(measure):
     """Runs a script's measure(), which says whether its bars hold."""
     try:
         holds = measure()
-    except Failure as failure:
+    except (Failure, OSError, subprocess.SubprocessError) as failure:
         print("%s: %s" % (os.path.basename(sys.argv[0]), failure),
               file=sys.stderr)
         holds = False

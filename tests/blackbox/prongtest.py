@@ -1,0 +1,731 @@
+# SPDX-License-Identifier: ISC
+"""What the black-box tests share: a server in a directory of its own, clients
+that say what they expect, waiting with a limit, and TAP.
+
+PRONGD, PRONGCTL, PRONGTALK, builddir and top_srcdir come from the environment;
+without it the tests are run from the build directory.
+
+Everything is bounded in time, and nothing sleeps instead of waiting for what
+it needs: until() looks again and again, at short intervals, until the limit.
+"""
+
+import ctypes
+import json
+import os
+import re
+import resource
+import select
+import shutil
+import signal
+import socket
+import stat
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+BUILD = os.path.abspath(os.environ.get("builddir", "."))
+SOURCE = os.path.abspath(os.environ.get("top_srcdir", os.path.join(
+    os.path.dirname(__file__), "..", "..")))
+
+
+def _program(variable, path):
+    return os.path.abspath(os.environ.get(variable,
+                                          os.path.join(BUILD, path)))
+
+
+PRONGD = _program("PRONGD", "src/prongd/prongd")
+PRONGCTL = _program("PRONGCTL", "src/prongctl/prongctl")
+PRONGTALK = _program("PRONGTALK", "src/prongtalk/prongtalk")
+
+MECHANISMS = ("epoll", "poll", "select")
+ACCEPTS = ("shared", "reuseport")
+COUNTERS = """accepted refused_acl refused_limit refused_source refused_rate
+    refused_load refused_memory closed_client closed_server closed_timeout
+    closed_error closed_crash messages bytes_in bytes_out handler_errors
+    slow_handlers oversize""".split()
+CLOSED = [name for name in COUNTERS if name.startswith("closed_")]
+
+# What a sanitizer prints when it has found something.
+REPORT = re.compile("ERROR: AddressSanitizer|runtime error:|LeakSanitizer|"
+                    "SUMMARY: |ThreadSanitizer")
+LISTENING = re.compile(r"listening on (\S+) service=(\S+)")
+READY = re.compile(r"ready workers=(\d+) services=(\d+)")
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Failure(Exception):
+    """What a test found wrong."""
+
+
+def sanitizers():
+    """The sanitizers of this build, "" when there are none."""
+    out = subprocess.run([PRONGD, "-V"], stdout=subprocess.PIPE, timeout=60,
+                         text=True, check=True).stdout
+    found = re.search(r"sanitizers (.*?), line editing", out).group(1)
+    return "" if found == "no" else found
+
+
+SANITIZERS = sanitizers()
+# Seconds; nothing here takes as long when it works.
+BOUND = 60 if SANITIZERS else 20
+TEST_LIMIT = 4 * BOUND
+
+
+# --- saying what is wrong ---------------------------------------------------
+
+def _show(value, at):
+    if isinstance(value, (bytes, str)) and len(value) > 200:
+        start = max(0, at - 40)
+        return "%d long, from %d: %r" % (len(value), start,
+                                         value[start:start + 160])
+    return repr(value)
+
+
+def equal(got, wanted, what="it"):
+    if got == wanted:
+        return
+    at = 0
+    if isinstance(got, bytes) and isinstance(wanted, bytes):
+        at = len(os.path.commonprefix([got, wanted]))
+    raise Failure("%s is  %s\nwanted %s" % (what, _show(got, at),
+                                            _show(wanted, at)))
+
+
+def check(condition, what, *details):
+    if not condition:
+        raise Failure(" ".join([what] + [repr(d) for d in details]))
+
+
+def until(condition, what, limit=None):
+    """Waits until condition() is true, and returns what it returned."""
+    end = time.monotonic() + (BOUND if limit is None else limit)
+    pause = 0.001
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise Failure("not in time: %s" % (
+                what() if callable(what) else what))
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.05)
+
+
+# --- processes, from /proc --------------------------------------------------
+
+def children():
+    """The processes below this one: it is the reaper of orphans, too."""
+    pids = set()
+    for task in os.listdir("/proc/self/task"):
+        with open("/proc/self/task/%s/children" % task,
+                  encoding="ascii") as file:
+            pids.update(map(int, file.read().split()))
+    return pids
+
+
+def children_of(pid):
+    with open("/proc/%d/task/%d/children" % (pid, pid),
+              encoding="ascii") as file:
+        return set(map(int, file.read().split()))
+
+
+def is_alive(pid):
+    """Whether there is such a process, other than as a zombie."""
+    try:
+        with open("/proc/%d/stat" % pid, encoding="latin-1") as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def memory(pid):
+    """Bytes of memory of its own that are resident."""
+    with open("/proc/%d/status" % pid, encoding="ascii") as file:
+        return int(re.search(r"RssAnon:\s+(\d+) kB", file.read()).group(1)) \
+            * 1024
+
+
+def cpu(pid):
+    """Seconds on a CPU, to the microsecond."""
+    with open("/proc/%d/schedstat" % pid, encoding="ascii") as file:
+        return int(file.read().split()[0]) / 1e9
+
+
+def descriptors(pid):
+    return len(os.listdir("/proc/%d/fd" % pid))
+
+
+def tcp_states(port):
+    """The states of the sockets at a local port, as the kernel names them."""
+    names = {"01": "ESTABLISHED", "04": "FIN-WAIT-1", "05": "FIN-WAIT-2",
+             "06": "TIME-WAIT", "08": "CLOSE-WAIT", "09": "LAST-ACK",
+             "0A": "LISTEN", "0B": "CLOSING"}
+    states = []
+    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
+        if not os.path.exists(path):
+            continue
+        with open(path, encoding="ascii") as file:
+            for row in file.read().splitlines()[1:]:
+                field = row.split()
+                if int(field[1].rpartition(":")[2], 16) == port:
+                    states.append(names.get(field[3], field[3]))
+    return states
+
+
+# --- a server ---------------------------------------------------------------
+
+def _quote(text):
+    text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"%s"' % text.replace("\n", "\\n").replace("\r", "\\r")
+
+
+def _value(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        return "{%s}" % ", ".join(map(_value, value))
+    return _quote(value)
+
+
+def _settings(settings):
+    return "".join("  %s = %s\n" % (key.replace("_", "-"), _value(value))
+                   for key, value in settings.items())
+
+
+def service_text(name, settings):
+    """A service section; "options" are those of the handler."""
+    settings = dict({"listen": ["127.0.0.1:0"]}, **settings)
+    options = settings.pop("options", {})
+    return "service %s {\n%s%s}\n" % (_quote(name), _settings(settings),
+                                      "".join("  set(%s, %s)\n" % (
+                                          _quote(key), _quote(value))
+                                          for key, value in options.items()))
+
+
+def _before_exec(limit):
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if limit is not None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+
+
+class Server:
+    """A server in the foreground with a configuration made for it.
+
+    services is {name: settings}; text is more configuration as it stands; the
+    other arguments are settings of the top level.  log is the target, "stderr"
+    unless told; descriptors is the most that each process may have; arguments
+    replaces program and options, for a server that is not prongd.
+    """
+
+    def __init__(self, services=None, text="", log="stderr", descriptors=None,
+                 directory=None, arguments=None, level="info", **settings):
+        self.own_directory = directory is None
+        self.directory = directory or tempfile.mkdtemp(prefix="prongtest.")
+        self.pidfile = os.path.join(self.directory, "prongd.pid")
+        self.control = os.path.join(self.directory, "control.sock")
+        self.log_target = log.replace("@", self.directory)
+        self.limit = descriptors
+        self.arguments = arguments
+        self.process = None
+        self.reader = None
+        self.lines = []
+        self.news = threading.Condition()
+        self.settings = dict({"workers": 1, "drain_timeout": "10s"},
+                             **settings)
+        self.text = "pidfile = %s\ncontrol { socket = %s }\n" \
+            "log { target = %s level = %s }\n" % tuple(map(_quote, (
+                self.pidfile, self.control, self.log_target, level)))
+        self.text += _settings(self.settings) + text + "".join(
+            service_text(name, each)
+            for name, each in (services or {}).items())
+
+    # Starting.
+
+    def command(self, *options):
+        if self.arguments is not None:
+            return [word.replace("@", self.directory)
+                    for word in self.arguments]
+        path = os.path.join(self.directory, "prongd.conf")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(self.text.replace("@", self.directory))
+        return [PRONGD, *options, "-c", path]
+
+    def launch(self):
+        """Starts it and does not wait for anything."""
+        self.lines = []
+        self.process = subprocess.Popen(
+            self.command("-f"), stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            preexec_fn=lambda: _before_exec(self.limit))
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        return self
+
+    def start(self):
+        """Starts it and waits until it is ready."""
+        self.launch()
+        try:
+            self.logged(READY)
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def __enter__(self):
+        return self.start() if self.process is None else self
+
+    def __exit__(self, kind, value, trace):
+        if kind is None:
+            try:
+                if self.process is not None:
+                    self.stop()
+            except BaseException:
+                self._give_up()
+                raise
+            self._remove()
+        else:
+            self._give_up()
+
+    def _remove(self):
+        if self.own_directory:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _give_up(self):
+        self.kill()
+        for line in self.lines[-40:]:
+            print("# log: " + line)
+        self._remove()
+
+    def kill(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(BOUND)
+            self.reader.join(BOUND)
+            self.process.stderr.close()
+            self.process = None
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    # What it logs.
+
+    def _read(self):
+        for line in iter(self.process.stderr.readline, b""):
+            with self.news:
+                self.lines.append(line.decode("utf-8", "replace")
+                                  .rstrip("\n"))
+                self.news.notify_all()
+        with self.news:
+            self.lines.append("(the end of the log)")
+            self.news.notify_all()
+
+    def log_text(self):
+        with self.news:
+            return "\n".join(self.lines)
+
+    def logged(self, pattern, limit=BOUND, count=1):
+        """Waits for lines of the log; returns the last one's match."""
+        pattern = re.compile(pattern)
+        end = time.monotonic() + limit
+        with self.news:
+            while True:
+                found = [m for m in map(pattern.search, self.lines) if m]
+                if len(found) >= count:
+                    return found[count - 1]
+                left = end - time.monotonic()
+                if left <= 0 or self.lines[-1:] == ["(the end of the log)"]:
+                    raise Failure("not logged: %s" % pattern.pattern)
+                self.news.wait(left)
+
+    def addresses(self, service):
+        """The addresses of a service in their order."""
+        return [m.group(1) for m in map(LISTENING.search, list(self.lines))
+                if m and m.group(2) == service]
+
+    def address(self, service):
+        found = self.addresses(service)
+        check(found, "there is no address of the service", service)
+        return found[0]
+
+    def port(self, service):
+        return int(self.address(service).rpartition(":")[2])
+
+    def connect(self, service, **options):
+        return connect(self.address(service), **options)
+
+    # What it counts.
+
+    def ctl(self, *arguments, limit=BOUND):
+        return subprocess.run([PRONGCTL, "-s", self.control, *arguments],
+                              stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=limit, text=True, check=False)
+
+    def status(self, command="status"):
+        """What prongctl -j prints."""
+        run = self.ctl("-j", command)
+        equal((run.returncode, run.stderr), (0, ""), "prongctl " + command)
+        return json.loads(run.stdout)
+
+    def ask(self, command="status"):
+        """The same from the control socket itself: cheap enough to poll."""
+        with connect("unix:" + self.control) as s:
+            s.sendall(b'{"command":"%s"}\n' % command.encode())
+            with s.makefile("rb") as file:
+                answer = json.loads(file.readline())
+        check(answer["ok"], "the control socket refuses", answer)
+        return answer["result"]
+
+    def counters(self, service):
+        """The counters of a service, and "active"."""
+        for each in self.ask("services")["services"]:
+            if each["name"] == service:
+                return dict(each["counters"], active=each["active"])
+        raise Failure("there is no service " + service)
+
+    def counted(self, service, limit=BOUND, **wanted):
+        """Waits until these counters have these values."""
+        last = {}
+
+        def same():
+            last.update(self.counters(service))
+            return all(last[name] == value for name, value in wanted.items())
+
+        until(same, lambda: "counters %r\nwanted %r" % (
+            {name: last[name] for name in wanted}, wanted), limit)
+        return last
+
+    def rest(self, service, **wanted):
+        """Waits until nobody is connected; the ledger then agrees."""
+        last = self.counted(service, active=0, **wanted)
+        equal(last["accepted"], sum(last[name] for name in CLOSED),
+              "accepted (against all closed_*)")
+        return last
+
+    def workers(self):
+        return self.ask("workers")["workers"]
+
+    def pids(self):
+        """The pids of the workers that are ready."""
+        return [w["pid"] for w in self.workers() if w["state"] == "ready"]
+
+    def worker(self):
+        """The pid of the only worker."""
+        pids = self.pids()
+        equal(len(pids), 1, "the number of workers")
+        return pids[0]
+
+    # Ending it.
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def stop(self, number=signal.SIGTERM):
+        self.signal(number)
+        self.ended()
+
+    def ended(self, status=0, limit=BOUND):
+        """Waits for its end, and that it leaves nothing behind."""
+        try:
+            code = self.process.wait(limit)
+        except subprocess.TimeoutExpired:
+            raise Failure("it does not end") from None
+        self.reader.join(BOUND)
+        check(not self.reader.is_alive(),
+              "somebody holds its standard error open")
+        self.process.stderr.close()
+        self.process = None
+        equal(code, status, "the exit status")
+        self.left_nothing()
+
+    def left_nothing(self):
+        """No process, no socket, no pidfile, no report of a sanitizer."""
+        found = REPORT.search(self.log_text())
+        check(not found, "a sanitizer reports something")
+        nobody_left()
+        check(not os.path.exists(self.pidfile), "the pidfile is left")
+        for name in os.listdir(self.directory):
+            mode = os.lstat(os.path.join(self.directory, name)).st_mode
+            check(not stat.S_ISSOCK(mode), "a socket is left:", name)
+
+
+def reap():
+    """Collects orphans that have ended; returns the children alive."""
+    alive = set()
+    for pid in children():
+        try:
+            if os.waitpid(pid, os.WNOHANG)[0] == 0:
+                alive.add(pid)
+        except ChildProcessError:
+            pass
+    return alive
+
+
+# Other servers of the test that are meant to run.
+EXPECTED = set()
+
+
+def nobody_left(limit=1):
+    """Orphans come to us: all that is not expected must be gone."""
+    until(lambda: not reap() - EXPECTED, lambda: "processes left: %r" %
+          (reap() - EXPECTED), limit)
+
+
+# --- a client ---------------------------------------------------------------
+
+def connect(address, receive_buffer=None, timeout=BOUND):
+    """A connection to "127.0.0.1:1", "[::1]:1" or "unix:path"."""
+    if address.startswith("unix:"):
+        s = socket.socket(socket.AF_UNIX)
+        where = address[len("unix:"):]
+    else:
+        host, _, port = address.rpartition(":")
+        family = socket.AF_INET6 if "[" in host else socket.AF_INET
+        s = socket.socket(family)
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        where = (host.strip("[]"), int(port))
+    if receive_buffer is not None:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    s.settimeout(timeout)
+    try:
+        s.connect(where)
+    except BaseException:
+        s.close()
+        raise
+    return s
+
+
+def take(s, size):
+    """Exactly so many bytes."""
+    data = bytearray()
+    while len(data) < size:
+        more = s.recv(min(size - len(data), 1 << 20))
+        if not more:
+            raise Failure("the end after %d of %d bytes: %r" % (
+                len(data), size, bytes(data[-100:])))
+        data += more
+    return bytes(data)
+
+
+def take_all(s):
+    """Everything up to the end."""
+    data = bytearray()
+    while more := s.recv(1 << 20):
+        data += more
+    return bytes(data)
+
+
+def expect(s, data):
+    equal(take(s, len(data)), data, "the reply")
+
+
+def expect_end(s):
+    equal(take_all(s), b"", "what comes at the end")
+
+
+def say(s, data, reply):
+    s.sendall(data)
+    expect(s, reply)
+
+
+def quiet(s, seconds):
+    """Nothing comes, not even the end, for so long."""
+    ready = select.select([s], [], [], seconds)[0]
+    check(not ready, "something came though nothing was expected")
+
+
+def reset(s):
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                 struct.pack("ii", 1, 0))
+    s.close()
+
+
+def is_reset(s):
+    """Reads to the end of any kind; whether it was a reset."""
+    try:
+        take_all(s)
+    except ConnectionResetError:
+        return True
+    return False
+
+
+class Exchange:
+    """Sends pieces, each by a send of its own, while it reads the replies."""
+
+    def __init__(self, s, pieces, end=True):
+        self.s = s
+        self.pieces = iter(pieces)
+        self.end = end
+        self.rest = b""
+        self.sending = True
+        self.got = bytearray()
+
+    def _send(self):
+        if not self.rest:
+            self.rest = memoryview(next(self.pieces, b""))
+        if self.rest:
+            self.rest = self.rest[self.s.send(self.rest):]
+            return
+        self.sending = False
+        if self.end:
+            self.s.shutdown(socket.SHUT_WR)
+
+    def run(self, enough=None):
+        """Up to the end, or to so many bytes of reply."""
+        poll = select.poll()
+        self.s.setblocking(False)
+        while enough is None or self.sending or len(self.got) < enough:
+            poll.register(self.s, select.POLLIN | (
+                select.POLLOUT if self.sending else 0))
+            ready = poll.poll(BOUND * 1000)
+            if not ready:
+                raise Failure("nothing more after %d bytes" % len(self.got))
+            if ready[0][1] & select.POLLOUT:
+                self._send()
+            if ready[0][1] & ~select.POLLOUT:
+                more = self.s.recv(1 << 20)
+                if not more:
+                    break
+                self.got += more
+        self.s.settimeout(BOUND)
+        return bytes(self.got)
+
+
+def exchange(address, pieces):
+    """All that comes back for the pieces, up to the server's end."""
+    with connect(address) as s:
+        return Exchange(s, pieces).run()
+
+
+def bytewise(data):
+    return [data[i:i + 1] for i in range(len(data))]
+
+
+def netstring(data):
+    return b"%d:%s," % (len(data), data)
+
+
+def length32(data):
+    return struct.pack(">I", len(data)) + data
+
+
+def noise(size, seed=1):
+    """Bytes that do not repeat soon, the same for the same seed."""
+    block = b"".join(struct.pack(">I", n * 2654435761 % 2 ** 32)
+                     for n in range(seed, seed + 16381))
+    return (block * (size // len(block) + 1))[:size]
+
+
+def raise_descriptors(need):
+    """As many for ourselves; or the reason why not."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard != resource.RLIM_INFINITY and hard < need:
+        return "needs %d descriptors, the limit is %d" % (need, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (need, hard))
+    return None
+
+
+class Together:
+    """Runs functions in threads; their failures are the test's."""
+
+    def __init__(self, *functions):
+        self.failures = []
+        self.stopping = threading.Event()
+        self.threads = [threading.Thread(target=self._run, args=(f,),
+                                         daemon=True) for f in functions]
+
+    def _run(self, function):
+        try:
+            function(self.stopping)
+        except BaseException:
+            self.failures.append(traceback.format_exc())
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def join(self):
+        for thread in self.threads:
+            thread.join(2 * BOUND)
+            check(not thread.is_alive(), "a client does not end")
+        if self.failures:
+            raise Failure("\n".join(self.failures[:3]))
+
+    def __exit__(self, kind, value, trace):
+        self.stopping.set()
+        if kind is None:
+            self.join()
+
+
+# --- TAP --------------------------------------------------------------------
+
+def over(*cases):
+    """The test is run once for each case, which is its argument."""
+    def mark(test):
+        test.cases = cases
+        return test
+    return mark
+
+
+def _too_long(number, frame):
+    raise Failure("the test takes longer than %d s" % TEST_LIMIT)
+
+
+def _clean():
+    """Ends what a failed test has left."""
+    for pid in reap():
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: not reap(), "killed processes end")
+
+
+def _run(number, title, test, arguments):
+    skipped, verdict = None, "ok"
+    try:
+        signal.alarm(TEST_LIMIT)
+        try:
+            skipped = test(*arguments)
+            nobody_left()
+        finally:
+            signal.alarm(0)
+            _clean()
+    except Exception:
+        verdict = "not ok"
+        for line in traceback.format_exc().splitlines():
+            print("# " + line[:500])
+    print("%s %d - %s%s" % (verdict, number, title, "" if skipped is None
+                            else " # SKIP " + skipped), flush=True)
+
+
+def main(names):
+    """Runs every function test_* of these names; its text is the title."""
+    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    signal.signal(signal.SIGALRM, _too_long)
+    tests = []
+    for name, test in names.items():
+        if not name.startswith("test_"):
+            continue
+        for case in getattr(test, "cases", [None]):
+            if case is None:
+                tests.append((test.__doc__, test, ()))
+            else:
+                what = case if isinstance(case, str) else " ".join(
+                    map(str, case))
+                tests.append(("%s: %s" % (test.__doc__, what), test,
+                              (case,)))
+    only = re.compile(sys.argv[1] if len(sys.argv) > 1 else "")
+    tests = [each for each in tests if only.search(each[0])]
+    print("1..%d" % len(tests), flush=True)
+    for number, each in enumerate(tests, 1):
+        _run(number, *each)
+    sys.exit(0)

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Crash consistency of the scoreboard: a process is killed at every single
+ * instruction of what it does to its slot, one after another, and the books
+ * must balance when the next process has claimed the slot.
+ */
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "helper.h"
+#include "shm/scoreboard.h"
+#include "unit.h"
+
+#define SLOT	1
+
+/*
+ * Steps to take in one test at most: the n-th kill needs n steps.  What is
+ * built with a sanitizer is longer, and is killed at some of its steps only.
+ */
+#define STEPS_MAX	400000
+
+static struct scoreboard sb;
+static struct conntable table;
+static struct conn_entry *held[3];
+
+static struct conn_entry *
+crash_open(void)
+{
+	struct conn_entry *e = conntable_take(&table);
+
+	if (e == NULL)
+		_exit(1);
+	memset(e, 0, sizeof(*e));
+	conntable_open(&table, e, 0);
+	return e;
+}
+
+static void
+crash_claim(void)
+{
+	if (scoreboard_claim(&sb, SLOT, 1000, &table) == -1)
+		_exit(1);
+}
+
+/* --- before: everything that is called has been bound and touched ------- */
+
+static void
+before_open(void)
+{
+	crash_claim();
+	held[0] = crash_open();
+	conntable_close(&table, held[0], COUNTER_CLOSED_SERVER);
+}
+
+static void
+before_close(void)
+{
+	before_open();
+	held[0] = crash_open();
+}
+
+/* Three are open and the opening of a fourth was begun. */
+static void
+before_claim(void)
+{
+	struct conn_journal *j;
+	struct conn_entry *e;
+	int i;
+
+	before_open();
+	for (i = 0; i < 3; i++)
+		held[i] = crash_open();
+	e = conntable_take(&table);
+	memset(e, 0, sizeof(*e));
+	j = table.journal;
+	j->entry = (uint32_t)(e - table.entries);
+	j->service = 0;
+	j->counter = COUNTER_ACCEPTED;
+	j->value = scoreboard_row(&sb, SLOT, 0)[COUNTER_ACCEPTED] + 1;
+	j->step = CONN_STEP_OPEN;
+}
+
+/* --- what is killed ----------------------------------------------------- */
+
+static void
+act_open(void)
+{
+	crash_open();
+}
+
+static void
+act_close(void)
+{
+	conntable_close(&table, held[0], COUNTER_CLOSED_CLIENT);
+}
+
+static void
+act_both(void)
+{
+	held[1] = crash_open();
+	conntable_close(&table, held[0], COUNTER_CLOSED_CLIENT);
+	held[0] = crash_open();
+	conntable_close(&table, held[1], COUNTER_CLOSED_TIMEOUT);
+}
+
+static const struct scenario {
+	const char *name;
+	void (*before)(void);
+	void (*act)(void);
+	/* What a trial adds to accepted, at least and at most. */
+	uint64_t least, most;
+} scenarios[] = {
+	{ "conntable_open", before_open, act_open, 1, 2 },
+	{ "conntable_close", before_close, act_close, 2, 2 },
+	{ "open, close, open, close", before_close, act_both, 2, 4 },
+	{ "scoreboard_claim", before_claim, crash_claim, 5, 5 },
+};
+
+static void __attribute__((noreturn))
+crash_child(const struct scenario *s)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	s->before();
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == -1)
+		_exit(1);
+	raise(SIGSTOP);
+	s->act();
+	raise(SIGSTOP);
+	_exit(0);
+}
+
+/* One instruction more; whether it was not the last one of the act. */
+static bool
+crash_step(pid_t pid)
+{
+	int status;
+
+	ck_assert_int_eq(ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFSTOPPED(status), "status %#x", (unsigned int)status);
+	return WSTOPSIG(status) == SIGTRAP;
+}
+
+/*
+ * Takes count steps of the act and kills the process there.  Returns how many
+ * steps there were: fewer when the act was over.
+ */
+static int
+crash_trial(const struct scenario *s, int count)
+{
+	int status, steps = 0;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		crash_child(s);
+	ck_assert_int_ne(pid, -1);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP,
+	    "status %#x", (unsigned int)status);
+	while (steps < count && crash_step(pid))
+		steps++;
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	status = helper_wait(pid);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	return steps;
+}
+
+static uint64_t
+crash_closed(const uint64_t *row)
+{
+	uint64_t n = 0;
+	int c;
+
+	for (c = 0; c < COUNTERS; c++)
+		if (COUNTER_IS_CLOSED(c))
+			n += row[c];
+	return n;
+}
+
+/* The books after a kill and the successor's claim. */
+static void
+crash_check(const struct scenario *s, int step, uint64_t accepted_before)
+{
+	const uint64_t *row = scoreboard_row(&sb, SLOT, 0);
+	uint64_t dead[COUNTERS], active = 0, added;
+	int c;
+
+	memcpy(dead, row, sizeof(dead));
+	ck_assert_msg(scoreboard_claim(&sb, SLOT, 1000, &table) == 0,
+	    "%s, step %d: the slot cannot be claimed", s->name, step);
+	scoreboard_add_active(&sb, SLOT, &active);
+	ck_assert_uint_eq(active, 0);
+	ck_assert_msg(row[COUNTER_ACCEPTED] == crash_closed(row),
+	    "%s, step %d: accepted %ju, closed %ju", s->name, step,
+	    (uintmax_t)row[COUNTER_ACCEPTED], (uintmax_t)crash_closed(row));
+	added = row[COUNTER_ACCEPTED] - accepted_before;
+	ck_assert_msg(added >= s->least && added <= s->most,
+	    "%s, step %d: %ju were accepted", s->name, step, (uintmax_t)added);
+	for (c = 0; c < COUNTERS; c++)
+		ck_assert_msg(row[c] >= dead[c], "%s, step %d: %s went back",
+		    s->name, step, counter_table[c].name);
+
+	/* The successor works, and its first connection is one more. */
+	held[0] = crash_open();
+	scoreboard_add_active(&sb, SLOT, &active);
+	ck_assert_uint_eq(active, 1);
+	ck_assert_uint_eq(row[COUNTER_ACCEPTED], crash_closed(row) + 1);
+	conntable_close(&table, held[0], COUNTER_CLOSED_SERVER);
+}
+
+START_TEST(test_crash_at_every_step)
+{
+	const struct scenario *s = &scenarios[_i];
+	uint64_t accepted;
+	int step, steps, stride, tried = 0;
+
+	ck_assert_int_eq(scoreboard_create(&sb, 3, 1, 64), 0);
+	steps = crash_trial(s, INT32_MAX);
+	ck_assert_int_gt(steps, 20);
+	crash_claim();
+	stride = (int)((int64_t)steps * steps / 2 / STEPS_MAX) + 1;
+	for (step = 0; step < steps; step += stride) {
+		accepted = scoreboard_row(&sb, SLOT, 0)[COUNTER_ACCEPTED];
+		ck_assert_int_eq(crash_trial(s, step), step);
+		crash_check(s, step, accepted);
+		tried++;
+	}
+	/* Some died with the lock in their hands. */
+	if (s->act == crash_claim)
+		ck_assert_uint_gt(scoreboard_recovered(&sb), 0);
+	printf("# %s: killed at %d of %d steps\n", s->name, tried, steps);
+	fflush(stdout);
+	scoreboard_close(&sb);
+}
+END_TEST
+
+/* Whether a child may be traced here. */
+static bool
+crash_can_trace(void)
+{
+	int status;
+	bool stopped;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == -1)
+			_exit(1);
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	if (pid == -1 || waitpid(pid, &status, 0) != pid)
+		return false;
+	stopped = WIFSTOPPED(status);
+	if (stopped) {
+		stopped = ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) == 0 &&
+		    waitpid(pid, &status, 0) == pid && WIFSTOPPED(status);
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+	}
+	return stopped;
+}
+
+int
+main(void)
+{
+	TCase *tc;
+	Suite *s;
+
+	if (!crash_can_trace()) {
+		printf("1..0 # SKIP ptrace(2) is not permitted here\n");
+		return EXIT_SUCCESS;
+	}
+	s = unit_suite("crash", &tc);
+	tcase_set_timeout(tc, 120);
+	tcase_add_loop_test(tc, test_crash_at_every_step, 0,
+	    UNIT_COUNT(scenarios));
+	return unit_run(s);
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * shm/scoreboard: rows, the claim of a slot, and reading from outside.
+ */
+#include "shm/scoreboard.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/process.h"
+#include "helper.h"
+#include "unit.h"
+
+#define SLOTS		4
+#define SERVICES	3
+#define CAPACITY	1000
+
+static struct scoreboard sb;
+
+static void
+setup(void)
+{
+	ck_assert_int_eq(scoreboard_create(&sb, SLOTS, SERVICES, CAPACITY), 0);
+}
+
+static void
+teardown(void)
+{
+	scoreboard_close(&sb);
+}
+
+/* The lock follows the header, on a cache line of its own. */
+static struct rlock *
+board_lock(void)
+{
+	return (struct rlock *)((char *)sb.segment.base + SCOREBOARD_ALIGN);
+}
+
+static void
+open_many(uint32_t slot, uint32_t service, int count)
+{
+	struct conntable t;
+	struct conn_entry *e;
+
+	ck_assert_int_eq(scoreboard_claim(&sb, slot, 1000, &t), 0);
+	while (count-- > 0) {
+		ck_assert_ptr_nonnull(e = conntable_take(&t));
+		memset(e, 0, sizeof(*e));
+		conntable_open(&t, e, service);
+	}
+}
+
+START_TEST(test_scoreboard_rows)
+{
+	uint64_t *row, totals[COUNTERS];
+	uint32_t slot, service;
+	int i;
+
+	/* Whole cache lines, and none overlaps another. */
+	for (slot = 0; slot < SLOTS; slot++)
+		for (service = 0; service < SERVICES; service++) {
+			row = scoreboard_row(&sb, slot, service);
+			ck_assert_uint_eq((uintptr_t)row % SCOREBOARD_ALIGN, 0);
+			for (i = 0; i < COUNTERS; i++) {
+				ck_assert_uint_eq(row[i], 0);
+				counter_add(row, (enum counter)i,
+				    slot * 100 + service + 1);
+			}
+		}
+	for (slot = 0; slot < SLOTS; slot++) {
+		ck_assert_uint_eq((uintptr_t)scoreboard_slot(&sb, slot) %
+		    SCOREBOARD_ALIGN, 0);
+		ck_assert_uint_eq(scoreboard_slot(&sb, slot)->pid, 0);
+		for (service = 0; service < SERVICES; service++) {
+			memset(totals, 0, sizeof(totals));
+			scoreboard_add_row(&sb, slot, service, totals);
+			for (i = 0; i < COUNTERS; i++)
+				ck_assert_uint_eq(totals[i],
+				    slot * 100 + service + 1);
+		}
+	}
+}
+END_TEST
+
+START_TEST(test_scoreboard_add)
+{
+	uint64_t totals[COUNTERS] = { 5 }, active[SERVICES] = { 7 };
+
+	counter_add(scoreboard_row(&sb, 0, 1), COUNTER_ACCEPTED, 3);
+	counter_add(scoreboard_row(&sb, 2, 1), COUNTER_ACCEPTED, 4);
+	scoreboard_add_row(&sb, 0, 1, totals);
+	scoreboard_add_row(&sb, 2, 1, totals);
+	ck_assert_uint_eq(totals[COUNTER_ACCEPTED], 12);
+
+	/* More than one chunk of them, and added to what is there. */
+	open_many(1, 0, 600);
+	open_many(2, 2, 1);
+	scoreboard_add_active(&sb, 1, active);
+	scoreboard_add_active(&sb, 2, active);
+	scoreboard_add_active(&sb, 3, active);
+	ck_assert_uint_eq(active[0], 607);
+	ck_assert_uint_eq(active[1], 0);
+	ck_assert_uint_eq(active[2], 1);
+}
+END_TEST
+
+START_TEST(test_scoreboard_wrong_arguments)
+{
+	uint64_t totals[COUNTERS] = { 0 }, active[SERVICES] = { 0 };
+	int i;
+
+	open_many(0, 0, 1);
+	scoreboard_add_row(&sb, SLOTS, 0, totals);
+	scoreboard_add_row(&sb, UINT32_MAX, 0, totals);
+	scoreboard_add_row(&sb, 0, SERVICES, totals);
+	scoreboard_add_row(&sb, 0, UINT32_MAX, totals);
+	for (i = 0; i < COUNTERS; i++)
+		ck_assert_uint_eq(totals[i], 0);
+	scoreboard_add_active(&sb, SLOTS, active);
+	scoreboard_add_active(&sb, UINT32_MAX, active);
+	ck_assert_uint_eq(active[0], 0);
+}
+END_TEST
+
+/* A worker may write what it likes: the reader stays within the table. */
+START_TEST(test_scoreboard_hostile_table)
+{
+	struct slot *s = scoreboard_slot(&sb, SLOTS - 1);
+	uint64_t active[SERVICES] = { 0 };
+	struct conntable t;
+	struct conn_entry *e;
+
+	ck_assert_int_eq(scoreboard_claim(&sb, SLOTS - 1, 1000, &t), 0);
+	ck_assert_ptr_nonnull(e = conntable_take(&t));
+	memset(e, 0, sizeof(*e));
+	conntable_open(&t, e, 1);
+	s->journal.used = UINT32_MAX;
+	scoreboard_add_active(&sb, SLOTS - 1, active);
+	ck_assert_uint_eq(active[1], 1);
+	e->service = SERVICES;
+	scoreboard_add_active(&sb, SLOTS - 1, active);
+	e->service = UINT16_MAX;
+	scoreboard_add_active(&sb, SLOTS - 1, active);
+	ck_assert_uint_eq(active[0] + active[1] + active[2], 1);
+}
+END_TEST
+
+START_TEST(test_scoreboard_claim)
+{
+	struct slot *s = scoreboard_slot(&sb, 2);
+	uint64_t *row = scoreboard_row(&sb, 2, 1);
+	struct conntable t;
+
+	counter_add(row, COUNTER_BYTES_IN, 99);
+	s->pid = 1;
+	s->loops = s->last_beat = s->live = 5;
+	ck_assert_int_eq(scoreboard_claim(&sb, 2, 1000, &t), 0);
+	ck_assert_uint_eq(s->pid, (uint64_t)getpid());
+	ck_assert_uint_eq(s->loops + s->last_beat + s->live, 0);
+	ck_assert_uint_eq(t.slot, 2);
+	ck_assert_uint_eq(t.capacity, CAPACITY);
+	/* The row goes on counting. */
+	ck_assert_uint_eq(row[COUNTER_BYTES_IN], 99);
+	ck_assert_uint_eq(scoreboard_recovered(&sb), 0);
+	ck_assert(!rlock_is_held(board_lock()));
+}
+END_TEST
+
+START_TEST(test_scoreboard_settle)
+{
+	uint64_t totals[COUNTERS] = { 0 }, active[SERVICES] = { 0 };
+
+	open_many(3, 1, 5);
+	ck_assert_int_eq(scoreboard_settle(&sb, 3, 1000), 0);
+	scoreboard_add_row(&sb, 3, 1, totals);
+	scoreboard_add_active(&sb, 3, active);
+	ck_assert_uint_eq(totals[COUNTER_ACCEPTED], 5);
+	ck_assert_uint_eq(totals[COUNTER_CLOSED_CRASH], 5);
+	ck_assert_uint_eq(active[1], 0);
+}
+END_TEST
+
+/* A child that holds the lock; it is waited for until it does. */
+static pid_t
+start_holder(int *release)
+{
+	int ready[2], go[2];
+	pid_t pid;
+	char c;
+
+	ck_assert_int_eq(pipe(ready), 0);
+	ck_assert_int_eq(pipe(go), 0);
+	if ((pid = fork()) == 0) {
+		close(go[1]);
+		if (rlock_lock(board_lock(), RLOCK_FOREVER, NULL, NULL) == -1 ||
+		    write(ready[1], "", 1) != 1)
+			_exit(1);
+		/* Ends with the lock in its hands. */
+		_exit(read(go[0], &c, 1) == 0 ? 0 : 1);
+	}
+	ck_assert_int_ne(pid, -1);
+	close(go[0]);
+	close(ready[1]);
+	ck_assert_int_eq(read(ready[0], &c, 1), 1);
+	close(ready[0]);
+	*release = go[1];
+	return pid;
+}
+
+START_TEST(test_scoreboard_claim_waits_so_long)
+{
+	struct conntable t;
+	uint64_t start;
+	int release;
+	pid_t pid = start_holder(&release);
+
+	start = process_milliseconds();
+	errno = 0;
+	ck_assert_int_eq(scoreboard_claim(&sb, 1, 30, &t), -1);
+	ck_assert_int_eq(errno, ETIMEDOUT);
+	ck_assert_uint_ge(process_milliseconds() - start, 29);
+	ck_assert_ptr_nonnull(strstr(error_text(), "slot 1: "));
+	errno = 0;
+	ck_assert_int_eq(scoreboard_settle(&sb, 1, 1), -1);
+	ck_assert_int_eq(errno, ETIMEDOUT);
+	ck_assert_uint_eq(scoreboard_slot(&sb, 1)->pid, 0);
+
+	/* Dead holders do not keep it. */
+	close(release);
+	ck_assert_int_eq(helper_wait_exit(pid), 0);
+	ck_assert_int_eq(scoreboard_claim(&sb, 1, 0, &t), 0);
+	ck_assert_uint_eq(scoreboard_recovered(&sb), 1);
+}
+END_TEST
+
+/* Readers need no lock. */
+START_TEST(test_scoreboard_reads_beside_the_lock)
+{
+	uint64_t totals[COUNTERS] = { 0 }, active[SERVICES] = { 0 };
+	int release;
+	pid_t pid;
+
+	open_many(0, 0, 2);
+	pid = start_holder(&release);
+	scoreboard_add_row(&sb, 0, 0, totals);
+	scoreboard_add_active(&sb, 0, active);
+	ck_assert_uint_eq(totals[COUNTER_ACCEPTED], 2);
+	ck_assert_uint_eq(active[0], 2);
+	close(release);
+	ck_assert_int_eq(helper_wait_exit(pid), 0);
+}
+END_TEST
+
+/* Opens and closes without end. */
+static void __attribute__((noreturn))
+churn(void)
+{
+	struct conntable t;
+	struct conn_entry *e;
+
+	if (scoreboard_claim(&sb, 0, 1000, &t) == -1)
+		_exit(1);
+	for (;;) {
+		e = conntable_take(&t);
+		memset(e, 0, sizeof(*e));
+		conntable_open(&t, e, 0);
+		conntable_close(&t, e, COUNTER_CLOSED_CLIENT);
+	}
+}
+
+START_TEST(test_scoreboard_never_more_ends)
+{
+	uint64_t totals[COUNTERS], last = 0;
+	pid_t pid = fork();
+	int i, changes = 0;
+
+	if (pid == 0)
+		churn();
+	ck_assert_int_ne(pid, -1);
+	for (i = 0; i < 200000 || changes < 3; i++) {
+		memset(totals, 0, sizeof(totals));
+		scoreboard_add_row(&sb, 0, 0, totals);
+		ck_assert_uint_ge(totals[COUNTER_ACCEPTED],
+		    totals[COUNTER_CLOSED_CLIENT]);
+		ck_assert_uint_ge(totals[COUNTER_ACCEPTED], last);
+		changes += totals[COUNTER_ACCEPTED] != last;
+		last = totals[COUNTER_ACCEPTED];
+	}
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	helper_wait(pid);
+	open_many(0, 0, 0);
+	memset(totals, 0, sizeof(totals));
+	scoreboard_add_row(&sb, 0, 0, totals);
+	ck_assert_uint_eq(totals[COUNTER_ACCEPTED],
+	    totals[COUNTER_CLOSED_CLIENT] + totals[COUNTER_CLOSED_CRASH]);
+	ck_assert_uint_le(totals[COUNTER_CLOSED_CRASH], 1);
+}
+END_TEST
+
+START_TEST(test_scoreboard_is_sealed)
+{
+	ck_assert_int_eq(ftruncate(sb.segment.fd, 0), -1);
+	ck_assert_int_eq(errno, EPERM);
+	ck_assert_int_eq(ftruncate(sb.connections.fd, 0), -1);
+	ck_assert_int_eq(errno, EPERM);
+}
+END_TEST
+
+START_TEST(test_scoreboard_close)
+{
+	int before;
+	struct scoreboard other;
+
+	before = helper_descriptors();
+	ck_assert_int_eq(scoreboard_create(&other, 1, 1, 1), 0);
+	ck_assert_int_gt(helper_descriptors(), before);
+	scoreboard_close(&other);
+	scoreboard_close(&other);
+	ck_assert_int_eq(helper_descriptors(), before);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tc;
+	Suite *s = unit_suite("scoreboard", &tc);
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_scoreboard_rows);
+	tcase_add_test(tc, test_scoreboard_add);
+	tcase_add_test(tc, test_scoreboard_wrong_arguments);
+	tcase_add_test(tc, test_scoreboard_hostile_table);
+	tcase_add_test(tc, test_scoreboard_claim);
+	tcase_add_test(tc, test_scoreboard_settle);
+	tcase_add_test(tc, test_scoreboard_claim_waits_so_long);
+	tcase_add_test(tc, test_scoreboard_reads_beside_the_lock);
+	tcase_add_test(tc, test_scoreboard_never_more_ends);
+	tcase_add_test(tc, test_scoreboard_is_sealed);
+	tcase_add_test(tc, test_scoreboard_close);
+	return unit_run(s);
+}
