@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-const struct service_ops *const dispatch_modes[] = {
+const struct dispatch_mode *const dispatch_modes[] = {
 	&dispatch_inline,
 	NULL
 };

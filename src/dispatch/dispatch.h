@@ -6,13 +6,17 @@
 
 /*
  * The ways in which a handler can be run, one file each behind one interface:
- * struct service_ops.  The configuration chooses by name.
+ * a mode sets the ops of a service, in the process that serves it.  The
+ * configuration chooses by name.
  */
+struct dispatch_mode {
+	void (*bind)(struct prong_service *);
+};
 
-extern const struct service_ops dispatch_inline;
+extern const struct dispatch_mode dispatch_inline;
 
 /* The modes and, in the same order, the words for them; both end with NULL. */
-extern const struct service_ops *const dispatch_modes[];
+extern const struct dispatch_mode *const dispatch_modes[];
 extern const char *const dispatch_names[];
 
 #endif

@@ -1,66 +1,52 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * dispatch = inline: the handler is called in the loop, for each message, and
- * returns at once.
+ * returns at once.  So its functions are the ops; what it leaves out does
+ * nothing.
  */
 #include "dispatch/dispatch.h"
 
-#include "net/conn.h"
-
 static int
-dispatch_inline_opened(struct prong_conn *c)
+inline_nothing(struct prong_conn *c)
 {
-	const struct prong_handler *h = c->service->handler;
-
-	return h->opened == NULL ? 0 : h->opened(c);
+	return 0;
 }
 
 static int
-dispatch_inline_message(struct prong_conn *c, const void *data, size_t len)
+inline_no_message(struct prong_conn *c, const void *data, size_t len)
 {
-	const struct prong_handler *h = c->service->handler;
-
-	return h->message == NULL ? 0 : h->message(c, data, len);
+	return 0;
 }
 
 static int
-dispatch_inline_writable(struct prong_conn *c)
+inline_no_malformed(struct prong_conn *c, enum prong_malformed what)
 {
-	const struct prong_handler *h = c->service->handler;
-
-	return h->writable == NULL ? 0 : h->writable(c);
-}
-
-static int
-dispatch_inline_malformed(struct prong_conn *c, enum prong_malformed what)
-{
-	const struct prong_handler *h = c->service->handler;
-
-	return h->malformed == NULL ? 0 : h->malformed(c, what);
-}
-
-static int
-dispatch_inline_draining(struct prong_conn *c)
-{
-	const struct prong_handler *h = c->service->handler;
-
-	return h->draining == NULL ? 0 : h->draining(c);
+	return 0;
 }
 
 static void
-dispatch_inline_closed(struct prong_conn *c)
+inline_no_closed(struct prong_conn *c)
 {
-	const struct prong_handler *h = c->service->handler;
-
-	if (h->closed != NULL)
-		h->closed(c);
 }
 
-const struct service_ops dispatch_inline = {
-	.opened = dispatch_inline_opened,
-	.message = dispatch_inline_message,
-	.writable = dispatch_inline_writable,
-	.malformed = dispatch_inline_malformed,
-	.draining = dispatch_inline_draining,
-	.closed = dispatch_inline_closed,
+static void
+inline_bind(struct prong_service *s)
+{
+	const struct prong_handler *h = s->handler;
+
+#define OR(function, nothing)	((function) != NULL ? (function) : (nothing))
+	s->bound = (struct service_ops){
+		.opened = OR(h->opened, inline_nothing),
+		.message = OR(h->message, inline_no_message),
+		.writable = OR(h->writable, inline_nothing),
+		.malformed = OR(h->malformed, inline_no_malformed),
+		.draining = OR(h->draining, inline_nothing),
+		.closed = OR(h->closed, inline_no_closed),
+	};
+#undef OR
+	s->ops = &s->bound;
+}
+
+const struct dispatch_mode dispatch_inline = {
+	.bind = inline_bind,
 };

@@ -157,6 +157,8 @@ echo_opened(struct prong_conn *c)
 {
 	struct echo *e = prong_service_data(prong_conn_service(c));
 
+	/* At hand for every message. */
+	prong_set_data(c, e);
 	if (e->greeting == NULL || e->greeting[0] == '\0')
 		return 0;
 	return prong_send(c, e->greeting, strlen(e->greeting));
@@ -165,7 +167,7 @@ echo_opened(struct prong_conn *c)
 static int
 echo_message(struct prong_conn *c, const void *data, size_t len)
 {
-	struct echo *e = prong_service_data(prong_conn_service(c));
+	struct echo *e = prong_data(c);
 
 	if (e->plain)
 		return prong_send(c, data, len);

@@ -314,7 +314,6 @@ loop_run(struct loop *loop)
 {
 	int n = 0;
 
-	loop->stopped = false;
 	while (!loop->stopped) {
 		n = loop->backend->wait(loop->state, loop_timeout(loop, n),
 		    loop->ready);
@@ -332,5 +331,6 @@ loop_run(struct loop *loop)
 		if (loop->turn != NULL)
 			loop->turn(loop->turn_arg);
 	}
+	loop->stopped = false;
 	return 0;
 }

@@ -68,7 +68,10 @@ void loop_timer_stop(struct loop *, struct timer *);
 typedef void loop_turn_fn(void *arg);
 void loop_on_turn(struct loop *, loop_turn_fn *, void *arg);
 
-/* Runs until loop_stop().  -1 when waiting fails, with its errno. */
+/*
+ * Runs until loop_stop(), which may have been called before.  -1 when waiting
+ * fails, with its errno.
+ */
 int loop_run(struct loop *);
 void loop_stop(struct loop *);
 

@@ -21,6 +21,8 @@
 
 /* How long not to accept when descriptors or memory have run out. */
 #define LISTENER_PAUSE_MS	100
+/* How often to tell of a shortage that lasts. */
+#define LISTENER_TELL_MS	10000
 /* The last accepts before draining are bounded, whoever keeps connecting. */
 #define LISTENER_REST_MAX	65536
 
@@ -64,6 +66,17 @@ listener_resume_all(struct net *net)
 		loop_modify(net->loop, &l->watch, PRONG_READ);
 }
 
+static void
+listener_tell_shortage(struct net *net)
+{
+	error_errno("cannot accept connections");
+	if (net->shortage_told != 0 &&
+	    *net->now - net->shortage_told < LISTENER_TELL_MS)
+		return;
+	net->shortage_told = *net->now;
+	net->report(PRONG_WARNING, NULL, error_text());
+}
+
 /* Accepts one; -1 when there was none, or no means to take it. */
 static int
 listener_accept_one(struct listener *l)
@@ -82,9 +95,7 @@ listener_accept_one(struct listener *l)
 	case ENFILE:
 	case ENOBUFS:
 	case ENOMEM:
-		error_errno("cannot accept");
-		if (!net->paused)
-			net->report(PRONG_WARNING, NULL, error_text());
+		listener_tell_shortage(net);
 		listener_pause_all(net);
 		return -1;
 	default:

@@ -38,6 +38,7 @@ struct net {
 	struct listener *listeners;
 	struct timer resume;		/* accept again after a shortage */
 	bool paused;
+	uint64_t shortage_told;		/* when it was last logged */
 	bool draining;
 	void (*drained)(void *);	/* once, when the last one has gone */
 	void *drained_arg;

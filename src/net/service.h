@@ -58,6 +58,7 @@ struct prong_service {
 	uint32_t index;				/* in the scoreboard */
 
 	const struct service_ops *ops;
+	struct service_ops bound;		/* room for ops of its own */
 	struct net *net;
 	uint64_t *counters;			/* this process's row */
 	void *data;				/* the handler's own */

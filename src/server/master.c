@@ -129,14 +129,18 @@ master_drain(struct master *m, uint64_t ms)
 }
 
 void
+master_blame(struct master *m, const char *why)
+{
+	if (m->result == 0)
+		strlcpy(m->why, why, sizeof(m->why));
+	m->result = -1;
+}
+
+void
 master_fail(struct master *m, const char *why)
 {
-	char text[ERROR_MAX];
-
-	strlcpy(text, why, sizeof(text));
-	m->result = -1;
+	master_blame(m, why);
 	master_stop(m);
-	error_set(ECHILD, "%s", text);
 }
 
 static void
@@ -372,19 +376,16 @@ prong_server_run(struct prong_server *server, void (*ready)(void *), void *arg)
 		.ready = ready,
 		.ready_arg = arg,
 	};
-	char why[ERROR_MAX];
 
-	error_set(0, "%s", "");
 	if (master_open(&m) == -1)
 		master_fail(&m, error_text());
 	if (m.loop != NULL && m.processes != NULL) {
 		master_process_gone(&m);
 		if (loop_run(m.loop) == -1)
-			m.result = -1;
+			master_fail(&m, error_text());
 	}
-	strlcpy(why, error_text(), sizeof(why));
 	if (m.result == 0)
 		log_info("stopped");
 	master_close(&m);
-	return m.result == 0 ? 0 : error_set(ECANCELED, "%s", why);
+	return m.result == 0 ? 0 : error_set(ECANCELED, "%s", m.why);
 }

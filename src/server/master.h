@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
 #include "server/channel.h"
@@ -70,6 +71,7 @@ struct master {
 	void (*ready)(void *);
 	void *ready_arg;
 	int result;			/* of prong_server_run() */
+	char why[ERROR_MAX];		/* when it is -1 */
 };
 
 /* "starting", "ready", "draining", "dead"; "running" for the master. */
@@ -104,6 +106,8 @@ void master_drain(struct master *, uint64_t ms);
 void master_stop(struct master *);
 /* A process has gone: ends the run when it was the last of a stop. */
 void master_process_gone(struct master *);
+/* The run has failed: how it will end, and that it ends now. */
+void master_blame(struct master *, const char *why);
 void master_fail(struct master *, const char *why);
 
 #endif

@@ -169,7 +169,7 @@ supervise_died(struct process *p, int status)
 			    p->slot, (int)pid, how);
 			/* How a worker ends shows in how the server ends. */
 			if (WIFEXITED(status))
-				m->result = -1;
+				master_blame(m, "a worker ended badly");
 		}
 		if (m->state < MASTER_DRAINING)
 			supervise_send_clerk(p);
@@ -184,9 +184,8 @@ supervise_died(struct process *p, int status)
 	}
 	m->restarts_crash++;
 	delay = supervise_delay(p, was == PROCESS_READY, status);
-	log_error("worker %u (pid %d) %s; the next one starts %s%.0d%s",
-	    p->slot, (int)pid, how, delay == 0 ? "now" : "in ",
-	    (int)(delay / 1000), delay == 0 ? "" : " s");
+	log_error("worker %u (pid %d) %s; the next one starts in %d s",
+	    p->slot, (int)pid, how, (int)(delay / 1000));
 	if (delay == 0)
 		supervise_restart(p);
 	else

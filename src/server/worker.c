@@ -190,7 +190,7 @@ worker_init_services(void)
 	for (i = 0; i < start->server->service_count; i++) {
 		s = start->server->services[i];
 		s->net = worker.net;
-		s->ops = dispatch_modes[s->settings.dispatch];
+		dispatch_modes[s->settings.dispatch]->bind(s);
 		s->counters = scoreboard_row(start->scoreboard, start->slot,
 		    s->index);
 		if (s->handler->init != NULL && s->handler->init(s) == -1)

@@ -266,6 +266,7 @@ class Server:
             self.command("-f"), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             preexec_fn=lambda: _before_exec(self.limit))
+        EXPECTED.add(self.process.pid)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         return self
@@ -276,7 +277,7 @@ class Server:
         try:
             self.logged(READY)
         except BaseException:
-            self.kill()
+            self._give_up()
             raise
         return self
 
@@ -301,7 +302,7 @@ class Server:
 
     def _give_up(self):
         self.kill()
-        for line in self.lines[-40:]:
+        for line in self.lines[-40:-1]:
             print("# log: " + line)
         self._remove()
 
@@ -309,9 +310,15 @@ class Server:
         if self.process is not None:
             self.process.kill()
             self.process.wait(BOUND)
-            self.reader.join(BOUND)
-            self.process.stderr.close()
-            self.process = None
+            self._over()
+
+    def _over(self):
+        EXPECTED.discard(self.process.pid)
+        self.reader.join(BOUND)
+        check(not self.reader.is_alive(),
+              "somebody holds its standard error open")
+        self.process.stderr.close()
+        self.process = None
 
     @property
     def pid(self):
@@ -427,11 +434,11 @@ class Server:
 
     # Ending it.
 
-    def signal(self, number):
+    def tell(self, number):
         self.process.send_signal(number)
 
     def stop(self, number=signal.SIGTERM):
-        self.signal(number)
+        self.tell(number)
         self.ended()
 
     def ended(self, status=0, limit=BOUND):
@@ -440,11 +447,7 @@ class Server:
             code = self.process.wait(limit)
         except subprocess.TimeoutExpired:
             raise Failure("it does not end") from None
-        self.reader.join(BOUND)
-        check(not self.reader.is_alive(),
-              "somebody holds its standard error open")
-        self.process.stderr.close()
-        self.process = None
+        self._over()
         equal(code, status, "the exit status")
         self.left_nothing()
 
@@ -459,10 +462,16 @@ class Server:
             check(not stat.S_ISSOCK(mode), "a socket is left:", name)
 
 
+# The servers that are meant to run.
+EXPECTED = set()
+
+
 def reap():
-    """Collects orphans that have ended; returns the children alive."""
+    """Collects orphans that have ended; returns those that are alive."""
     alive = set()
     for pid in children():
+        if pid in EXPECTED:     # its status is for who started it
+            continue
         try:
             if os.waitpid(pid, os.WNOHANG)[0] == 0:
                 alive.add(pid)
@@ -471,14 +480,9 @@ def reap():
     return alive
 
 
-# Other servers of the test that are meant to run.
-EXPECTED = set()
-
-
 def nobody_left(limit=1):
-    """Orphans come to us: all that is not expected must be gone."""
-    until(lambda: not reap() - EXPECTED, lambda: "processes left: %r" %
-          (reap() - EXPECTED), limit)
+    """Orphans come to us: all but the expected must be gone."""
+    until(lambda: not reap(), lambda: "processes left: %r" % reap(), limit)
 
 
 # --- a client ---------------------------------------------------------------
@@ -684,6 +688,7 @@ def _too_long(number, frame):
 
 def _clean():
     """Ends what a failed test has left."""
+    EXPECTED.clear()
     for pid in reap():
         os.kill(pid, signal.SIGKILL)
     until(lambda: not reap(), "killed processes end")

@@ -4,8 +4,11 @@
  * instruction of what it does to its slot, one after another, and the books
  * must balance when the next process has claimed the slot.
  */
+#include "config.h"
+
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 
 #include <signal.h>
 #include <string.h>
@@ -21,11 +24,15 @@
  * Steps to take in one test at most: the n-th kill needs n steps.  What is
  * built with a sanitizer is longer, and is killed at some of its steps only.
  */
-#define STEPS_MAX	400000
+#ifdef PRONG_SANITIZED
+#define STEPS_MAX	20000
+#else
+#define STEPS_MAX	150000
+#endif
 
 static struct scoreboard sb;
 static struct conntable table;
-static struct conn_entry *held[3];
+static struct conn_entry *held[2];
 
 static struct conn_entry *
 crash_open(void)
@@ -63,17 +70,14 @@ before_close(void)
 	held[0] = crash_open();
 }
 
-/* Three are open and the opening of a fourth was begun. */
+/* An opening was begun: recovery ends it, and then the connection. */
 static void
 before_claim(void)
 {
 	struct conn_journal *j;
 	struct conn_entry *e;
-	int i;
 
 	before_open();
-	for (i = 0; i < 3; i++)
-		held[i] = crash_open();
 	e = conntable_take(&table);
 	memset(e, 0, sizeof(*e));
 	j = table.journal;
@@ -102,9 +106,7 @@ static void
 act_both(void)
 {
 	held[1] = crash_open();
-	conntable_close(&table, held[0], COUNTER_CLOSED_CLIENT);
-	held[0] = crash_open();
-	conntable_close(&table, held[1], COUNTER_CLOSED_TIMEOUT);
+	conntable_close(&table, held[0], COUNTER_CLOSED_TIMEOUT);
 }
 
 static const struct scenario {
@@ -116,20 +118,23 @@ static const struct scenario {
 } scenarios[] = {
 	{ "conntable_open", before_open, act_open, 1, 2 },
 	{ "conntable_close", before_close, act_close, 2, 2 },
-	{ "open, close, open, close", before_close, act_both, 2, 4 },
-	{ "scoreboard_claim", before_claim, crash_claim, 5, 5 },
+	{ "open, then close another", before_close, act_both, 2, 3 },
+	{ "scoreboard_claim", before_claim, crash_claim, 2, 2 },
 };
 
 static void __attribute__((noreturn))
 crash_child(const struct scenario *s)
 {
+	pid_t self = getpid();
+
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	s->before();
 	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == -1)
 		_exit(1);
-	raise(SIGSTOP);
+	/* Not by raise(3), which is long. */
+	syscall(SYS_kill, self, SIGSTOP);
 	s->act();
-	raise(SIGSTOP);
+	syscall(SYS_kill, self, SIGSTOP);
 	_exit(0);
 }
 
