@@ -3,9 +3,14 @@
 #define BASE_COMPILER_H
 
 /*
- * For the unusual branch of a function on the path of every message: kept out
- * of line, its registers and buffers cost the usual branch nothing.
+ * The path of every message is kept short and close together: the kernel, in
+ * between, leaves little of it in the caches.  What is on the path is USUAL.
+ * A branch of it that is taken less often is OUT_OF_LINE, so that its registers
+ * and buffers cost the path nothing; one that is seldom taken is UNUSUAL and
+ * stands with its like elsewhere.
  */
-#define UNUSUAL	__attribute__((noinline))
+#define USUAL		__attribute__((hot))
+#define OUT_OF_LINE	__attribute__((noinline))
+#define UNUSUAL		__attribute__((noinline, cold))
 
 #endif

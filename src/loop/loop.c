@@ -252,7 +252,7 @@ loop_microseconds(void)
 }
 
 /* Whether to ask again without sleeping; last: how many events there were. */
-static UNUSUAL bool
+static OUT_OF_LINE bool
 loop_is_spinning(struct loop *loop, int last)
 {
 	int64_t us = loop_microseconds();
@@ -294,7 +294,7 @@ loop_dispatch(struct loop *loop, int count)
 }
 
 /* Only those due now: one that arms itself again waits for the next turn. */
-static UNUSUAL void
+static OUT_OF_LINE void
 loop_run_timers(struct loop *loop)
 {
 	struct timer *t;
@@ -309,7 +309,7 @@ loop_run_timers(struct loop *loop)
 	}
 }
 
-int
+int USUAL
 loop_run(struct loop *loop)
 {
 	int n = 0;

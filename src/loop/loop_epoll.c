@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/compiler.h"
 #include "loop/backend.h"
 #include "prong.h"
 
@@ -73,7 +74,7 @@ loop_epoll_del(void *state, int fd)
 	epoll_ctl(ep->fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
-static int
+static int USUAL
 loop_epoll_wait(void *state, int ms, struct epoll_event *ready)
 {
 	struct loop_epoll *ep = state;

@@ -149,7 +149,7 @@ conn_gather(struct prong_conn *c, const void *data, size_t len)
 }
 
 /* The whole of conn_put(), for the cases that are not the usual one. */
-static UNUSUAL int
+static OUT_OF_LINE int
 conn_put_slowly(struct prong_conn *c, const void *data, size_t len)
 {
 	if ((c->flags & (CONN_CLOSING | CONN_DEAD)) != 0)
@@ -168,7 +168,7 @@ conn_put_slowly(struct prong_conn *c, const void *data, size_t len)
 	return 0;
 }
 
-int
+int USUAL
 conn_put(struct prong_conn *c, const void *data, size_t len)
 {
 	struct net *net = c->service->net;
@@ -200,7 +200,7 @@ conn_linger(struct prong_conn *c)
 }
 
 /* What the state of a connection asks for, when it is not the usual one. */
-static UNUSUAL void
+static OUT_OF_LINE void
 conn_update_state(struct prong_conn *c)
 {
 	unsigned int events = 0;
@@ -223,7 +223,7 @@ conn_update_state(struct prong_conn *c)
 		conn_fail(c);
 }
 
-void
+void USUAL
 conn_update(struct prong_conn *c)
 {
 	struct net *net = c->service->net;
@@ -312,7 +312,7 @@ conn_count_read(struct prong_conn *c, size_t n)
 }
 
 /* Reads behind the start of a message that is kept. */
-static UNUSUAL void
+static OUT_OF_LINE void
 conn_read_on(struct prong_conn *c)
 {
 	size_t size;
@@ -331,7 +331,7 @@ conn_read_on(struct prong_conn *c)
 		conn_read_ended(c, n);
 }
 
-static void
+static void USUAL
 conn_readable(struct prong_conn *c)
 {
 	const struct prong_service *service = c->service;
@@ -342,7 +342,7 @@ conn_readable(struct prong_conn *c)
 		return;
 	}
 	n = recv(c->watch.fd, service->net->receive,
-	    (size_t)service->settings.read_size, 0);
+	    service->read_size, 0);
 	if (n > 0) {
 		conn_count_read(c, (size_t)n);
 		input_received(c, (size_t)n);
@@ -371,7 +371,7 @@ conn_writable(struct prong_conn *c)
 }
 
 /* Errors and hang-ups show in reading, after what came before them. */
-static UNUSUAL void
+static OUT_OF_LINE void
 conn_event_unusual(struct prong_conn *c, unsigned int events)
 {
 	if ((events & PRONG_WRITE) != 0)
@@ -387,7 +387,7 @@ conn_event_unusual(struct prong_conn *c, unsigned int events)
 		conn_fail(c);
 }
 
-static void
+static void USUAL
 conn_event(struct watch *w, unsigned int events)
 {
 	struct prong_conn *c = conn_of(w);

@@ -23,19 +23,22 @@ enum conn_flag {
 
 struct input;
 
-/* A connection.  Idle ones are many: what is not always needed is apart. */
+/*
+ * A connection.  Idle ones are many: what is not always needed is apart.  What
+ * a message touches stands first and together.
+ */
 struct prong_conn {
 	struct watch watch;
-	struct timer timer;		/* idle-timeout, or the lingering */
 	struct prong_service *service;
 	struct conn_entry *entry;	/* peer, times, bytes: shared memory */
 	struct input *input;		/* the start of a message, or NULL */
 	struct output *output;		/* what the kernel did not take */
 	void *data;			/* the handler's own */
-	struct prong_conn *next_dead;
-	uint32_t timeout;		/* milliseconds; 0: none */
 	uint8_t flags;
 	uint8_t reason;			/* enum counter, when closing */
+	uint32_t timeout;		/* milliseconds; 0: none */
+	struct timer timer;		/* idle-timeout, or the lingering */
+	struct prong_conn *next_dead;
 };
 
 /*

@@ -47,7 +47,7 @@ char *
 input_buffer(struct prong_conn *c, size_t *size)
 {
 	struct input *in = c->input;
-	size_t read_size = (size_t)c->service->settings.read_size;
+	size_t read_size = c->service->read_size;
 
 	if (in->capacity - in->length < read_size / 2) {
 		in = input_resize(in, in->capacity * 2 > in->length +
@@ -139,7 +139,7 @@ input_feed_kept(struct prong_conn *c)
 }
 
 /* Cuts up what is in the shared buffer. */
-static UNUSUAL void
+static OUT_OF_LINE void
 input_received_framed(struct prong_conn *c, size_t len)
 {
 	const char *data = c->service->net->receive;
@@ -159,7 +159,7 @@ input_received_more(struct prong_conn *c, size_t len)
 	input_feed_kept(c);
 }
 
-void
+void USUAL
 input_received(struct prong_conn *c, size_t len)
 {
 	struct prong_service *service = c->service;

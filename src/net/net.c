@@ -5,11 +5,21 @@
 #include "net/net.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "net/conn.h"
 #include "net/input.h"
 #include "net/listener.h"
+
+/* On a page of its own: the kernel copies faster to an aligned place. */
+static char *
+net_buffer(size_t size)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return aligned_alloc(page, (size + page - 1) / page * page);
+}
 
 struct net *
 net_new(struct loop *loop, size_t read_size, net_report_fn *report)
@@ -17,7 +27,7 @@ net_new(struct loop *loop, size_t read_size, net_report_fn *report)
 	struct net *net;
 
 	if ((net = calloc(1, sizeof(*net))) == NULL ||
-	    (net->receive = malloc(read_size)) == NULL) {
+	    (net->receive = net_buffer(read_size)) == NULL) {
 		error_errno("network buffers");
 		free(net);
 		return NULL;

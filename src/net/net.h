@@ -23,23 +23,22 @@ typedef void net_report_fn(enum prong_level, const struct prong_conn *,
     const char *text);
 
 struct net {
-	struct loop *loop;
 	const uint64_t *now;		/* the loop's clock */
+	char *receive;			/* one read of any connection */
+	struct prong_conn *serving;	/* whose the outbox is now */
+	struct prong_conn *dead;	/* freed at the end of the turn */
+	bool draining;
+	bool paused;
+	struct outbox outbox;
+
+	struct loop *loop;
 	struct conntable table;
 	uint64_t *live;			/* connections, in the scoreboard */
 	net_report_fn *report;
-
-	char *receive;			/* one read of any connection */
 	size_t receive_size;
-	struct prong_conn *serving;	/* whose the outbox is now */
-	struct outbox outbox;
-	struct prong_conn *dead;	/* freed at the end of the turn */
-
 	struct listener *listeners;
 	struct timer resume;		/* accept again after a shortage */
-	bool paused;
 	uint64_t shortage_told;		/* when it was last logged */
-	bool draining;
 	void (*drained)(void *);	/* once, when the last one has gone */
 	void *drained_arg;
 };

@@ -112,7 +112,7 @@ output_consume(struct output **output, size_t n)
 		output_free(output);
 }
 
-static UNUSUAL ssize_t
+static OUT_OF_LINE ssize_t
 output_send_pieces(int fd, struct iovec *iov, int count)
 {
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = (size_t)count };
@@ -244,7 +244,7 @@ outbox_clear(struct outbox *box)
 }
 
 /* Queues what the kernel did not take: all but the first skip bytes. */
-static UNUSUAL int
+static OUT_OF_LINE int
 outbox_queue_rest(struct outbox *box, size_t skip, struct output **output)
 {
 	const struct iovec *v;
@@ -262,7 +262,7 @@ outbox_queue_rest(struct outbox *box, size_t skip, struct output **output)
 	return 0;
 }
 
-ssize_t
+ssize_t USUAL
 outbox_flush(struct outbox *box, int fd, struct output **output)
 {
 	ssize_t written;

@@ -40,14 +40,14 @@ void output_free(struct output **);
 #define OUTBOX_ARENA	(64 * 1024)
 
 struct outbox {
-	const char *receive;	/* the buffer that is always stable */
-	size_t receive_size;
 	const char *stable;	/* what is stable now */
 	size_t stable_length;
-	int count;
 	size_t bytes;
-	size_t used;		/* of the arena */
+	int count;
 	struct iovec pieces[OUTBOX_PIECES];
+	size_t used;		/* of the arena */
+	const char *receive;	/* the buffer that is always stable */
+	size_t receive_size;
 	char arena[OUTBOX_ARENA];
 };
 

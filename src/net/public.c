@@ -16,7 +16,7 @@
 #include "net/conn.h"
 #include "net/frame.h"
 
-static UNUSUAL int
+static OUT_OF_LINE int
 public_send_framed(struct prong_conn *c, const void *data, size_t len)
 {
 	struct iovec iov = { __DECONST(void *, data), len };
@@ -24,7 +24,7 @@ public_send_framed(struct prong_conn *c, const void *data, size_t len)
 	return prong_sendv(c, &iov, 1);
 }
 
-int
+int USUAL
 prong_send(struct prong_conn *c, const void *data, size_t len)
 {
 	if (c->service->framing == PRONG_RAW)
@@ -163,7 +163,7 @@ prong_conn_service(const struct prong_conn *c)
 	return c->service;
 }
 
-void *
+void * USUAL
 prong_data(const struct prong_conn *c)
 {
 	return c->data;

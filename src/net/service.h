@@ -45,23 +45,26 @@ struct service_ops {
 };
 
 /*
- * A service: configured in the master, run in every worker, where the part
- * below is set.
+ * A service: configured in the master, run in every worker.  What a message
+ * needs of it stands first and together.
  */
 struct prong_service {
-	char *name;
-	struct service_settings settings;
-	struct prong_section *options;		/* of the handler */
-	struct prong_server *server;
-	const struct prong_handler *handler;
+	/* in the process that serves it */
+	struct net *net;
+	const struct service_ops *ops;
+	uint64_t *counters;			/* this process's row */
+	size_t read_size;
 	enum prong_framing framing;
 	uint32_t index;				/* in the scoreboard */
-
-	const struct service_ops *ops;
-	struct service_ops bound;		/* room for ops of its own */
-	struct net *net;
-	uint64_t *counters;			/* this process's row */
 	void *data;				/* the handler's own */
+	struct service_ops bound;		/* room for ops of its own */
+
+	/* as configured */
+	char *name;
+	const struct prong_handler *handler;
+	struct prong_server *server;
+	struct prong_section *options;		/* of the handler */
+	struct service_settings settings;
 };
 
 #endif

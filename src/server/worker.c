@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/compiler.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/process.h"
@@ -72,7 +73,7 @@ worker_report(enum prong_level level, const struct prong_conn *c,
 		    prong_peer(c, peer, sizeof(peer)), text);
 }
 
-static void
+static void USUAL
 worker_turn(void *arg)
 {
 	struct slot *s = worker.slot;
@@ -190,6 +191,7 @@ worker_init_services(void)
 	for (i = 0; i < start->server->service_count; i++) {
 		s = start->server->services[i];
 		s->net = worker.net;
+		s->read_size = (size_t)s->settings.read_size;
 		dispatch_modes[s->settings.dispatch]->bind(s);
 		s->counters = scoreboard_row(start->scoreboard, start->slot,
 		    s->index);

@@ -320,6 +320,26 @@ class Server:
         self.process.stderr.close()
         self.process = None
 
+    def fails(self, status=1):
+        """A start that must end with that status; returns what it said."""
+        before = set(os.listdir(self.directory)) | {"prongd.conf"}
+        try:
+            self.launch()
+            try:
+                code = self.process.wait(BOUND)
+            except subprocess.TimeoutExpired:
+                raise Failure("it does not end") from None
+            self._over()
+            equal(code, status, "the exit status of a start that fails")
+            check(not REPORT.search(self.log_text()), "a sanitizer reports")
+            nobody_left()
+            equal(set(os.listdir(self.directory)), before, "files")
+        except BaseException:
+            self._give_up()
+            raise
+        self._remove()
+        return self.log_text()
+
     @property
     def pid(self):
         return self.process.pid
