@@ -160,8 +160,11 @@ worker_close_others(void)
 static void
 worker_set_signals(void)
 {
-	/* A terminal sends these to the whole group: the master decides. */
-	static const int ignored[] = { SIGINT, SIGQUIT, SIGHUP, SIGUSR1,
+	/*
+	 * A terminal sends these to the whole group, and so do service
+	 * managers: the master decides.
+	 */
+	static const int ignored[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1,
 	    SIGUSR2, SIGTTIN, SIGTTOU, SIGWINCH };
 	size_t i;
 

@@ -440,7 +440,7 @@ END_TEST
 
 START_TEST(test_conn_idle)
 {
-	uint64_t start = process_milliseconds();
+	uint64_t start = loop_now(fake.loop);
 
 	fake.service.settings.idle_timeout = 30000;
 	peer = peer_unix();
@@ -481,7 +481,7 @@ tick(struct timer *t)
 /* Who says something now and then stays. */
 START_TEST(test_conn_activity)
 {
-	uint64_t start = process_milliseconds();
+	uint64_t start = loop_now(fake.loop);
 
 	fake.service.settings.idle_timeout = 60000;
 	peer = peer_unix();

@@ -114,6 +114,7 @@ fake_start_with(enum loop_mechanism mechanism, enum prong_framing framing)
 	fake.service.framing = framing;
 	fake.service.settings.max_message = 64 * 1024;
 	fake.service.settings.read_size = 16 * 1024;
+	fake.service.read_size = 16 * 1024;
 	fake.service.index = 1;
 	fake.service.ops = &fake_ops;
 	fake.service.net = fake.net;
@@ -197,6 +198,8 @@ fake_turn(void *arg)
 void
 fake_run_until(bool (*done)(void))
 {
+	if (done())
+		return;
 	condition = done;
 	guard.fn = fake_guard;
 	ck_assert_int_eq(loop_timer(fake.loop, &guard, GUARD_MS), 0);
