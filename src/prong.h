@@ -201,6 +201,9 @@ PRONG_API void prong_service_set_data(struct prong_service *, void *);
  */
 PRONG_API const char *prong_option_string(const struct prong_service *,
     const char *name);
+/* Value number index of a list, counted from 0; NULL behind the last. */
+PRONG_API const char *prong_option_strings(const struct prong_service *,
+    const char *name, size_t index);
 PRONG_API int64_t prong_option_int(const struct prong_service *, const char *);
 PRONG_API bool prong_option_bool(const struct prong_service *, const char *);
 PRONG_API int64_t prong_option_size(const struct prong_service *, const char *);
@@ -213,6 +216,8 @@ PRONG_API const struct prong_section *prong_option_section(
 PRONG_API const char *prong_section_title(const struct prong_section *);
 PRONG_API const char *prong_section_string(const struct prong_section *,
     const char *name);
+PRONG_API const char *prong_section_strings(const struct prong_section *,
+    const char *name, size_t index);
 PRONG_API bool prong_section_bool(const struct prong_section *, const char *);
 PRONG_API int64_t prong_section_number(const struct prong_section *,
     const char *name);
@@ -280,7 +285,7 @@ PRONG_API size_t prong_array_length(const struct prong_array *);
 /*
  * One cell, atomically and without the lock.  EINVAL: no such cell.
  * ERANGE: the value, or the sum, is not one of the type; nothing changed.
- * A result pointer may be NULL.  prong_array_cas() returns 1 when the cell
+ * The result of an addition may be NULL.  prong_array_cas() returns 1 when the cell
  * held expected and was set, 0 when it did not.
  */
 PRONG_API int prong_array_get(struct prong_array *, size_t index,
@@ -294,7 +299,8 @@ PRONG_API int prong_array_cas(struct prong_array *, size_t index,
 
 /*
  * The array's lock, for what touches more than one cell: re-entrant, and it
- * survives the death of its holder.  ETIMEDOUT: not within ms (-1 waits).
+ * survives the death of its holder.  ETIMEDOUT: not within ms (-1 waits);
+ * EBUSY when ms is 0.
  * EAGAIN: held too deep.  EPERM: unlocked by another.
  */
 PRONG_API int prong_array_lock(struct prong_array *, int64_t ms);
@@ -313,7 +319,10 @@ PRONG_API int prong_array_snapshot(struct prong_array *, union prong_value *,
 PRONG_API struct prong_server *prong_server_new(void);
 PRONG_API void prong_server_free(struct prong_server *);
 
-/* Makes a handler known by its name.  It must outlive the server.  EINVAL. */
+/*
+ * Makes a handler known by its name.  It must outlive the server.  EINVAL: made
+ * for another interface.  EEXIST: there is one of this name.  ENOMEM.
+ */
 PRONG_API int prong_server_handler(struct prong_server *,
     const struct prong_handler *);
 
@@ -387,6 +396,12 @@ PRONG_API int prong_server_run(struct prong_server *,
     void (*ready)(void *), void *arg);
 
 PRONG_API const char *prong_version(void);
+
+/*
+ * Lets the server's processes show in ps(1) what they are.  To be called first
+ * in main(): titles take the place of the arguments and the environment.
+ */
+PRONG_API void prong_title_init(int argc, char **argv, char **envp);
 
 #ifdef __cplusplus
 }

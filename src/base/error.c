@@ -64,6 +64,12 @@ error_prefix(const char *fmt, ...)
 	return -1;
 }
 
+void
+error_clear(void)
+{
+	error_buffer[0] = '\0';
+}
+
 const char *
 error_text(void)
 {

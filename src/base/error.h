@@ -19,6 +19,8 @@ int error_errno(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Puts "prefix: " before the text that is there; returns -1, keeps errno. */
 int error_prefix(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+void error_clear(void);
+
 /* Never NULL; "" when nothing has failed yet. */
 const char *error_text(void);
 

@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +92,29 @@ process_cpus(void)
 	int cpus = process_affinity(), quota = process_quota();
 
 	return quota > 0 && quota < cpus ? quota : cpus;
+}
+
+static bool process_has_title;
+
+void
+process_title_init(int argc, char **argv, char **envp)
+{
+	setproctitle_init(argc, argv, envp);
+	process_has_title = true;
+}
+
+void
+process_title(const char *fmt, ...)
+{
+	char title[128];
+	va_list ap;
+
+	if (!process_has_title)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(title, sizeof(title), fmt, ap);
+	va_end(ap);
+	setproctitle("%s", title);
 }
 
 int

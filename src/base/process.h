@@ -15,6 +15,13 @@
 int process_cpus(void);
 
 /*
+ * Shows in ps(1) what a process is.  Nothing before process_title_init(), which
+ * a program calls first in main(): the title takes the place of its arguments.
+ */
+void process_title_init(int argc, char **argv, char **envp);
+void process_title(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
  * Has the kernel kill this process when its parent dies.  To be called after
  * privileges were dropped, which clears the request.  -1 with ESRCH when the
  * parent is gone already.

@@ -293,19 +293,20 @@ loop_dispatch(struct loop *loop, int count)
 	}
 }
 
-/* Only those due now: one that arms itself again waits for the next turn. */
+/*
+ * No more than there are now: timers that their functions arm anew, even for
+ * at once, do not keep the loop from turning.  A function may free its timer.
+ */
 static OUT_OF_LINE void
 loop_run_timers(struct loop *loop)
 {
+	uint32_t left = loop->timers.count;
 	struct timer *t;
-	uint64_t now = loop->now;
 
-	while ((t = timer_first(&loop->timers)) != NULL &&
-	    t->deadline <= now) {
+	while (left-- > 0 && (t = timer_first(&loop->timers)) != NULL &&
+	    t->deadline <= loop->now) {
 		timer_clear(&loop->timers, t);
 		t->fn(t);
-		if (t->place != 0 && t->deadline <= now)
-			break;
 	}
 }
 

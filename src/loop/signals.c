@@ -38,7 +38,7 @@ signals_open(struct signals *s, struct loop *loop, const int *list,
 	s->arg = arg;
 	s->watch.fn = signals_readable;
 	s->watch.events = PRONG_READ;
-	if (sigprocmask(SIG_BLOCK, &set, NULL) == -1 ||
+	if (sigprocmask(SIG_BLOCK, &set, &s->before) == -1 ||
 	    (s->watch.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) ==
 	    -1)
 		return error_errno("signals");
@@ -58,6 +58,7 @@ signals_close(struct signals *s)
 	loop_del(s->loop, &s->watch);
 	close(s->watch.fd);
 	s->watch.fd = -1;
+	sigprocmask(SIG_SETMASK, &s->before, NULL);
 }
 
 void

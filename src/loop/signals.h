@@ -17,6 +17,7 @@ struct signals {
 	struct loop *loop;
 	signals_fn *fn;
 	void *arg;
+	sigset_t before;		/* the mask to go back to */
 };
 
 /* Blocks the signals of a list that ends with 0 and has fn called for each. */

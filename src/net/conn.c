@@ -70,7 +70,10 @@ conn_end(struct prong_conn *c, enum counter reason)
 	c->service->ops->closed(c);
 	loop_timer_stop(net->loop, &c->timer);
 	loop_del(net->loop, &c->watch);
+	/* A handler that ended it may still ask who it was. */
+	net->ended = *c->entry;
 	conntable_close(&net->table, c->entry, reason);
+	c->entry = &net->ended;
 	conn_live(net, -1);
 	close(c->watch.fd);
 	/* Callers up the stack still look at it: freed when the turn ends. */
@@ -244,7 +247,9 @@ conn_check(struct prong_conn *c, int result)
 {
 	if (result == -1 && (c->flags & CONN_DEAD) == 0) {
 		conn_count(c, COUNTER_HANDLER_ERRORS, 1);
-		c->service->net->report(PRONG_WARNING, c, error_text());
+		c->service->net->report(PRONG_WARNING, c,
+		    error_text()[0] == '\0' ? "the handler failed" :
+		    error_text());
 		conn_close(c, COUNTER_CLOSED_ERROR);
 	}
 	return (c->flags & CONN_DEAD) == 0;
@@ -425,6 +430,8 @@ conn_set_timeout(struct prong_conn *c, uint32_t ms)
 {
 	struct loop *loop = c->service->net->loop;
 
+	if ((c->flags & CONN_DEAD) != 0)
+		return error_set(EPIPE, "the connection has ended");
 	c->timeout = ms;
 	c->entry->last = loop_now(loop);
 	if ((c->flags & CONN_LINGER) != 0)

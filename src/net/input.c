@@ -193,6 +193,10 @@ input_finish(struct prong_conn *c)
 		conn_malformed(c, PRONG_TRUNCATED);
 		return;
 	}
+	if (in->length > (size_t)c->service->settings.max_message) {
+		conn_malformed(c, PRONG_OVERSIZE);
+		return;
+	}
 	counter_add(c->service->counters, COUNTER_MESSAGES, 1);
 	conn_check(c, c->service->ops->message(c, in->data, in->length));
 	input_free(c);

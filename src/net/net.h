@@ -34,6 +34,7 @@ struct net {
 	struct loop *loop;
 	struct conntable table;
 	uint64_t *live;			/* connections, in the scoreboard */
+	struct conn_entry ended;	/* what the last one that ended was */
 	net_report_fn *report;
 	size_t receive_size;
 	struct listener *listeners;

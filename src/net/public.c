@@ -125,6 +125,8 @@ prong_abort(struct prong_conn *c)
 {
 	struct linger reset = { .l_onoff = 1, .l_linger = 0 };
 
+	if ((c->flags & CONN_DEAD) != 0)
+		return;
 	setsockopt(c->watch.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	conn_end(c, COUNTER_CLOSED_SERVER);
 }
@@ -148,7 +150,9 @@ prong_peer(const struct prong_conn *c, char *buf, size_t size)
 const char *
 prong_local(const struct prong_conn *c, char *buf, size_t size)
 {
-	return address_of_socket(c->watch.fd, false, buf, size);
+	/* The descriptor of one that has ended may be another's by now. */
+	return address_of_socket((c->flags & CONN_DEAD) != 0 ? -1 :
+	    c->watch.fd, false, buf, size);
 }
 
 uint64_t

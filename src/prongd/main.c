@@ -58,7 +58,7 @@ main(int argc, char **argv, char **envp)
 	struct setup setup = { .server = NULL };
 	int code;
 
-	setproctitle_init(argc, argv, envp);
+	prong_title_init(argc, argv, envp);
 	main_descriptors();
 	/* Ignored, it would keep the ends of children from us. */
 	signal(SIGCHLD, SIG_DFL);

@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "server/listening.h"
+#include "server/loopapi.h"
 #include "server/server.h"
 
 struct check {
@@ -72,22 +73,33 @@ check_ask_running(const char *path)
 	return answer;
 }
 
+static void
+check_add_held(struct check *c, const json_t *listen)
+{
+	const char *address;
+	size_t i;
+
+	for (i = 0; i < json_array_size(listen); i++) {
+		address = json_string_value(json_array_get(listen, i));
+		if (address != NULL)
+			strings_add(&c->held, address);
+	}
+}
+
 /* Collects what the server that uses this control socket listens on. */
 static void
 check_find_held(struct check *c)
 {
-	json_t *answer, *service, *address;
-	size_t i, k;
+	json_t *answer, *services;
+	size_t i;
 
 	c->asked = true;
 	answer = check_ask_running(c->server->settings.control_socket);
-	json_array_foreach(json_object_get(json_object_get(answer, "result"),
-	    "services"), i, service)
-		json_array_foreach(json_object_get(service, "listen"), k,
-		    address)
-			if (json_is_string(address))
-				strings_add(&c->held,
-				    json_string_value(address));
+	services = json_object_get(json_object_get(answer, "result"),
+	    "services");
+	for (i = 0; i < json_array_size(services); i++)
+		check_add_held(c, json_object_get(json_array_get(services, i),
+		    "listen"));
 	json_decref(answer);
 }
 
@@ -270,6 +282,7 @@ prong_server_check(struct prong_server *server, prong_problem_fn *fn,
 {
 	struct check c = { .server = server, .fn = fn, .arg = arg };
 	struct prong_section *a;
+	struct loop *loop;
 	const char *key;
 	size_t i;
 
@@ -277,8 +290,17 @@ prong_server_check(struct prong_server *server, prong_problem_fn *fn,
 	for (a = server->array_sections; a != NULL; a = a->next)
 		if (server_check_array(a, &key) == -1)
 			check_problem(&c, a, key);
+	/* What a handler's init may use is there, for as long as the check. */
+	if (c.problems == 0 && server_make_arrays(server) == -1)
+		check_environment(&c, NULL, NULL);
+	if ((loop = loop_new(LOOP_AUTO, 0)) == NULL)
+		check_environment(&c, NULL, NULL);
+	loopapi_set(loop);
 	for (i = 0; i < server->service_count; i++)
 		check_service(&c, server->services[i]);
+	loopapi_set(NULL);
+	loop_free(loop);
+	server_free_arrays(server);
 	check_twice(&c);
 	strings_free(&c.held);
 	if (environment != NULL)

@@ -45,11 +45,20 @@ dump_sections(char **out, const struct prong_section *list)
 	return 0;
 }
 
+/* What is wrong is for the check to say; here it is only shown. */
+static void
+dump_ignore(const struct prong_service *s, const char *key, void *arg)
+{
+}
+
 char *
 prong_server_dump(struct prong_server *s)
 {
 	char *out = NULL;
 	size_t i;
+
+	for (i = 0; i < s->service_count; i++)
+		server_resolve(s->services[i], dump_ignore, NULL);
 
 	if (settings_dump(PRONG_SERVER, &s->settings, &out, 0) == -1 ||
 	    dump_sections(&out, s->array_sections) == -1 ||

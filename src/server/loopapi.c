@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "loop/loop.h"
-#include "server/worker.h"
+#include "prong.h"
+#include "server/loopapi.h"
 
 struct prong_watch {
 	struct watch watch;
@@ -22,14 +22,20 @@ struct prong_timer {
 	void *arg;
 };
 
+static struct loop *loopapi_current;
+
+void
+loopapi_set(struct loop *loop)
+{
+	loopapi_current = loop;
+}
+
 static struct loop *
 loopapi_loop(void)
 {
-	struct loop *loop = worker_loop();
-
-	if (loop == NULL)
+	if (loopapi_current == NULL)
 		error_set(EPERM, "there is no loop in this process");
-	return loop;
+	return loopapi_current;
 }
 
 static void
@@ -65,7 +71,7 @@ prong_watch(int fd, unsigned int events, prong_watch_fn *fn, void *arg)
 int
 prong_watch_modify(struct prong_watch *p, unsigned int events)
 {
-	return loop_modify(worker_loop(), &p->watch, events);
+	return loop_modify(loopapi_current, &p->watch, events);
 }
 
 void
@@ -73,7 +79,7 @@ prong_unwatch(struct prong_watch *p)
 {
 	if (p == NULL)
 		return;
-	loop_del(worker_loop(), &p->watch);
+	loop_del(loopapi_current, &p->watch);
 	free(p);
 }
 
@@ -120,6 +126,6 @@ prong_timer_cancel(struct prong_timer *p)
 {
 	if (p == NULL)
 		return;
-	loop_timer_stop(worker_loop(), &p->timer);
+	loop_timer_stop(loopapi_current, &p->timer);
 	free(p);
 }

@@ -131,8 +131,10 @@ master_drain(struct master *m, uint64_t ms)
 void
 master_blame(struct master *m, const char *why)
 {
-	if (m->result == 0)
+	if (m->result == 0) {
+		m->error = errno;
 		strlcpy(m->why, why, sizeof(m->why));
+	}
 	m->result = -1;
 }
 
@@ -339,7 +341,7 @@ master_open(struct master *m)
 	    listening_start(&m->listening) == -1)
 		return -1;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	setproctitle("master");
+	process_title("master");
 	master_log_listening(&m->listening);
 	return supervise_start_all(m);
 }
@@ -387,5 +389,5 @@ prong_server_run(struct prong_server *server, void (*ready)(void *), void *arg)
 	if (m.result == 0)
 		log_info("stopped");
 	master_close(&m);
-	return m.result == 0 ? 0 : error_set(ECANCELED, "%s", m.why);
+	return m.result == 0 ? 0 : error_set(m.error, "%s", m.why);
 }

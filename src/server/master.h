@@ -72,6 +72,7 @@ struct master {
 	void *ready_arg;
 	int result;			/* of prong_server_run() */
 	char why[ERROR_MAX];		/* when it is -1 */
+	int error;			/* errno then */
 };
 
 /* "starting", "ready", "draining", "dead"; "running" for the master. */

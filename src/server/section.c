@@ -162,7 +162,7 @@ section_store(struct prong_section *s, const char *name, const char *text)
 
 	if ((copy = strdup(text)) == NULL)
 		return error_errno("%s", name);
-	if (v != NULL && (o == NULL || o->type != PRONG_STRINGS)) {
+	if (v != NULL && o != NULL && o->type != PRONG_STRINGS) {
 		free(v->text);
 		v->text = copy;
 		return 0;
@@ -190,6 +190,17 @@ section_text(const struct prong_section *s, const char *name)
 		return v->text;
 	o = section_option(s->members, name);
 	return o == NULL ? NULL : o->value;
+}
+
+const char *
+section_list_text(const struct prong_section *s, const char *name, size_t index)
+{
+	const struct section_value *v;
+
+	for (v = s->values; v != NULL; v = v->next)
+		if (strcmp(v->name, name) == 0 && index-- == 0)
+			return v->text;
+	return NULL;
 }
 
 int64_t
@@ -323,6 +334,13 @@ const char *
 prong_section_string(const struct prong_section *s, const char *name)
 {
 	return section_text(s, name);
+}
+
+const char *
+prong_section_strings(const struct prong_section *s, const char *name,
+    size_t index)
+{
+	return section_list_text(s, name, index);
 }
 
 bool

@@ -34,7 +34,10 @@ int section_append(struct prong_section **list, struct prong_section *);
 struct prong_section *section_find(struct prong_section *list,
     const char *name, const char *title);
 
-/* Stores a value as it is; replaces one of the name unless it is a list. */
+/*
+ * Stores a value as it is; replaces one of the name unless it is a list, or
+ * unless it is not known yet which names are lists.
+ */
 int section_store(struct prong_section *, const char *name, const char *text);
 
 const struct prong_option *section_option(const struct prong_option *members,
@@ -45,6 +48,9 @@ int section_check(const struct prong_option *, const char *text);
 
 /* The text of a value: as stored, else the option's default, else NULL. */
 const char *section_text(const struct prong_section *, const char *name);
+/* Value number index of a list, or NULL. */
+const char *section_list_text(const struct prong_section *, const char *name,
+    size_t index);
 int64_t section_number(const struct prong_section *, const char *name);
 
 /* Appends a quoted text that reads back as the same. */

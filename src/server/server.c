@@ -24,6 +24,12 @@ prong_version(void)
 	return PACKAGE_VERSION;
 }
 
+void
+prong_title_init(int argc, char **argv, char **envp)
+{
+	process_title_init(argc, argv, envp);
+}
+
 const char *
 prong_error(void)
 {
@@ -89,6 +95,13 @@ server_free_sections(struct prong_section *list)
 }
 
 void
+server_free_arrays(struct prong_server *s)
+{
+	while (s->array_count > 0)
+		array_free(s->arrays[--s->array_count]);
+}
+
+void
 prong_server_free(struct prong_server *s)
 {
 	size_t i;
@@ -97,8 +110,7 @@ prong_server_free(struct prong_server *s)
 		return;
 	for (i = 0; i < s->service_count; i++)
 		server_free_service(s->services[i]);
-	for (i = 0; i < s->array_count; i++)
-		array_free(s->arrays[i]);
+	server_free_arrays(s);
 	server_free_sections(s->sections);
 	server_free_sections(s->array_sections);
 	settings_free(PRONG_SERVER, &s->settings);
@@ -274,6 +286,9 @@ server_resolve_option(const struct prong_service *s,
 	if ((o = section_option(s->handler->options, v->name)) == NULL)
 		return error_set(EINVAL, "handler \"%s\" has no option "
 		    "\"%.64s\"", s->handler->name, v->name);
+	if (o->type != PRONG_STRINGS &&
+	    section_list_text(s->options, v->name, 1) != NULL)
+		return error_set(EINVAL, "%s is set twice", v->name);
 	if (o->type == PRONG_SECTION &&
 	    section_find(s->server->sections, v->name, v->text) == NULL)
 		return error_set(EINVAL, "there is no %s \"%.64s\"", v->name,
@@ -384,6 +399,7 @@ server_make_arrays(struct prong_server *s)
 	enum prong_array_type type;
 	size_t slots;
 
+	server_free_arrays(s);
 	for (section = s->array_sections; section != NULL;
 	    section = section->next) {
 		type = (enum prong_array_type)array_type_by_name(
@@ -425,6 +441,13 @@ const char *
 prong_option_string(const struct prong_service *s, const char *name)
 {
 	return section_text(s->options, name);
+}
+
+const char *
+prong_option_strings(const struct prong_service *s, const char *name,
+    size_t index)
+{
+	return section_list_text(s->options, name, index);
 }
 
 int64_t

@@ -45,6 +45,7 @@ int server_check_array(const struct prong_section *, const char **key);
 
 /* Makes the arrays of the configuration, with their first values. */
 int server_make_arrays(struct prong_server *);
+void server_free_arrays(struct prong_server *);
 
 /* How many workers the settings ask for on this machine. */
 int server_workers(const struct prong_server *);

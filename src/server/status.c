@@ -142,6 +142,17 @@ status_service_list(struct master *m, struct status_totals *totals)
 	return list;
 }
 
+static uint64_t
+status_recovered(struct master *m)
+{
+	uint64_t n = scoreboard_recovered(&m->scoreboard);
+	size_t i;
+
+	for (i = 0; i < m->server->array_count; i++)
+		n += array_recovered(m->server->arrays[i]);
+	return n;
+}
+
 static json_t *
 status_totals(struct master *m, const struct status_totals *totals)
 {
@@ -155,7 +166,7 @@ status_totals(struct master *m, const struct status_totals *totals)
 		{ "restarts_stuck", m->restarts_stuck },
 		{ "reloads", 0 },
 		{ "upgrades", 0 },
-		{ "locks_recovered", scoreboard_recovered(&m->scoreboard) },
+		{ "locks_recovered", status_recovered(m) },
 	};
 	size_t i;
 

@@ -140,7 +140,7 @@ supervise_send_clerk(struct process *p)
 	if (pid != 0)
 		return;
 	signals_reset();
-	setproctitle("clerk");
+	process_title("clerk");
 	alarm(CLERK_SECONDS);
 	if (scoreboard_settle(&p->master->scoreboard, p->slot,
 	    CLERK_SECONDS * 1000) == -1)
@@ -168,8 +168,10 @@ supervise_died(struct process *p, int status)
 			log_warning("worker %u (pid %d) %s while stopping",
 			    p->slot, (int)pid, how);
 			/* How a worker ends shows in how the server ends. */
-			if (WIFEXITED(status))
+			if (WIFEXITED(status)) {
+				errno = ECHILD;
 				master_blame(m, "a worker ended badly");
+			}
 		}
 		if (m->state < MASTER_DRAINING)
 			supervise_send_clerk(p);
@@ -179,6 +181,7 @@ supervise_died(struct process *p, int status)
 	if (m->state == MASTER_STARTING) {
 		log_error("worker %u (pid %d) %s before it was ready", p->slot,
 		    (int)pid, how);
+		errno = ECHILD;
 		master_fail(m, "a worker could not start");
 		return;
 	}

@@ -23,6 +23,7 @@
 #include "net/listener.h"
 #include "net/net.h"
 #include "server/channel.h"
+#include "server/loopapi.h"
 
 /* How long to wait for a neighbour that holds the scoreboard's lock. */
 #define WORKER_CLAIM_MS		10000
@@ -42,12 +43,6 @@ static struct worker {
 	uint64_t report_second;
 	unsigned int reports;
 } worker;
-
-struct loop *
-worker_loop(void)
-{
-	return worker.loop;
-}
 
 /* A hostile client can cause many lines: only so many a second are written. */
 static void
@@ -81,6 +76,9 @@ worker_turn(void *arg)
 	__atomic_store_n(&s->last_beat, *worker.net->now, __ATOMIC_RELAXED);
 	__atomic_store_n(&s->loops, s->loops + 1, __ATOMIC_RELAXED);
 	net_end_turn(worker.net);
+	/* A handler that fails without saying why must not be given a reason
+	 * of another's. */
+	error_clear();
 }
 
 /* Turning is the beat; this makes an idle worker turn. */
@@ -118,7 +116,7 @@ worker_obey(const struct channel_message *m, int fd)
 		listener_del(worker.net, m->key);
 		break;
 	case CHANNEL_DRAIN:
-		setproctitle("worker %u draining", worker.start->slot);
+		process_title("worker %u draining", worker.start->slot);
 		net_drain(worker.net, worker_drained, NULL);
 		break;
 	case CHANNEL_STOP:
@@ -214,6 +212,7 @@ worker_init_loop(void)
 	    set->busy_poll);
 	if (worker.loop == NULL)
 		return -1;
+	loopapi_set(worker.loop);
 	worker.net = net_new(worker.loop,
 	    worker_read_size(worker.start->server), worker_report);
 	if (worker.net == NULL)
@@ -238,7 +237,7 @@ worker_init(void)
 	struct conntable table;
 
 	worker_set_signals();
-	setproctitle("worker %u", start->slot);
+	process_title("worker %u", start->slot);
 	worker_close_others();
 	if (process_die_with_parent(start->master) == -1)
 		return error_errno("the master has gone");

@@ -21,7 +21,4 @@ struct worker_start {
 /* The whole life of a worker, from just after the fork. */
 void worker_main(const struct worker_start *) __attribute__((noreturn));
 
-/* The loop of this process's worker; NULL elsewhere. */
-struct loop *worker_loop(void);
-
 #endif

@@ -145,6 +145,13 @@ array_layout(const struct prong_array *a)
 	return a->segment.base;
 }
 
+uint64_t
+array_recovered(const struct prong_array *a)
+{
+	return __atomic_load_n(&array_layout(a)->lock.recovered,
+	    __ATOMIC_RELAXED);
+}
+
 static uint64_t *
 array_cell(struct prong_array *a, size_t index)
 {

@@ -26,6 +26,9 @@ struct prong_array *array_new(const char *name, enum prong_array_type,
     size_t length);
 void array_free(struct prong_array *);
 
+/* How often its lock was taken over from a dead holder. */
+uint64_t array_recovered(const struct prong_array *);
+
 /* "int8" ... "double"; -1 for another word. */
 int array_type_by_name(const char *);
 const char *array_type_name(enum prong_array_type);

@@ -213,6 +213,7 @@ def service_text(name, settings):
 
 def _before_exec(limit):
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if limit is not None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
 
@@ -251,6 +252,7 @@ class Server:
     # Starting.
 
     def command(self, *options):
+        """How to start it; the configuration is there then."""
         if self.arguments is not None:
             return [word.replace("@", self.directory)
                     for word in self.arguments]
@@ -322,8 +324,9 @@ class Server:
 
     def fails(self, status=1):
         """A start that must end with that status; returns what it said."""
-        before = set(os.listdir(self.directory)) | {"prongd.conf"}
         try:
+            self.command()
+            before = set(os.listdir(self.directory))
             self.launch()
             try:
                 code = self.process.wait(BOUND)

@@ -197,7 +197,7 @@ static const struct {
 	    "a message longer than max-message" },
 	{ PRONG_LENGTH32, "\xff\xff\xff\xff", 4, PRONG_OVERSIZE, 0,
 	    "a message longer than max-message" },
-	{ PRONG_LINE, "ok\n0123456789abcdefg", 20, PRONG_OVERSIZE, 1,
+	{ PRONG_LINE, "ok\n0123456789abcdefgh", 21, PRONG_OVERSIZE, 1,
 	    "a message longer than max-message" },
 };
 

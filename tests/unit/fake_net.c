@@ -307,7 +307,7 @@ struct peer *
 peer_tcp(void)
 {
 	struct address a = { .in = { .sin_family = AF_INET } }, from;
-	int listening, fd, accepted;
+	int listening, fd, accepted, small = 64 * 1024;
 	struct peer *p;
 
 	a.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -317,11 +317,14 @@ peer_tcp(void)
 	ck_assert_int_eq(listen(listening, 1), 0);
 	ck_assert_int_eq(getsockname(listening, &a.sa, &a.length), 0);
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* Or the kernel would take megabytes that nobody reads. */
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	ck_assert_int_eq(connect(fd, &a.sa, a.length), 0);
 	from.length = sizeof(from.storage);
 	accepted = accept4(listening, &from.sa, &from.length, SOCK_NONBLOCK |
 	    SOCK_CLOEXEC);
 	ck_assert_int_ne(accepted, -1);
+	setsockopt(accepted, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
 	close(listening);
 	fake.last = NULL;
 	p = peer_new(fd);
