@@ -464,6 +464,8 @@ conn_refuse(struct prong_service *service, struct prong_conn *c, int fd,
 	int error = errno;
 
 	counter_add(service->counters, counter, 1);
+	error_prefix("service=%s: connection refused", service->name);
+	service->net->report(PRONG_WARNING, NULL, error_text());
 	if (c != NULL && c->entry != NULL)
 		conntable_release(&service->net->table, c->entry);
 	free(c);

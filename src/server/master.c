@@ -379,13 +379,14 @@ prong_server_run(struct prong_server *server, void (*ready)(void *), void *arg)
 		.ready_arg = arg,
 	};
 
-	if (master_open(&m) == -1)
-		master_fail(&m, error_text());
-	if (m.loop != NULL && m.processes != NULL) {
-		master_process_gone(&m);
-		if (loop_run(m.loop) == -1)
-			master_fail(&m, error_text());
+	if (master_open(&m) == -1) {
+		master_blame(&m, error_text());
+		/* Some may have been started; without a loop none has. */
+		if (m.loop != NULL)
+			master_stop(&m);
 	}
+	if (m.loop != NULL && loop_run(m.loop) == -1)
+		master_blame(&m, error_text());
 	if (m.result == 0)
 		log_info("stopped");
 	master_close(&m);
