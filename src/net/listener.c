@@ -2,10 +2,11 @@
 /*
  * Accepting connections.
  *
- * One accept per event: another that waits makes the descriptor ready again,
- * and the call that would only bring EAGAIN is saved.  So a turn takes no more
- * than one new connection per listener, and those that are open get their
- * share.
+ * An event brings one connection as a rule, and the call that would only bring
+ * EAGAIN is saved: another that waits makes the descriptor ready again.  While
+ * connections come faster than that, a queue of our own is taken in growing
+ * but bounded bursts, so that those that are open get their share; one that is
+ * shared is not, so that the neighbours get theirs.
  */
 #include "net/listener.h"
 
@@ -19,6 +20,8 @@
 #include "base/error.h"
 #include "net/conn.h"
 
+/* The most that one event takes from a queue of our own. */
+#define LISTENER_BURST_MAX	16
 /* How long not to accept when descriptors or memory have run out. */
 #define LISTENER_PAUSE_MS	100
 /* How often to tell of a shortage that lasts. */
@@ -30,6 +33,8 @@ struct listener {
 	struct watch watch;
 	struct prong_service *service;
 	uint32_t key;
+	int burst;			/* to take at the next event */
+	int burst_max;
 	struct listener *next;
 };
 
@@ -107,12 +112,20 @@ listener_accept_one(struct listener *l)
 static void
 listener_event(struct watch *w, unsigned int events)
 {
-	listener_accept_one((struct listener *)((char *)w -
-	    offsetof(struct listener, watch)));
+	struct listener *l = (struct listener *)((char *)w -
+	    offsetof(struct listener, watch));
+	int left = l->burst;
+
+	while (left > 0 && listener_accept_one(l) == 0)
+		left--;
+	if (left > 0)
+		l->burst = 1;
+	else if (l->burst < l->burst_max)
+		l->burst *= 2;
 }
 
 int
-listener_add(struct prong_service *service, uint32_t key, int fd)
+listener_add(struct prong_service *service, uint32_t key, bool shared, int fd)
 {
 	struct net *net = service->net;
 	struct listener *l;
@@ -123,6 +136,8 @@ listener_add(struct prong_service *service, uint32_t key, int fd)
 	}
 	l->service = service;
 	l->key = key;
+	l->burst = 1;
+	l->burst_max = shared ? 1 : LISTENER_BURST_MAX;
 	l->watch = (struct watch){ listener_event, fd,
 	    net->paused ? 0 : PRONG_READ };
 	if (loop_add(net->loop, &l->watch) == -1) {

@@ -9,8 +9,11 @@
  * out copies, so a queue outlives any worker; a key tells them apart.
  */
 
-/* Begins to accept from fd, which is the listener's from now on. */
-int listener_add(struct prong_service *, uint32_t key, int fd);
+/*
+ * Begins to accept from fd, which is the listener's from now on.  shared: other
+ * processes accept from the same queue.
+ */
+int listener_add(struct prong_service *, uint32_t key, bool shared, int fd);
 
 /* Stops accepting and closes the copy; nothing when there is none. */
 void listener_del(struct net *, uint32_t key);

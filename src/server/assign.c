@@ -59,6 +59,7 @@ assign_set(struct process *p, uint32_t key, bool wanted)
 		.kind = wanted ? CHANNEL_ACCEPT : CHANNEL_RELEASE,
 		.key = key,
 		.service = s->service->index,
+		.shared = s->slot == -1,
 	};
 
 	if (p->serves[key] != wanted &&

@@ -23,6 +23,7 @@ struct channel_message {
 	uint32_t kind;
 	uint32_t key;
 	uint32_t service;
+	uint32_t shared;	/* other processes accept from it too */
 };
 
 /* A pair of non-blocking, close-on-exec ends. */

@@ -101,7 +101,8 @@ worker_accept(const struct channel_message *m, int fd)
 
 	if (fd == -1 || m->service >= server->service_count)
 		return;
-	if (listener_add(server->services[m->service], m->key, fd) == -1)
+	if (listener_add(server->services[m->service], m->key, m->shared != 0,
+	    fd) == -1)
 		log_error("worker %u: %s", worker.start->slot, error_text());
 }
 
