@@ -119,6 +119,15 @@ log_reopen(void)
 	return 0;
 }
 
+void
+log_after_fork(void)
+{
+	if (logger.kind != LOG_TO_SYSLOG)
+		return;
+	closelog();
+	openlog("prongd", LOG_PID, LOG_DAEMON);
+}
+
 int
 log_descriptor(void)
 {

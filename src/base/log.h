@@ -24,6 +24,12 @@ int log_open(const char *target, enum prong_level, bool json);
 /* Opens the path again; 0 at once when the log is not a file. */
 int log_reopen(void);
 
+/*
+ * In a new process, before it closes what it inherited: syslog(3) keeps a
+ * descriptor of its own, and would go on writing to whatever takes its place.
+ */
+void log_after_fork(void);
+
 /* The descriptor of a log file or -1; what a worker got from the master. */
 int log_descriptor(void);
 void log_set_descriptor(int fd);

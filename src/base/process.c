@@ -134,15 +134,18 @@ uint64_t
 process_raise_descriptors(void)
 {
 	struct rlimit limit;
+	rlim_t wanted;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
 		return 1024;
-	if (limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
+	wanted = limit.rlim_max < PROCESS_DESCRIPTORS_MAX ? limit.rlim_max :
+	    PROCESS_DESCRIPTORS_MAX;
+	if (limit.rlim_cur < wanted) {
+		limit.rlim_cur = wanted;
 		setrlimit(RLIMIT_NOFILE, &limit);
 		getrlimit(RLIMIT_NOFILE, &limit);
 	}
-	return limit.rlim_cur;
+	return limit.rlim_cur < wanted ? limit.rlim_cur : wanted;
 }
 
 void

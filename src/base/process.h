@@ -28,7 +28,13 @@ void process_title(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  */
 int process_die_with_parent(pid_t parent);
 
-/* Lifts the soft limit of descriptors to the hard one; returns the limit. */
+/* More descriptors than one process of ours ever uses. */
+#define PROCESS_DESCRIPTORS_MAX	(1 << 20)
+
+/*
+ * Lifts the soft limit of descriptors to the hard one, but not above
+ * PROCESS_DESCRIPTORS_MAX; returns it.
+ */
 uint64_t process_raise_descriptors(void);
 
 /* Closes every descriptor above standard error but those kept; -1 is none. */

@@ -151,3 +151,11 @@ units_format_duration(int64_t us, char buf[UNITS_MAX])
 {
 	return units_format(us, duration_units, buf);
 }
+
+uint32_t
+units_milliseconds(int64_t us)
+{
+	int64_t ms = us / 1000 + (us % 1000 != 0);
+
+	return ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
+}

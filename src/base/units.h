@@ -23,6 +23,9 @@ int units_integer(const char *text, int64_t min, int64_t max, int64_t *n);
 /* true, yes, on and false, no, off. */
 int units_bool(const char *text, int *truth);
 
+/* Microseconds as milliseconds: upwards, since 0 is often "never". */
+uint32_t units_milliseconds(int64_t us);
+
 #define UNITS_MAX	32	/* room for what the next two write */
 
 /* The shortest text that reads back as the same value. */

@@ -19,6 +19,10 @@
  * sends a bare "0" and no newline waits for an answer.  Should the newline
  * follow later, it is the end of that input and not one more.  A "\r" before a
  * newline belongs to it.
+ *
+ * One raw read can hold thousands of inputs.  Those that are left when the
+ * queue of output is full wait in a copy until it has room: the engine reads
+ * nothing further before that, so one read is all that there is to keep.
  */
 #include "handlers/builtin.h"
 
@@ -43,6 +47,18 @@ struct menu {
 	size_t count;
 	size_t wholes;			/* how many are whole inputs */
 };
+
+/*
+ * What is left to answer of a raw read: the data of its connection.  What is
+ * answered is not taken out but passed over.
+ */
+struct menu_rest {
+	size_t start, length;
+	char data[];
+};
+
+/* The data of a connection whose last input still lacks its newline. */
+static char menu_unended;
 
 static const struct prong_option menu_on_options[] = {
 	{ .name = "reply", .type = PRONG_STRING,
@@ -210,47 +226,112 @@ menu_answer(const struct menu *m, struct prong_conn *c, const char *input,
 	return 0;
 }
 
-/* Whether the last input of a raw connection still lacks its newline. */
-static void
-menu_set_unended(struct prong_conn *c, bool unended)
-{
-	static char mark;
-
-	prong_set_data(c, unended ? &mark : NULL);
-}
-
 /* Skips the newline, or the part of one, that ends an answered input. */
 static const char *
 menu_skip_end(struct prong_conn *c, const char *p, const char *end)
 {
-	if (prong_data(c) == NULL)
+	if (prong_data(c) != &menu_unended)
 		return p;
 	if (*p == '\r' && (p + 1 == end || p[1] == '\n'))
 		p++;
 	if (p < end) {
-		menu_set_unended(c, false);
+		prong_set_data(c, NULL);
 		p += *p == '\n';
 	}
 	return p;
+}
+
+/*
+ * Answers until nothing is left or the queue is full, and moves *from to what
+ * is left then.  Returns as menu_answer() does.  Something can only be left
+ * after a newline, so menu_unended is not set in that case.
+ */
+static int
+menu_answer_all(const struct menu *m, struct prong_conn *c, const char **from,
+    const char *end)
+{
+	const char *p, *newline;
+	size_t len;
+	int result = 1;
+
+	while ((p = *from) < end && result == 1 && !prong_is_full(c)) {
+		newline = memchr(p, '\n', (size_t)(end - p));
+		*from = newline != NULL ? newline + 1 : end;
+		prong_set_data(c, newline == NULL ? &menu_unended : NULL);
+		len = (size_t)((newline != NULL ? newline : end) - p);
+		if (len > 0 && p[len - 1] == '\r')
+			len--;
+		result = menu_answer(m, c, p, len);
+	}
+	return result;
+}
+
+static int
+menu_keep_rest(struct prong_conn *c, const char *p, size_t len)
+{
+	struct menu_rest *rest;
+
+	if ((rest = malloc(sizeof(*rest) + len)) == NULL)
+		return prong_set_error(ENOMEM, "no memory");
+	rest->start = 0;
+	rest->length = len;
+	memcpy(rest->data, p, len);
+	prong_set_data(c, rest);
+	return 0;
+}
+
+/* The rest, which the caller owns from now on, or NULL. */
+static struct menu_rest *
+menu_take_rest(struct prong_conn *c)
+{
+	void *data = prong_data(c);
+
+	if (data == NULL || data == &menu_unended)
+		return NULL;
+	prong_set_data(c, NULL);
+	return data;
 }
 
 static int
 menu_message_raw(const struct menu *m, struct prong_conn *c, const char *p,
     size_t len)
 {
-	const char *end = p + len, *newline, *stop;
-	int result = 1;
+	const char *end = p + len;
+	int result;
 
-	for (p = menu_skip_end(c, p, end); p < end && result == 1; p = stop) {
-		newline = memchr(p, '\n', (size_t)(end - p));
-		stop = newline != NULL ? newline + 1 : end;
-		menu_set_unended(c, newline == NULL);
-		len = (size_t)((newline != NULL ? newline : end) - p);
-		if (len > 0 && p[len - 1] == '\r')
-			len--;
-		result = menu_answer(m, c, p, len);
-	}
+	p = menu_skip_end(c, p, end);
+	result = menu_answer_all(m, c, &p, end);
+	if (result == 1 && p < end)
+		return menu_keep_rest(c, p, (size_t)(end - p));
 	return result == -1 ? -1 : 0;
+}
+
+/* Taken first: a send that fails may call menu_closed() in the middle. */
+static int
+menu_writable(struct prong_conn *c)
+{
+	const struct menu *m = prong_service_data(prong_conn_service(c));
+	struct menu_rest *rest = menu_take_rest(c);
+	const char *p, *end;
+	int result;
+
+	if (rest == NULL)
+		return 0;
+	p = rest->data + rest->start;
+	end = rest->data + rest->length;
+	result = menu_answer_all(m, c, &p, end);
+	if (result == 1 && p < end) {
+		rest->start = (size_t)(p - rest->data);
+		prong_set_data(c, rest);
+	} else
+		free(rest);
+	return result == -1 ? -1 : 0;
+}
+
+static void
+menu_closed(struct prong_conn *c)
+{
+	free(menu_take_rest(c));
 }
 
 static int
@@ -281,4 +362,6 @@ PRONG_HANDLER(menu,
 	.exit = menu_exit,
 	.opened = menu_opened,
 	.message = menu_message,
+	.writable = menu_writable,
+	.closed = menu_closed,
 );

@@ -16,6 +16,7 @@
 
 #include "base/compiler.h"
 #include "base/error.h"
+#include "base/process.h"
 #include "loop/backend.h"
 #include "prong.h"
 
@@ -30,6 +31,7 @@ struct loop {
 	void *state;
 	struct loop_owner *owners;	/* by descriptor */
 	uint32_t owners_size;
+	uint32_t owners_end;		/* none was ever watched from here on */
 	bool stopped;
 	struct timespec time;		/* of the last waking */
 	uint64_t now;			/* the same in milliseconds */
@@ -59,8 +61,8 @@ loop_map_owners(struct loop *loop)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
 		return -1;
-	loop->owners_size = limit.rlim_max > INT_MAX / 2 ? INT_MAX / 2 :
-	    (uint32_t)limit.rlim_max;
+	loop->owners_size = limit.rlim_max > PROCESS_DESCRIPTORS_MAX ?
+	    PROCESS_DESCRIPTORS_MAX : (uint32_t)limit.rlim_max;
 	loop->owners = mmap(NULL, loop->owners_size * sizeof(*loop->owners),
 	    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 	    -1, 0);
@@ -177,6 +179,8 @@ loop_add(struct loop *loop, struct watch *w)
 		return error_errno("%s cannot watch descriptor %d",
 		    loop->backend->name, w->fd);
 	owner->watch = w;
+	if ((uint32_t)w->fd >= loop->owners_end)
+		loop->owners_end = (uint32_t)w->fd + 1;
 	return 0;
 }
 
@@ -206,13 +210,9 @@ loop_del(struct loop *loop, struct watch *w)
 void
 loop_each(struct loop *loop, void (*fn)(struct watch *, void *), void *arg)
 {
-	struct rlimit limit;
-	uint32_t fd, end = loop->owners_size;
+	uint32_t fd;
 
-	/* Descriptors are below the soft limit: no need to touch the rest. */
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < end)
-		end = (uint32_t)limit.rlim_cur;
-	for (fd = 0; fd < end; fd++)
+	for (fd = 0; fd < loop->owners_end; fd++)
 		if (loop->owners[fd].watch != NULL)
 			fn(loop->owners[fd].watch, arg);
 }

@@ -6,6 +6,7 @@
 
 #include <sys/signalfd.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
@@ -61,16 +62,26 @@ signals_close(struct signals *s)
 	sigprocmask(SIG_SETMASK, &s->before, NULL);
 }
 
+static bool
+signals_is_in(const int *list, int signo)
+{
+	while (*list != 0 && *list != signo)
+		list++;
+	return *list != 0;
+}
+
 void
-signals_reset(void)
+signals_reset(const int *ignored)
 {
 	struct sigaction action = { .sa_handler = SIG_DFL };
 	sigset_t set;
 	int signo;
 
-	for (signo = 1; signo < NSIG; signo++)
+	for (signo = 1; signo < NSIG; signo++) {
+		action.sa_handler = signals_is_in(ignored, signo) ? SIG_IGN :
+		    SIG_DFL;
 		sigaction(signo, &action, NULL);
-	signal(SIGPIPE, SIG_IGN);
+	}
 	sigemptyset(&set);
 	sigprocmask(SIG_SETMASK, &set, NULL);
 }

@@ -25,8 +25,10 @@ int signals_open(struct signals *, struct loop *, const int *list,
     signals_fn *, void *arg);
 void signals_close(struct signals *);
 
-/* Unblocks everything and restores defaults, but for SIGPIPE: a new process
- * before it sets up its own. */
-void signals_reset(void);
+/*
+ * For a new process: restores the defaults but for the list, which ends with 0
+ * and is ignored, and only then unblocks everything.
+ */
+void signals_reset(const int *ignored);
 
 #endif

@@ -19,6 +19,7 @@
 
 #include "base/compiler.h"
 #include "base/error.h"
+#include "base/units.h"
 #include "net/input.h"
 #include "net/listener.h"
 
@@ -70,10 +71,8 @@ conn_end(struct prong_conn *c, enum counter reason)
 	c->service->ops->closed(c);
 	loop_timer_stop(net->loop, &c->timer);
 	loop_del(net->loop, &c->watch);
-	/* A handler that ended it may still ask who it was. */
-	net->ended = *c->entry;
+	/* Its entry stays for this turn: a handler may still ask who it was. */
 	conntable_close(&net->table, c->entry, reason);
-	c->entry = &net->ended;
 	conn_live(net, -1);
 	close(c->watch.fd);
 	/* Callers up the stack still look at it: freed when the turn ends. */
@@ -141,6 +140,10 @@ conn_gather(struct prong_conn *c, const void *data, size_t len)
 	if (c->output == NULL && net->serving == c) {
 		if (outbox_add(&net->outbox, data, len))
 			return 0;
+		/* A reader that keeps up must not keep the loop for itself. */
+		net->burst += net->outbox.bytes + len;
+		if (net->burst > OUTPUT_HIGH)
+			c->flags |= CONN_PAUSED;
 		if (!conn_flush_outbox(c))
 			return error_set(EPIPE, "the connection was reset");
 		if (c->output == NULL && outbox_add(&net->outbox, data, len))
@@ -386,10 +389,13 @@ conn_event_unusual(struct prong_conn *c, unsigned int events)
 		return;
 	if ((c->flags & CONN_LINGER) != 0)
 		conn_discard(c);
+	else if ((events & (PRONG_FAIL | PRONG_HANGUP)) != 0 &&
+	    (c->watch.events & PRONG_READ) == 0)
+		conn_fail(c);
+	else if ((c->flags & CONN_CLOSING) != 0)
+		conn_update(c);
 	else if ((c->watch.events & PRONG_READ) != 0)
 		conn_readable(c);
-	else if ((events & (PRONG_FAIL | PRONG_HANGUP)) != 0)
-		conn_fail(c);
 }
 
 static void USUAL
@@ -399,7 +405,9 @@ conn_event(struct watch *w, unsigned int events)
 	struct net *net = c->service->net;
 
 	net->serving = c;
-	if (events == PRONG_READ && (c->flags & CONN_LINGER) == 0)
+	net->burst = 0;
+	if (events == PRONG_READ &&
+	    (c->flags & (CONN_CLOSING | CONN_LINGER)) == 0)
 		conn_readable(c);
 	else
 		conn_event_unusual(c, events);
@@ -493,16 +501,17 @@ conn_open(struct prong_service *service, int fd, const struct address *peer)
 		return conn_refuse(service, c, fd, errno == ERANGE ?
 		    COUNTER_REFUSED_LIMIT : COUNTER_REFUSED_MEMORY);
 	conn_fill_entry(c->entry, peer, loop_now(net->loop));
+	if (conn_set_timeout(c, units_milliseconds(
+	    service->settings.idle_timeout)) == -1) {
+		loop_del(net->loop, &c->watch);
+		return conn_refuse(service, c, fd, COUNTER_REFUSED_MEMORY);
+	}
 	conntable_open(&net->table, c->entry, service->index);
 	conn_live(net, 1);
 	net->serving = c;
-	if (conn_set_timeout(c, (uint32_t)(service->settings.idle_timeout /
-	    1000)) == -1)
-		conn_end(c, COUNTER_CLOSED_ERROR);
-	else {
-		conn_check(c, service->ops->opened(c));
-		conn_update(c);
-	}
+	net->burst = 0;
+	conn_check(c, service->ops->opened(c));
+	conn_update(c);
 	net->serving = NULL;
 	return 0;
 }

@@ -116,6 +116,20 @@ input_keep(struct prong_conn *c, const char *data, size_t len,
 	c->input = in;
 }
 
+/* The start of a message must not hold on to the room of a long one. */
+static void
+input_shrink(struct prong_conn *c)
+{
+	struct input *smaller;
+
+	if (c->input->capacity <= 2 * c->service->read_size ||
+	    c->input->length > c->service->read_size)
+		return;
+	smaller = input_resize(c->input, c->service->read_size);
+	if (smaller != NULL)
+		c->input = smaller;
+}
+
 /* Feeds what is kept, and keeps what is left of it. */
 static void
 input_feed_kept(struct prong_conn *c)
@@ -134,8 +148,10 @@ input_feed_kept(struct prong_conn *c)
 	in->length -= used;
 	if (in->length == 0 || (c->flags & CONN_CLOSING) != 0)
 		input_free(c);
-	else if (used > 0)
+	else if (used > 0) {
 		memmove(in->data, in->data + used, in->length);
+		input_shrink(c);
+	}
 }
 
 /* Cuts up what is in the shared buffer. */

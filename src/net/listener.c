@@ -82,7 +82,7 @@ listener_tell_shortage(struct net *net)
 	net->report(PRONG_WARNING, NULL, error_text());
 }
 
-/* Accepts one; -1 when there was none, or no means to take it. */
+/* Takes one from the queue; -1 when there is none, or no means to do it. */
 static int
 listener_accept_one(struct listener *l)
 {
@@ -93,9 +93,15 @@ listener_accept_one(struct listener *l)
 	peer.length = sizeof(peer.storage);
 	fd = accept4(l->watch.fd, &peer.sa, &peer.length,
 	    SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd != -1)
-		return conn_open(l->service, fd, &peer);
+	if (fd != -1) {
+		/* One that is refused was taken from the queue all the same. */
+		conn_open(l->service, fd, &peer);
+		return 0;
+	}
 	switch (errno) {
+	case EINTR:
+	case ECONNABORTED:
+		return 0;
 	case EMFILE:
 	case ENFILE:
 	case ENOBUFS:
@@ -104,7 +110,7 @@ listener_accept_one(struct listener *l)
 		listener_pause_all(net);
 		return -1;
 	default:
-		/* EAGAIN: a neighbour was faster.  Others: the peer has gone. */
+		/* EAGAIN: there is none, or a neighbour was faster. */
 		return -1;
 	}
 }

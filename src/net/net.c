@@ -47,6 +47,7 @@ net_free_dead(struct net *net)
 
 	while ((c = net->dead) != NULL) {
 		net->dead = c->next_dead;
+		conntable_release(&net->table, c->entry);
 		output_free(&c->output);
 		input_free(c);
 		free(c);

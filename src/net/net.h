@@ -27,6 +27,7 @@ struct net {
 	char *receive;			/* one read of any connection */
 	struct prong_conn *serving;	/* whose the outbox is now */
 	struct prong_conn *dead;	/* freed at the end of the turn */
+	size_t burst;			/* written in the midst of this event */
 	bool draining;
 	bool paused;
 	struct outbox outbox;
@@ -34,7 +35,6 @@ struct net {
 	struct loop *loop;
 	struct conntable table;
 	uint64_t *live;			/* connections, in the scoreboard */
-	struct conn_entry ended;	/* what the last one that ended was */
 	net_report_fn *report;
 	size_t receive_size;
 	struct listener *listeners;

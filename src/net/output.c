@@ -205,9 +205,10 @@ outbox_unset_stable(struct outbox *box)
 static bool
 outbox_add_piece(struct outbox *box, char *data, size_t len)
 {
-	struct iovec *last = &box->pieces[box->count - 1];
+	struct iovec *last = box->count > 0 ? &box->pieces[box->count - 1] :
+	    NULL;
 
-	if (box->count > 0 && (char *)last->iov_base + last->iov_len == data)
+	if (last != NULL && (char *)last->iov_base + last->iov_len == data)
 		last->iov_len += len;
 	else if (box->count == OUTBOX_PIECES)
 		return false;

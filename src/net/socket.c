@@ -38,44 +38,74 @@ socket_set_tcp(int fd, const struct address *a, const struct socket_options *o)
 	return 0;
 }
 
+/* Connects for a moment; 0, or the errno of it. */
+static int
+socket_probe(const struct address *a)
+{
+	int fd, error = 0;
+
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd == -1)
+		return errno;
+	if (connect(fd, &a->sa, a->length) == -1)
+		error = errno;
+	close(fd);
+	return error;
+}
+
+bool
+socket_is_answered(const struct address *a)
+{
+	int error = socket_probe(a);
+
+	/* EAGAIN: its queue is full, so it is somebody's. */
+	return error == 0 || error == EAGAIN;
+}
+
 /* Whether nobody listens on the path any more: the socket of a dead server. */
 static bool
 socket_is_stale(const struct address *a)
 {
 	struct stat st;
-	bool stale;
-	int fd;
 
-	if (lstat(a->un.sun_path, &st) == -1 || !S_ISSOCK(st.st_mode))
-		return false;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd == -1)
-		return false;
-	stale = connect(fd, &a->sa, a->length) == -1 && errno == ECONNREFUSED;
-	close(fd);
-	return stale;
+	return lstat(a->un.sun_path, &st) == 0 && S_ISSOCK(st.st_mode) &&
+	    socket_probe(a) == ECONNREFUSED;
+}
+
+static int
+socket_bind_path(int fd, const struct address *a)
+{
+	mode_t mask = umask(077);
+	int r, error;
+
+	r = bind(fd, &a->sa, a->length);
+	error = errno;
+	if (r == -1 && error == EADDRINUSE && socket_is_stale(a)) {
+		unlink(a->un.sun_path);
+		r = bind(fd, &a->sa, a->length);
+		error = errno;
+	}
+	umask(mask);
+	errno = error;
+	return r;
 }
 
 static int
 socket_bind_unix(int fd, const struct address *a,
     const struct socket_options *o)
 {
-	mode_t mask = umask(077);
-	int r;
+	bool own = o->owner != (uid_t)-1 || o->group != (gid_t)-1;
+	int error;
 
-	r = bind(fd, &a->sa, a->length);
-	if (r == -1 && errno == EADDRINUSE && socket_is_stale(a)) {
-		unlink(a->un.sun_path);
-		r = bind(fd, &a->sa, a->length);
-	}
-	umask(mask);
-	if (r == -1)
+	if (socket_bind_path(fd, a) == -1)
 		return -1;
-	if (chmod(a->un.sun_path, o->mode) == -1)
-		return -1;
-	if (o->owner != (uid_t)-1 || o->group != (gid_t)-1)
-		return lchown(a->un.sun_path, o->owner, o->group);
-	return 0;
+	if (chmod(a->un.sun_path, o->mode) == 0 &&
+	    (!own || lchown(a->un.sun_path, o->owner, o->group) == 0))
+		return 0;
+	error = errno;
+	unlink(a->un.sun_path);
+	errno = error;
+	return -1;
 }
 
 static int

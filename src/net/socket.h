@@ -31,6 +31,9 @@ struct socket_options {
  */
 int socket_bind(struct address *, bool reuseport, const struct socket_options *);
 
+/* Whether a server answers on a unix address: it is not stale. */
+bool socket_is_answered(const struct address *);
+
 /* Another socket on an address that was bound with reuseport. */
 int socket_bind_again(const struct address *, const struct socket_options *);
 

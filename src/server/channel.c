@@ -54,25 +54,32 @@ channel_receive(int end, struct channel_message *m, int *fd)
 {
 	union channel_control control;
 	struct iovec iov = { m, sizeof(*m) };
+	/* Not the padded length: that has room for a second descriptor. */
 	struct msghdr msg = {
 		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof(control),
+		.msg_control = fd == NULL ? NULL : &control,
+		.msg_controllen = fd == NULL ? 0 : CMSG_LEN(sizeof(int)),
 	};
 	struct cmsghdr *c;
+	int got = -1;
 	ssize_t n;
 
-	*fd = -1;
+	if (fd != NULL)
+		*fd = -1;
 	n = recvmsg(end, &msg, MSG_CMSG_CLOEXEC);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
 	if (c != NULL && c->cmsg_level == SOL_SOCKET &&
 	    c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
+		memcpy(&got, CMSG_DATA(c), sizeof(got));
+	if (fd != NULL)
+		*fd = got;
 	if (n == (ssize_t)sizeof(*m) && (msg.msg_flags & MSG_TRUNC) == 0)
 		return 1;
-	if (*fd != -1)
-		close(*fd);
-	*fd = -1;
+	if (got != -1) {
+		close(got);
+		*fd = -1;
+	}
 	return -1;
 }

@@ -34,7 +34,8 @@ int channel_send(int end, const struct channel_message *, int fd);
 
 /*
  * 1 with a message, and *fd the descriptor that came with it or -1; 0 when
- * there is none now; -1 when the other side has gone or talks nonsense.
+ * there is none now; -1 when the other side has gone or talks nonsense.  With
+ * fd NULL, as where the other side is not trusted, none is taken.
  */
 int channel_receive(int end, struct channel_message *, int *fd);
 

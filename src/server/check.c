@@ -145,6 +145,10 @@ check_address(struct check *c, struct prong_service *s, struct address *a,
 			error_set(EEXIST, "%s is there and is no socket",
 			    a->un.sun_path);
 			check_environment(c, s, "listen");
+		} else if (socket_is_answered(a) && !check_is_held(c, a)) {
+			error_set(EADDRINUSE, "cannot listen on unix:%s: %s",
+			    a->un.sun_path, strerror(EADDRINUSE));
+			check_environment(c, s, "listen");
 		} else if (check_folder(a->un.sun_path) == -1)
 			check_environment(c, s, "listen");
 		return;
@@ -167,10 +171,11 @@ check_listen(struct check *c, struct prong_service *s)
 	const struct strings *listen = &s->settings.listen;
 	struct socket_options o;
 	struct address *list;
+	const char *key;
 	size_t i, k, count;
 
-	if (listening_options(s, &o) == -1) {
-		check_problem(c, s, "owner");
+	if (listening_options(s, &o, &key) == -1) {
+		check_problem(c, s, key);
 		return;
 	}
 	for (i = 0; i < listen->count; i++) {

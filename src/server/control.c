@@ -16,10 +16,12 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/units.h"
 #include "net/output.h"
 
 #define CONTROL_LINE_MAX	(64 * 1024)
 #define CONTROL_CLIENTS_MAX	64
+#define CONTROL_PAUSE_MS	100
 
 struct control_client {
 	struct watch watch;
@@ -37,6 +39,7 @@ struct control {
 	struct address address;
 	struct control_client *clients;
 	unsigned int count;
+	struct timer resume;		/* accept again after a shortage */
 };
 
 static json_t *
@@ -45,8 +48,8 @@ control_stop(struct master *m, const json_t *request)
 	if (json_is_true(json_object_get(request, "fast")))
 		master_stop(m);
 	else
-		master_drain(m, (uint64_t)m->server->settings.drain_timeout /
-		    1000);
+		master_drain(m, units_milliseconds(
+		    m->server->settings.drain_timeout));
 	return json_pack("{s:s}", "state", master_state_name(m->state));
 }
 
@@ -172,6 +175,27 @@ control_client_event(struct watch *w, unsigned int events)
 }
 
 static void
+control_resume(struct timer *t)
+{
+	struct control *control = (struct control *)((char *)t -
+	    offsetof(struct control, resume));
+
+	loop_modify(control->master->loop, &control->watch, PRONG_READ);
+}
+
+/* Readiness without a descriptor to accept with would spin. */
+static void
+control_pause(struct control *control)
+{
+	if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+		return;
+	control->resume.fn = control_resume;
+	if (loop_timer(control->master->loop, &control->resume,
+	    CONTROL_PAUSE_MS) == 0)
+		loop_modify(control->master->loop, &control->watch, 0);
+}
+
+static void
 control_accept(struct watch *w, unsigned int events)
 {
 	struct control *control = (struct control *)((char *)w -
@@ -180,8 +204,10 @@ control_accept(struct watch *w, unsigned int events)
 	int fd;
 
 	fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd == -1)
+	if (fd == -1) {
+		control_pause(control);
 		return;
+	}
 	if (control->count >= CONTROL_CLIENTS_MAX ||
 	    (c = calloc(1, sizeof(*c))) == NULL) {
 		log_warning("control socket: too many connections");
@@ -263,6 +289,7 @@ control_close(struct control *control)
 	if (control == NULL)
 		return;
 	unlink(control->address.un.sun_path);
+	loop_timer_stop(control->master->loop, &control->resume);
 	close(control->watch.fd);
 	while (control->clients != NULL) {
 		/* What is left of an answer; there is no later chance. */

@@ -7,20 +7,30 @@
 
 #include "server/server.h"
 
+static int
+dump_option(char **out, const char *name, const char *text)
+{
+	if (strings_append(out, "  set(\"%s\", ", name) == -1 ||
+	    section_quote(out, text) == -1)
+		return -1;
+	return strings_append(out, ")\n");
+}
+
 /* Options that were not given are shown with the value that they have. */
 static int
 dump_options(char **out, const struct prong_service *s)
 {
 	const struct prong_option *o;
 	const char *text;
+	size_t i;
 
 	for (o = s->options->members; o != NULL && o->name != NULL; o++) {
-		if ((text = section_text(s->options, o->name)) == NULL)
-			continue;
-		if (strings_append(out, "  set(\"%s\", ", o->name) == -1 ||
-		    section_quote(out, text) == -1 ||
-		    strings_append(out, ")\n") == -1)
-			return -1;
+		text = section_text(s->options, o->name);
+		for (i = 0; text != NULL; ) {
+			if (dump_option(out, o->name, text) == -1)
+				return -1;
+			text = section_list_text(s->options, o->name, ++i);
+		}
 	}
 	return 0;
 }

@@ -14,7 +14,8 @@
 #include "base/error.h"
 
 int
-listening_options(const struct prong_service *s, struct socket_options *o)
+listening_options(const struct prong_service *s, struct socket_options *o,
+    const char **key)
 {
 	const struct service_settings *set = &s->settings;
 	struct passwd *user;
@@ -28,12 +29,14 @@ listening_options(const struct prong_service *s, struct socket_options *o)
 		.owner = (uid_t)-1,
 		.group = (gid_t)-1,
 	};
+	*key = "owner";
 	if (set->owner[0] != '\0') {
 		if ((user = getpwnam(set->owner)) == NULL)
 			return error_set(EINVAL, "there is no user \"%.64s\"",
 			    set->owner);
 		o->owner = user->pw_uid;
 	}
+	*key = "group";
 	if (set->group[0] != '\0') {
 		if ((group = getgrnam(set->group)) == NULL)
 			return error_set(EINVAL, "there is no group \"%.64s\"",
@@ -94,10 +97,11 @@ listening_open_service(struct listening *l, struct prong_service *service,
 	const struct strings *listen = &service->settings.listen;
 	struct socket_options o;
 	struct address *list;
+	const char *key;
 	size_t i, k, count;
 	int r = 0;
 
-	if (listening_options(service, &o) == -1)
+	if (listening_options(service, &o, &key) == -1)
 		return -1;
 	for (i = 0; r == 0 && i < listen->count; i++) {
 		if (address_resolve(listen->items[i], true, &list, &count) ==
@@ -130,13 +134,28 @@ int
 listening_start(struct listening *l)
 {
 	struct socket_options o;
+	const char *key;
 	size_t i;
 
 	for (i = 0; i < l->count; i++)
-		if (listening_options(l->sockets[i].service, &o) == -1 ||
+		if (listening_options(l->sockets[i].service, &o, &key) == -1 ||
 		    socket_listen(l->sockets[i].fd, &o) == -1)
 			return -1;
 	return 0;
+}
+
+static bool
+listening_has(const struct listening *l, const struct listening_socket *like,
+    int slot)
+{
+	size_t i;
+
+	for (i = 0; i < l->count; i++)
+		if (l->sockets[i].slot == slot &&
+		    l->sockets[i].service == like->service &&
+		    address_is_equal(&l->sockets[i].address, &like->address))
+			return true;
+	return false;
 }
 
 int
@@ -144,20 +163,22 @@ listening_add_slot(struct listening *l, int slot)
 {
 	struct listening_socket new;
 	struct socket_options o;
+	const char *key;
 	size_t i, count = l->count;
 
-	for (i = 0; i < count; i++)
-		if (l->sockets[i].slot == slot)
-			return 0;
 	for (i = 0; i < count; i++) {
-		if (l->sockets[i].slot != 0)
-			continue;
 		new = l->sockets[i];
+		if (new.slot != 0 || listening_has(l, &new, slot))
+			continue;
 		new.slot = slot;
-		if (listening_options(new.service, &o) == -1 ||
-		    (new.fd = socket_bind_again(&new.address, &o)) == -1 ||
-		    listening_append(l, &new) == -1 ||
-		    socket_listen(new.fd, &o) == -1)
+		if (listening_options(new.service, &o, &key) == -1 ||
+		    (new.fd = socket_bind_again(&new.address, &o)) == -1)
+			return -1;
+		if (socket_listen(new.fd, &o) == -1) {
+			close(new.fd);
+			return -1;
+		}
+		if (listening_append(l, &new) == -1)
 			return -1;
 	}
 	return 0;

@@ -37,7 +37,11 @@ int listening_add_slot(struct listening *, int slot);
 /* Closes all; unlink: and removes the paths of unix sockets. */
 void listening_close(struct listening *, bool remove);
 
-/* The settings of a service as the socket calls want them; -1: no such user. */
-int listening_options(const struct prong_service *, struct socket_options *);
+/*
+ * The settings of a service as the socket calls want them; -1: no such user or
+ * group, and *key is the setting's.
+ */
+int listening_options(const struct prong_service *, struct socket_options *,
+    const char **key);
 
 #endif

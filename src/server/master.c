@@ -15,13 +15,12 @@
 #include "base/log.h"
 #include "base/pidlock.h"
 #include "base/process.h"
+#include "base/units.h"
 #include "server/channel.h"
 #include "server/control.h"
 
 /* How long a stop at once waits before it kills. */
 #define MASTER_STOP_MS		2000
-/* Connections that one worker's table has room for, at most. */
-#define MASTER_TABLE_MAX	(1 << 20)
 
 const char *
 master_state_name(enum master_state state)
@@ -181,8 +180,8 @@ master_signal(int signo, void *arg)
 		if (m->state >= MASTER_DRAINING)
 			master_stop(m);
 		else
-			master_drain(m, (uint64_t)
-			    m->server->settings.drain_timeout / 1000);
+			master_drain(m, units_milliseconds(
+			    m->server->settings.drain_timeout));
 		break;
 	case SIGQUIT:
 		master_drain(m, 0);
@@ -216,8 +215,7 @@ master_watchdog_timer(struct timer *t)
 	    offsetof(struct master, watchdog));
 
 	supervise_watchdog(m);
-	loop_timer(m->loop, t,
-	    (uint64_t)m->server->settings.stuck_timeout / 4000 + 1);
+	loop_timer(m->loop, t, supervise_watchdog_period(m));
 }
 
 static void
@@ -257,12 +255,10 @@ master_open_processes(struct master *m)
 static int
 master_open_memory(struct master *m)
 {
-	uint64_t descriptors = process_raise_descriptors();
-	uint32_t capacity = descriptors < MASTER_TABLE_MAX ?
-	    (uint32_t)descriptors : MASTER_TABLE_MAX;
-
+	/* A table has room for as many connections as there are descriptors. */
 	if (scoreboard_create(&m->scoreboard, m->slots,
-	    (uint32_t)m->server->settings.max_services, capacity) == -1)
+	    (uint32_t)m->server->settings.max_services,
+	    (uint32_t)process_raise_descriptors()) == -1)
 		return -1;
 	return server_make_arrays(m->server);
 }
@@ -296,6 +292,7 @@ master_open_loop(struct master *m)
 		return -1;
 	if (m->server->settings.stuck_timeout > 0) {
 		m->watchdog.fn = master_watchdog_timer;
+		m->watched = process_milliseconds();
 		master_watchdog_timer(&m->watchdog);
 	}
 	return 0;

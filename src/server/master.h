@@ -35,9 +35,12 @@ struct process {
 	uint32_t slot;
 	enum process_state state;
 	pid_t pid;
+	pid_t last_pid;		/* of the one before */
 	struct watch channel;	/* fd -1 when there is none */
 	uint64_t started;	/* process_milliseconds() */
 	uint32_t failures;	/* deaths by its own fault, one after another */
+	uint32_t untold;	/* messages, by kind, that found no room */
+	bool stuck;		/* killed because it did not turn */
 	struct timer timer;	/* the next start */
 	bool *serves;		/* by listening socket: accepts from it */
 	size_t serves_size;
@@ -64,6 +67,7 @@ struct master {
 	struct control *control;
 	struct timer deadline;		/* of draining, then of stopping */
 	struct timer watchdog;
+	uint64_t watched;		/* when it last looked */
 	uint64_t started;
 	uint32_t generation;
 	uint64_t restarts_crash;
@@ -83,6 +87,10 @@ const char *master_state_name(enum master_state);
 
 /* Forks a worker into a slot; the child does not return. */
 int process_start(struct process *);
+/*
+ * What finds no room now is told later: 0 when it was told, -1 when it was
+ * not; what sockets it serves is worked out anew then.
+ */
 int process_tell(struct process *, const struct channel_message *, int fd);
 /* Closes the channel and marks the slot free. */
 void process_gone(struct process *);
@@ -95,6 +103,7 @@ void supervise_reap(struct master *);
 int supervise_scale(struct master *, int change);
 void supervise_ready(struct process *);
 void supervise_watchdog(struct master *);
+uint64_t supervise_watchdog_period(const struct master *);	/* in ms */
 
 /* --- assign.c: who accepts from which socket ---------------------------- */
 

@@ -32,40 +32,88 @@ process_state_name(enum process_state state)
 	return names[state];
 }
 
+static void
+process_close_channel(struct process *p)
+{
+	if (p->channel.fd == -1)
+		return;
+	loop_del(p->master->loop, &p->channel);
+	close(p->channel.fd);
+	p->channel.fd = -1;
+}
+
+/*
+ * One that has closed its channel, or sends what no worker sends, can no
+ * longer be told anything: it is ended, if it is not at its end already.
+ */
+static void
+process_disown(struct process *p, const char *why)
+{
+	process_close_channel(p);
+	if (why != NULL)
+		log_error("worker %u (pid %d) %s: killed", p->slot,
+		    (int)p->pid, why);
+	kill(p->pid, SIGKILL);
+}
+
 /* What a process says is only that it is ready; anything else is refused. */
+static void
+process_hear(struct process *p)
+{
+	struct channel_message m;
+	int r;
+
+	while ((r = channel_receive(p->channel.fd, &m, NULL)) == 1) {
+		if (m.kind != CHANNEL_READY) {
+			process_disown(p, "sends nonsense");
+			return;
+		}
+		/* It may have been told to drain before it was ready. */
+		if (p->state == PROCESS_STARTING)
+			supervise_ready(p);
+	}
+	if (r == -1)
+		process_disown(p, NULL);
+}
+
+/* The channel has room again: what could not be told is told now. */
+static void
+process_tell_rest(struct process *p)
+{
+	uint32_t untold = p->untold;
+	struct channel_message m = { .kind = 0 };
+
+	p->untold = 0;
+	loop_modify(p->master->loop, &p->channel, PRONG_READ);
+	for (m.kind = CHANNEL_DRAIN; m.kind <= CHANNEL_LOG; m.kind++)
+		if ((untold & 1U << m.kind) != 0)
+			process_tell(p, &m, m.kind == CHANNEL_LOG ?
+			    log_descriptor() : -1);
+	if (p->master->state < MASTER_DRAINING)
+		assign_sockets(p->master);
+}
+
 static void
 process_channel_event(struct watch *w, unsigned int events)
 {
 	struct process *p = (struct process *)((char *)w -
 	    offsetof(struct process, channel));
-	struct channel_message m;
-	int fd, r;
 
-	while ((r = channel_receive(w->fd, &m, &fd)) == 1) {
-		if (fd != -1)
-			close(fd);
-		if (m.kind != CHANNEL_READY || p->state != PROCESS_STARTING) {
-			log_error("worker %u (pid %d) sends nonsense: killed",
-			    p->slot, (int)p->pid);
-			kill(p->pid, SIGKILL);
-			break;
-		}
-		supervise_ready(p);
-	}
-	/* The end of the channel is the end of the process: SIGCHLD follows. */
-	if (r == -1)
-		loop_modify(p->master->loop, w, 0);
+	if ((events & PRONG_WRITE) != 0)
+		process_tell_rest(p);
+	if ((events & ~(unsigned int)PRONG_WRITE) != 0 && p->channel.fd != -1)
+		process_hear(p);
 }
 
 static void
-process_child(struct process *p, int end)
+process_child(struct process *p, int end, pid_t master)
 {
 	struct worker_start start = {
 		.server = p->master->server,
 		.scoreboard = &p->master->scoreboard,
 		.slot = p->slot,
 		.channel = end,
-		.master = getppid(),
+		.master = master,
 	};
 
 	worker_main(&start);
@@ -75,7 +123,7 @@ int
 process_start(struct process *p)
 {
 	struct master *m = p->master;
-	pid_t pid;
+	pid_t pid, self = getpid();
 	int ends[2];
 
 	if (channel_open(ends) == -1)
@@ -88,7 +136,7 @@ process_start(struct process *p)
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0)
-		process_child(p, ends[1]);
+		process_child(p, ends[1], self);
 	if (pid == -1) {
 		error_errno("cannot start worker %u", p->slot);
 		loop_del(m->loop, &p->channel);
@@ -96,6 +144,8 @@ process_start(struct process *p)
 	}
 	close(ends[1]);
 	p->pid = pid;
+	p->stuck = false;
+	p->untold = 0;
 	p->state = PROCESS_STARTING;
 	p->started = process_milliseconds();
 	return 0;
@@ -106,28 +156,27 @@ fail:
 	return -1;
 }
 
-/* One that does not empty its channel is stuck or stopped: it is replaced. */
 int
 process_tell(struct process *p, const struct channel_message *m, int fd)
 {
+	if (p->channel.fd == -1)
+		return -1;
 	if (channel_send(p->channel.fd, m, fd) == 0)
 		return 0;
 	if (errno == EAGAIN) {
-		log_error("worker %u (pid %d) does not listen: killed",
-		    p->slot, (int)p->pid);
-		kill(p->pid, SIGKILL);
-	}
+		p->untold |= 1U << m->kind;
+		loop_modify(p->master->loop, &p->channel,
+		    PRONG_READ | PRONG_WRITE);
+	} else if (errno != EPIPE)
+		log_error("worker %u (pid %d): %s", p->slot, (int)p->pid,
+		    error_text());
 	return -1;
 }
 
 void
 process_gone(struct process *p)
 {
-	if (p->channel.fd != -1) {
-		loop_del(p->master->loop, &p->channel);
-		close(p->channel.fd);
-		p->channel.fd = -1;
-	}
+	process_close_channel(p);
 	free(p->serves);
 	p->serves = NULL;
 	p->serves_size = 0;

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "base/units.h"
 #include "server/channel.h"
 #include "server/master.h"
 
@@ -38,14 +39,19 @@ static int
 supervise_start_one(struct master *m)
 {
 	struct process *p;
+	int r;
 
 	if ((p = supervise_free_slot(m)) == NULL)
 		return error_set(ERANGE, "there is no room for another worker: "
 		    "max-processes is %u", m->slots);
 	p->failures = 0;
-	if (listening_add_slot(&m->listening, (int)p->slot) == -1)
-		return -1;
-	return process_start(p);
+	r = listening_add_slot(&m->listening, (int)p->slot);
+	if (r == 0)
+		r = process_start(p);
+	/* New sockets have a reader from the start, whoever it is. */
+	if (m->state == MASTER_RUNNING)
+		assign_sockets(m);
+	return r;
 }
 
 int
@@ -115,7 +121,7 @@ supervise_delay(struct process *p, bool was_ready, int status)
 {
 	uint64_t delay;
 
-	if (was_ready && !supervise_is_own_fault(status))
+	if (was_ready && !p->stuck && !supervise_is_own_fault(status))
 		return 0;
 	if (process_milliseconds() - p->started > SUPERVISE_GOOD_LIFE)
 		p->failures = 0;
@@ -130,8 +136,9 @@ supervise_delay(struct process *p, bool was_ready, int status)
  * successor will: the master itself takes no shared lock.
  */
 static void
-supervise_send_clerk(struct process *p)
+supervise_send_clerk(struct process *p, pid_t dead)
 {
+	static const int ignored[] = { SIGPIPE, 0 };
 	pid_t pid;
 
 	fflush(NULL);
@@ -139,10 +146,10 @@ supervise_send_clerk(struct process *p)
 		log_warning("cannot start a clerk for slot %u", p->slot);
 	if (pid != 0)
 		return;
-	signals_reset();
+	signals_reset(ignored);
 	process_title("clerk");
 	alarm(CLERK_SECONDS);
-	if (scoreboard_settle(&p->master->scoreboard, p->slot,
+	if (scoreboard_settle(&p->master->scoreboard, p->slot, dead,
 	    CLERK_SECONDS * 1000) == -1)
 		log_warning("slot %u: %s", p->slot, error_text());
 	_exit(0);
@@ -158,6 +165,7 @@ supervise_died(struct process *p, int status)
 	bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 	pid_t pid = p->pid;
 
+	p->last_pid = pid;
 	process_describe_status(status, how, sizeof(how));
 	process_gone(p);
 	if (was == PROCESS_DRAINING || m->state >= MASTER_DRAINING) {
@@ -174,7 +182,7 @@ supervise_died(struct process *p, int status)
 			}
 		}
 		if (m->state < MASTER_DRAINING)
-			supervise_send_clerk(p);
+			supervise_send_clerk(p, pid);
 		master_process_gone(m);
 		return;
 	}
@@ -185,7 +193,8 @@ supervise_died(struct process *p, int status)
 		master_fail(m, "a worker could not start");
 		return;
 	}
-	m->restarts_crash++;
+	if (!p->stuck)
+		m->restarts_crash++;
 	delay = supervise_delay(p, was == PROCESS_READY, status);
 	log_error("worker %u (pid %d) %s; the next one starts in %d s",
 	    p->slot, (int)pid, how, (int)(delay / 1000));
@@ -219,14 +228,17 @@ supervise_ready(struct process *p)
 
 	p->state = PROCESS_READY;
 	log_debug("worker %u (pid %d) is ready", p->slot, (int)p->pid);
-	assign_sockets(m);
-	if (m->state != MASTER_STARTING)
+	if (m->state != MASTER_STARTING) {
+		if (m->state == MASTER_RUNNING)
+			assign_sockets(m);
 		return;
+	}
 	for (i = 0; i < m->slots; i++)
 		ready += m->processes[i].state == PROCESS_READY;
 	if (ready < m->workers)
 		return;
 	m->state = MASTER_RUNNING;
+	assign_sockets(m);
 	log_info("ready workers=%u services=%zu", ready,
 	    m->server->service_count);
 	if (m->ready != NULL)
@@ -256,7 +268,7 @@ supervise_scale(struct master *m, int change)
 	if (p->state == PROCESS_WAITING) {
 		loop_timer_stop(m->loop, &p->timer);
 		p->state = PROCESS_NONE;
-		supervise_send_clerk(p);
+		supervise_send_clerk(p, p->last_pid);
 		return 0;
 	}
 	p->state = PROCESS_DRAINING;
@@ -265,29 +277,48 @@ supervise_scale(struct master *m, int change)
 	return process_tell(p, &drain, -1);
 }
 
+uint64_t
+supervise_watchdog_period(const struct master *m)
+{
+	return units_milliseconds(m->server->settings.stuck_timeout) / 4 + 1;
+}
+
+/* Milliseconds since a process last turned, or since it was started. */
+static uint64_t
+supervise_silence(const struct process *p, uint64_t now)
+{
+	uint64_t beat = __atomic_load_n(&scoreboard_slot(
+	    &p->master->scoreboard, p->slot)->last_beat, __ATOMIC_RELAXED);
+
+	if (beat < p->started)
+		beat = p->started;
+	return beat < now ? now - beat : 0;
+}
+
 /* A worker that has not turned for stuck-timeout is killed and replaced. */
 void
 supervise_watchdog(struct master *m)
 {
-	uint64_t limit = (uint64_t)m->server->settings.stuck_timeout / 1000;
-	uint64_t now = process_milliseconds(), beat;
+	uint64_t limit = units_milliseconds(m->server->settings.stuck_timeout);
+	uint64_t now = process_milliseconds(), silence, before = m->watched;
 	struct process *p;
 	uint32_t i;
 
+	/* If the master was stopped, so were the workers: they get a turn. */
+	m->watched = now;
+	if (now - before > 2 * supervise_watchdog_period(m))
+		return;
 	for (i = 0; i < m->slots; i++) {
 		p = &m->processes[i];
-		if (p->state != PROCESS_READY)
-			continue;
-		beat = __atomic_load_n(&scoreboard_slot(&m->scoreboard,
-		    i)->last_beat, __ATOMIC_RELAXED);
-		if (beat < p->started)
-			beat = p->started;
-		if (beat >= now || now - beat <= limit)
+		silence = p->pid == 0 || p->stuck ? 0 :
+		    supervise_silence(p, now);
+		if (silence <= limit)
 			continue;
 		log_error("worker %u (pid %d) has not turned for %llu s: "
 		    "killed", i, (int)p->pid,
-		    (unsigned long long)((now - beat) / 1000));
+		    (unsigned long long)(silence / 1000));
 		m->restarts_stuck++;
+		p->stuck = true;
 		kill(p->pid, SIGKILL);
 	}
 }

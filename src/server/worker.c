@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "base/units.h"
 #include "dispatch/dispatch.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
@@ -163,13 +164,10 @@ worker_set_signals(void)
 	 * A terminal sends these to the whole group, and so do service
 	 * managers: the master decides.
 	 */
-	static const int ignored[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1,
-	    SIGUSR2, SIGTTIN, SIGTTOU, SIGWINCH };
-	size_t i;
+	static const int ignored[] = { SIGPIPE, SIGTERM, SIGINT, SIGQUIT,
+	    SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU, SIGWINCH, 0 };
 
-	signals_reset();
-	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
-		signal(ignored[i], SIG_IGN);
+	signals_reset(ignored);
 }
 
 static size_t
@@ -227,7 +225,7 @@ worker_init_loop(void)
 	if (set->stuck_timeout == 0)
 		return 0;
 	worker.beat.fn = worker_beat;
-	worker.beat_ms = (uint64_t)set->stuck_timeout / 4000 + 1;
+	worker.beat_ms = units_milliseconds(set->stuck_timeout) / 4 + 1;
 	return loop_timer(worker.loop, &worker.beat, worker.beat_ms);
 }
 
@@ -239,6 +237,7 @@ worker_init(void)
 
 	worker_set_signals();
 	process_title("worker %u", start->slot);
+	log_after_fork();
 	worker_close_others();
 	if (process_die_with_parent(start->master) == -1)
 		return error_errno("the master has gone");

@@ -5,6 +5,8 @@
 #include "shm/array.h"
 
 #include <sys/mman.h>
+
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -75,7 +77,8 @@ array_parse(enum prong_array_type type, const char *text, union prong_value *v)
 		return array_parse_uint64(text, v);
 	case PRONG_DOUBLE:
 		v->real = strtod(text, &end);
-		if (end == text || *end != '\0')
+		if (end == text || *end != '\0' ||
+		    isspace((unsigned char)text[0]))
 			return error_set(EINVAL, "\"%.64s\" is not a double",
 			    text);
 		if (!isfinite(v->real))

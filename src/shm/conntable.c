@@ -121,7 +121,6 @@ conntable_close(struct conntable *t, struct conn_entry *e, enum counter counter)
 {
 	assert(COUNTER_IS_CLOSED(counter) && e->service < t->services);
 	conntable_begin(t, CONN_STEP_CLOSE, e, e->service, counter);
-	conntable_release(t, e);
 }
 
 void

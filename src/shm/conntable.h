@@ -76,13 +76,13 @@ struct conntable {
  */
 struct conn_entry *conntable_take(struct conntable *);
 
-/* Gives back an entry that was taken and not opened. */
+/* Gives back an entry that is not open; what is in it is gone. */
 void conntable_release(struct conntable *, struct conn_entry *);
 
 /* Books an accepted connection of a service; gives it its id. */
 void conntable_open(struct conntable *, struct conn_entry *, uint32_t service);
 
-/* Books its end under one of the closed counters; the entry is free. */
+/* Books its end under one of the closed counters; the entry can be released. */
 void conntable_close(struct conntable *, struct conn_entry *, enum counter);
 
 /* After a predecessor's death: ends its half step and its connections. */

@@ -137,30 +137,43 @@ scoreboard_unlock(struct scoreboard *sb)
 	rlock_unlock(&layout->lock);
 }
 
-int
-scoreboard_claim(struct scoreboard *sb, uint32_t slot, int64_t ms,
+/* With the lock held: the slot is this process's. */
+static void
+scoreboard_take_over(struct scoreboard *sb, uint32_t slot,
     struct conntable *t)
 {
 	struct slot *s = scoreboard_slot(sb, slot);
 
-	if (scoreboard_lock(sb, ms) == -1)
-		return error_prefix("slot %u", slot);
 	scoreboard_open_table(sb, slot, t);
 	conntable_recover(t);
 	s->last_beat = 0;
 	s->loops = 0;
 	s->live = 0;
 	__atomic_store_n(&s->pid, (uint64_t)getpid(), __ATOMIC_RELEASE);
+}
+
+int
+scoreboard_claim(struct scoreboard *sb, uint32_t slot, int64_t ms,
+    struct conntable *t)
+{
+	if (scoreboard_lock(sb, ms) == -1)
+		return error_prefix("slot %u", slot);
+	scoreboard_take_over(sb, slot, t);
 	scoreboard_unlock(sb);
 	return 0;
 }
 
 int
-scoreboard_settle(struct scoreboard *sb, uint32_t slot, int64_t ms)
+scoreboard_settle(struct scoreboard *sb, uint32_t slot, pid_t dead, int64_t ms)
 {
 	struct conntable t;
 
-	return scoreboard_claim(sb, slot, ms, &t);
+	if (scoreboard_lock(sb, ms) == -1)
+		return error_prefix("slot %u", slot);
+	if (scoreboard_slot(sb, slot)->pid == (uint64_t)dead)
+		scoreboard_take_over(sb, slot, &t);
+	scoreboard_unlock(sb);
+	return 0;
 }
 
 uint64_t

@@ -61,8 +61,12 @@ void scoreboard_close(struct scoreboard *);
 int scoreboard_claim(struct scoreboard *, uint32_t slot, int64_t ms,
     struct conntable *);
 
-/* The same booking for a slot that nobody takes over: for the clerk. */
-int scoreboard_settle(struct scoreboard *, uint32_t slot, int64_t ms);
+/*
+ * The same booking for a slot that nobody takes over: for the clerk.  Nothing
+ * when another process than the dead one has the slot by now.
+ */
+int scoreboard_settle(struct scoreboard *, uint32_t slot, pid_t dead,
+    int64_t ms);
 
 struct slot *scoreboard_slot(const struct scoreboard *, uint32_t slot);
 uint64_t *scoreboard_row(const struct scoreboard *, uint32_t slot,

@@ -25,6 +25,6 @@ extern const struct embed_command embed_watch_commands[];
 int embed_answer_error(struct prong_conn *, int error);
 
 /* The connection has gone: nothing is to be sent to it any more. */
-void embed_watch_forget(struct prong_conn *);
+void embed_watch_forget(const struct prong_conn *);
 
 #endif

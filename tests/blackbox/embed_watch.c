@@ -70,7 +70,7 @@ trial_end(const char *text)
 }
 
 void
-embed_watch_forget(struct prong_conn *c)
+embed_watch_forget(const struct prong_conn *c)
 {
 	if (trial.conn == c)
 		trial.conn = NULL;

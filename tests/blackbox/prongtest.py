@@ -124,9 +124,12 @@ def children():
     """The processes below this one: it is the reaper of orphans, too."""
     pids = set()
     for task in os.listdir("/proc/self/task"):
-        with open("/proc/self/task/%s/children" % task,
-                  encoding="ascii") as file:
-            pids.update(map(int, file.read().split()))
+        try:
+            with open("/proc/self/task/%s/children" % task,
+                      encoding="ascii") as file:
+                pids.update(map(int, file.read().split()))
+        except (FileNotFoundError, ProcessLookupError):
+            pass                # a thread that has just ended
     return pids
 
 
@@ -136,13 +139,17 @@ def children_of(pid):
         return set(map(int, file.read().split()))
 
 
-def is_alive(pid):
-    """Whether there is such a process, other than as a zombie."""
+def state(pid):
+    """As ps shows it: "R", "S", "T" is stopped, "Z" a zombie; "" is gone."""
     try:
         with open("/proc/%d/stat" % pid, encoding="latin-1") as file:
-            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+            return file.read().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
-        return False
+        return ""
+
+
+def is_alive(pid):
+    return state(pid) not in ("", "Z", "X")
 
 
 def memory(pid):
@@ -454,6 +461,23 @@ class Server:
         pids = self.pids()
         equal(len(pids), 1, "the number of workers")
         return pids[0]
+
+    def spread(self, service, each):
+        """So many connections to each worker, of a service whose socket they
+        share: to one after the other, while the rest is stopped."""
+        made, pids = [], self.pids()
+        for pid in pids:
+            others = [other for other in pids if other != pid]
+            try:
+                for other in others:
+                    os.kill(other, signal.SIGSTOP)
+                until(lambda: all(state(o) == "T" for o in others), "stopped")
+                made += [self.connect(service) for _ in range(each)]
+                self.counted(service, accepted=len(made))
+            finally:
+                for other in others:
+                    os.kill(other, signal.SIGCONT)
+        return made
 
     # Ending it.
 

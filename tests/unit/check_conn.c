@@ -436,7 +436,7 @@ START_TEST(test_conn_writable_fails)
 }
 END_TEST
 
-/* --- time-outs ------------------------------------------------------------ */
+/* --- time-outs ----------------------------------------------------------- */
 
 START_TEST(test_conn_idle)
 {

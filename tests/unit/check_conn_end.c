@@ -71,7 +71,7 @@ is_over(void)
 	return fake_active() == 0;
 }
 
-/* --- by the client -------------------------------------------------------- */
+/* --- by the client ------------------------------------------------------- */
 
 START_TEST(test_conn_end_by_client)
 {
@@ -174,7 +174,7 @@ START_TEST(test_conn_end_while_paused)
 }
 END_TEST
 
-/* --- by the server -------------------------------------------------------- */
+/* --- by the server ------------------------------------------------------- */
 
 static int
 bye(struct prong_conn *c, const void *data, size_t len)
@@ -331,7 +331,7 @@ START_TEST(test_conn_end_close_after_eof)
 }
 END_TEST
 
-/* --- now -------------------------------------------------------------------- */
+/* --- now ----------------------------------------------------------------- */
 
 static int
 end_twice(struct prong_conn *c, const void *data, size_t len)
@@ -387,7 +387,7 @@ START_TEST(test_conn_end_another)
 }
 END_TEST
 
-/* --- handlers ---------------------------------------------------------------- */
+/* --- handlers ------------------------------------------------------------ */
 
 static int
 complain(struct prong_conn *c, const void *data, size_t len)
@@ -458,7 +458,7 @@ START_TEST(test_conn_end_closed_is_called)
 }
 END_TEST
 
-/* --- draining ------------------------------------------------------------- */
+/* --- draining ------------------------------------------------------------ */
 
 static int
 goodbye(struct prong_conn *c)

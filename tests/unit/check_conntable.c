@@ -107,8 +107,10 @@ START_TEST(test_conntable_take_all)
 	ck_assert_ptr_null(conntable_take(&table));
 	ck_assert_int_eq(errno, ENOSPC);
 
-	/* One that is closed makes room for one. */
+	/* One that is closed, and let go of, makes room for one. */
 	conntable_close(&table, last, COUNTER_CLOSED_CLIENT);
+	ck_assert_ptr_null(conntable_take(&table));
+	conntable_release(&table, last);
 	ck_assert_ptr_eq(conntable_take(&table), last);
 	ck_assert_ptr_null(conntable_take(&table));
 	conntable_release(&table, last);

@@ -53,7 +53,7 @@ crash_claim(void)
 		_exit(1);
 }
 
-/* --- before: everything that is called has been bound and touched ------- */
+/* --- before: everything that is called has been bound and touched -------- */
 
 static void
 before_open(void)
@@ -88,7 +88,7 @@ before_claim(void)
 	j->step = CONN_STEP_OPEN;
 }
 
-/* --- what is killed ----------------------------------------------------- */
+/* --- what is killed ------------------------------------------------------ */
 
 static void
 act_open(void)
@@ -221,23 +221,26 @@ START_TEST(test_crash_at_every_step)
 {
 	const struct scenario *s = &scenarios[_i];
 	uint64_t accepted;
-	int step, steps, stride, tried = 0;
+	int step, steps, stride, kills = 0;
+	bool over = false;
 
 	ck_assert_int_eq(scoreboard_create(&sb, 3, 1, 64), 0);
 	steps = crash_trial(s, INT32_MAX);
 	ck_assert_int_gt(steps, 20);
 	crash_claim();
 	stride = (int)((int64_t)steps * steps / 2 / STEPS_MAX) + 1;
-	for (step = 0; step < steps; step += stride) {
+	/* Until it is over before it is killed. */
+	for (step = 0; !over; step += stride) {
 		accepted = scoreboard_row(&sb, SLOT, 0)[COUNTER_ACCEPTED];
-		ck_assert_int_eq(crash_trial(s, step), step);
+		over = crash_trial(s, step) < step;
 		crash_check(s, step, accepted);
-		tried++;
+		kills += !over;
 	}
 	/* Some died with the lock in their hands. */
 	if (s->act == crash_claim)
 		ck_assert_uint_gt(scoreboard_recovered(&sb), 0);
-	printf("# %s: killed at %d of %d steps\n", s->name, tried, steps);
+	printf("# %s: %d steps, killed before, between and after them "
+	    "%d times\n", s->name, steps, kills);
 	fflush(stdout);
 	scoreboard_close(&sb);
 }
@@ -254,7 +257,7 @@ crash_can_trace(void)
 	if (pid == 0) {
 		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == -1)
 			_exit(1);
-		raise(SIGSTOP);
+		kill(getpid(), SIGSTOP);
 		_exit(0);
 	}
 	if (pid == -1 || waitpid(pid, &status, 0) != pid)

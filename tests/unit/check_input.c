@@ -170,7 +170,7 @@ START_TEST(test_input_raw)
 }
 END_TEST
 
-/* --- malformed ---------------------------------------------------------- */
+/* --- malformed ----------------------------------------------------------- */
 
 static int
 explain(struct prong_conn *c, enum prong_malformed what)
@@ -271,7 +271,7 @@ START_TEST(test_input_just_fits)
 }
 END_TEST
 
-/* --- the end of input --------------------------------------------------- */
+/* --- the end of input ---------------------------------------------------- */
 
 static int
 echo(struct prong_conn *c, const void *data, size_t len)
@@ -339,7 +339,7 @@ START_TEST(test_input_clean_end)
 }
 END_TEST
 
-/* --- pauses ---------------------------------------------------------------- */
+/* --- pauses -------------------------------------------------------------- */
 
 static int
 send_much(struct prong_conn *c, const void *data, size_t len)
@@ -468,7 +468,7 @@ END_TEST
  */
 START_TEST(test_input_echo_of_kept)
 {
-	char line[3000], expected[sizeof(line) * 4];
+	char line[3000], expected[sizeof(line) * 5];
 	size_t n = 0, i;
 
 	fake.message = echo;

@@ -15,7 +15,7 @@
 
 #define MANY	600		/* more than one turn can handle */
 
-/* --- stale events ------------------------------------------------------- */
+/* --- stale events -------------------------------------------------------- */
 
 static struct probe twins[2], heir;
 static int ends[2][2];

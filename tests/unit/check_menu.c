@@ -108,6 +108,121 @@ START_TEST(menu_raw)
 }
 END_TEST
 
+/*
+ * Gives one read to a connection whose queue takes room bytes more, in memory
+ * that is used for something else afterwards, as the engine's is.
+ */
+static void
+menu_read(struct prong_conn *c, const char *text, size_t room)
+{
+	char *read = strdup(text);
+
+	ck_assert_ptr_nonnull(read);
+	c->full_at = c->length + room;
+	ck_assert_int_eq(menu_handler.message(c, read, strlen(read)), 0);
+	memset(read, 'x', strlen(read));
+	free(read);
+}
+
+/* The queue has room for so much more. */
+static void
+menu_go_on(struct prong_conn *c, size_t room, const char *reply)
+{
+	size_t before = c->length;
+
+	c->full_at = c->length + room;
+	ck_assert_int_eq(menu_handler.writable(c), 0);
+	ck_assert_str_eq(c->out + before, reply);
+}
+
+START_TEST(menu_waits_for_room)
+{
+	struct prong_service s;
+	struct prong_conn c = menu_open(&s, PRONG_RAW);
+	size_t before = c.length;
+
+	menu_go_on(&c, 100, "");
+	menu_read(&c, "0\n1\r\n0\n\n12\n0", 6);
+	ck_assert_str_eq(c.out + before, "zero\none...\n");
+	menu_go_on(&c, 0, "");
+	menu_go_on(&c, 1, "zero\n");
+	menu_go_on(&c, 7, "again\ntwelve...\n");
+	menu_go_on(&c, 100, "zero\n");
+	ck_assert_uint_eq(c.sends, 7);
+	menu_go_on(&c, 100, "");
+	fake_ask(&c, "\n", "");
+	fake_ask(&c, "0\n", "zero\n");
+	/* The newline of an input that is answered, and more with it. */
+	fake_ask(&c, "0", "zero\n");
+	menu_read(&c, "\n1\n", 0);
+	menu_go_on(&c, 100, "one...\n");
+	fake_free(&c);
+	fake_stop(&s);
+}
+END_TEST
+
+START_TEST(menu_answers_all_of_a_read)
+{
+	enum { INPUTS = 8192, ROOM = 1000, REPLY = 5 };
+	struct prong_service s;
+	struct prong_conn c = menu_open(&s, PRONG_RAW);
+	size_t before = c.length, last = c.length, i;
+	char text[2 * INPUTS + 1];
+
+	for (i = 0; i < INPUTS; i++)
+		memcpy(text + 2 * i, "0\n", 3);
+	menu_read(&c, text, ROOM);
+	while (c.data != NULL) {
+		ck_assert_uint_eq(c.length - last, ROOM);
+		last = c.length;
+		c.full_at = c.length + ROOM;
+		ck_assert_int_eq(menu_handler.writable(&c), 0);
+	}
+	ck_assert_uint_eq(c.length - before, INPUTS * REPLY);
+	for (i = 0; i < INPUTS; i++)
+		ck_assert_mem_eq(c.out + before + REPLY * i, "zero\n", REPLY);
+	fake_free(&c);
+	fake_stop(&s);
+}
+END_TEST
+
+START_TEST(menu_closes_in_the_rest)
+{
+	struct prong_service s;
+	struct prong_conn c = menu_open(&s, PRONG_RAW);
+
+	menu_read(&c, "0\nexit\n0\n", 1);
+	ck_assert(!c.is_closed);
+	menu_go_on(&c, 100, "Goodbye.\n");
+	ck_assert(c.is_closed);
+	ck_assert_ptr_null(c.data);
+	fake_free(&c);
+	fake_stop(&s);
+}
+END_TEST
+
+/* The connection ends while something waits, and in the middle of it. */
+START_TEST(menu_frees_the_rest)
+{
+	struct prong_service s;
+	struct prong_conn c = menu_open(&s, PRONG_RAW);
+
+	menu_read(&c, "0\n0\n0\n", 1);
+	ck_assert_ptr_nonnull(c.data);
+	if (_i == 0)
+		fake_end(&c);
+	else {
+		c.is_broken = true;
+		c.full_at += 100;
+		ck_assert_int_eq(menu_handler.writable(&c), -1);
+	}
+	ck_assert(c.is_ended);
+	ck_assert_ptr_null(c.data);
+	fake_free(&c);
+	fake_stop(&s);
+}
+END_TEST
+
 START_TEST(menu_tells_a_failed_send)
 {
 	struct prong_service s;
@@ -176,6 +291,10 @@ main(void)
 
 	tcase_add_test(tc, menu_chooses);
 	tcase_add_loop_test(tc, menu_raw, 0, UNIT_COUNT(menu_raw_talk));
+	tcase_add_test(tc, menu_waits_for_room);
+	tcase_add_test(tc, menu_answers_all_of_a_read);
+	tcase_add_test(tc, menu_closes_in_the_rest);
+	tcase_add_loop_test(tc, menu_frees_the_rest, 0, 2);
 	tcase_add_loop_test(tc, menu_tells_a_failed_send, 0, 2);
 	tcase_add_test(tc, menu_without_otherwise_is_silent);
 	tcase_add_test(tc, menu_says_what_is_wrong);

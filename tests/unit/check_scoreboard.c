@@ -175,7 +175,13 @@ START_TEST(test_scoreboard_settle)
 	uint64_t totals[COUNTERS] = { 0 }, active[SERVICES] = { 0 };
 
 	open_many(3, 1, 5);
-	ck_assert_int_eq(scoreboard_settle(&sb, 3, 1000), 0);
+	/* Another has the slot by now: not touched. */
+	scoreboard_slot(&sb, 3)->pid = 4711;
+	ck_assert_int_eq(scoreboard_settle(&sb, 3, 4712, 1000), 0);
+	scoreboard_add_active(&sb, 3, active);
+	ck_assert_uint_eq(active[1], 5);
+	active[1] = 0;
+	ck_assert_int_eq(scoreboard_settle(&sb, 3, 4711, 1000), 0);
 	scoreboard_add_row(&sb, 3, 1, totals);
 	scoreboard_add_active(&sb, 3, active);
 	ck_assert_uint_eq(totals[COUNTER_ACCEPTED], 5);
@@ -225,7 +231,7 @@ START_TEST(test_scoreboard_claim_waits_so_long)
 	ck_assert_uint_ge(process_milliseconds() - start, 29);
 	ck_assert_ptr_nonnull(strstr(error_text(), "slot 1: "));
 	errno = 0;
-	ck_assert_int_eq(scoreboard_settle(&sb, 1, 1), -1);
+	ck_assert_int_eq(scoreboard_settle(&sb, 1, 0, 1), -1);
 	ck_assert_int_eq(errno, ETIMEDOUT);
 	ck_assert_uint_eq(scoreboard_slot(&sb, 1)->pid, 0);
 
@@ -269,6 +275,7 @@ churn(void)
 		memset(e, 0, sizeof(*e));
 		conntable_open(&t, e, 0);
 		conntable_close(&t, e, COUNTER_CLOSED_CLIENT);
+		conntable_release(&t, e);
 	}
 }
 

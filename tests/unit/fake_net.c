@@ -24,7 +24,7 @@ static bool (*condition)(void);
 static int quiet_turns;
 static int peer_events;
 
-/* --- the service ------------------------------------------------------------ */
+/* --- the service --------------------------------------------------------- */
 
 static int
 fake_opened(struct prong_conn *c)
@@ -179,7 +179,7 @@ fake_active(void)
 	return active[1];
 }
 
-/* --- running -------------------------------------------------------------- */
+/* --- running ------------------------------------------------------------- */
 
 static void
 fake_guard(struct timer *t)
@@ -243,7 +243,7 @@ fake_settle(void)
 	loop_timer_stop(fake.loop, &wake);
 }
 
-/* --- peers ------------------------------------------------------------------ */
+/* --- peers --------------------------------------------------------------- */
 
 static void
 peer_read(struct peer *p)

@@ -78,7 +78,7 @@ void peer_resume(struct peer *);
 void peer_expect(const struct peer *, const char *text);
 void peer_expect_bytes(const struct peer *, const char *data, size_t len);
 
-/* --- running --------------------------------------------------------------- */
+/* --- running ------------------------------------------------------------- */
 
 /* Runs the loop until the condition holds; fails when it never does. */
 void fake_run_until(bool (*done)(void));

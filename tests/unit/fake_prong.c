@@ -2,7 +2,8 @@
 /*
  * A fake of the engine for handlers: no socket, no configuration.  It fails
  * the test when a handler sends after prong_close() or asks for an option
- * that it has not declared.
+ * that it has not declared.  As in the engine, a send that fails has ended the
+ * connection before it returns.
  */
 #include "fake_prong.h"
 
@@ -45,8 +46,10 @@ prong_sendv(struct prong_conn *c, const struct iovec *iov, int count)
 	int i;
 
 	ck_assert_msg(!c->is_closed, "something is sent after prong_close()");
-	if (c->is_broken)
+	if (c->is_broken) {
+		fake_end(c);
 		return prong_set_error(EPIPE, "broken");
+	}
 	for (i = 0; i < count; i++) {
 		c->out = realloc(c->out, c->length + iov[i].iov_len + 1);
 		ck_assert_ptr_nonnull(c->out);
@@ -238,8 +241,17 @@ fake_open(struct prong_service *s)
 }
 
 void
+fake_end(struct prong_conn *c)
+{
+	if (!c->is_ended && c->service->handler->closed != NULL)
+		c->service->handler->closed(c);
+	c->is_ended = true;
+}
+
+void
 fake_free(struct prong_conn *c)
 {
+	fake_end(c);
 	free(c->out);
 }
 

@@ -28,8 +28,9 @@ struct prong_service {
 struct prong_conn {
 	struct prong_service *service;
 	char *out;
-	size_t length, sends, full_at;
-	bool is_closed, is_broken;
+	size_t length, sends;
+	size_t full_at;			/* full from this length on */
+	bool is_closed, is_broken, is_ended;
 	void *data;
 };
 
@@ -41,6 +42,8 @@ void fake_start(struct prong_service *);
 void fake_stop(struct prong_service *);
 
 struct prong_conn fake_open(struct prong_service *);
+/* Ends it once: .closed.  Freeing includes that. */
+void fake_end(struct prong_conn *);
 void fake_free(struct prong_conn *);
 
 /* Gives one message and checks the reply to it, byte for byte. */

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * server/assign: who is told to accept from which socket, as processes come
+ * and go.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "helper.h"
+#include "server/channel.h"
+#include "server/master.h"
+#include "unit.h"
+
+#define SLOTS	4
+/* Socket 0 is everybody's, 1 to 4 are those of slots 0 to 3. */
+#define SOCKETS	(1 + SLOTS)
+
+static struct master master;
+static struct process processes[SLOTS];
+static struct listening_socket sockets[SOCKETS];
+static struct prong_service service = { .index = 3 };
+static int ends[SLOTS];			/* where the processes listen */
+
+static void
+setup(void)
+{
+	int i, pair[2];
+
+	for (i = 0; i < SOCKETS; i++)
+		sockets[i] = (struct listening_socket){
+			.fd = open("/dev/null", O_RDWR | O_CLOEXEC),
+			.service = &service, .slot = i - 1,
+		};
+	for (i = 0; i < SLOTS; i++) {
+		ck_assert_int_eq(channel_open(pair), 0);
+		processes[i] = (struct process){
+			.master = &master, .slot = (uint32_t)i,
+			.channel.fd = pair[0],
+		};
+		ends[i] = pair[1];
+	}
+	master.processes = processes;
+	master.slots = SLOTS;
+	master.listening.sockets = sockets;
+	master.listening.count = SOCKETS;
+}
+
+static void
+teardown(void)
+{
+	int i;
+
+	for (i = 0; i < SLOTS; i++) {
+		free(processes[i].serves);
+		close(processes[i].channel.fd);
+		close(ends[i]);
+	}
+	for (i = 0; i < SOCKETS; i++)
+		close(sockets[i].fd);
+}
+
+/* What a process was told since the last call: "+0 +2 -1 ". */
+static const char *
+told(int slot)
+{
+	static char text[128];
+	struct channel_message m;
+	char one[16];
+	int fd;
+
+	text[0] = '\0';
+	while (channel_receive(ends[slot], &m, &fd) == 1) {
+		ck_assert(m.kind == CHANNEL_ACCEPT ||
+		    m.kind == CHANNEL_RELEASE);
+		/* A descriptor comes with what is to be accepted from. */
+		ck_assert_int_eq(fd != -1, m.kind == CHANNEL_ACCEPT);
+		if (fd != -1)
+			close(fd);
+		ck_assert_uint_eq(m.service, 3);
+		snprintf(one, sizeof(one), "%c%u ",
+		    m.kind == CHANNEL_ACCEPT ? '+' : '-', m.key);
+		strlcat(text, one, sizeof(text));
+	}
+	return text;
+}
+
+static void
+expect(const char *a, const char *b, const char *c, const char *d)
+{
+	assign_sockets(&master);
+	ck_assert_str_eq(told(0), a);
+	ck_assert_str_eq(told(1), b);
+	ck_assert_str_eq(told(2), c);
+	ck_assert_str_eq(told(3), d);
+}
+
+START_TEST(test_assign_nobody)
+{
+	expect("", "", "", "");
+	processes[0].state = PROCESS_STARTING;
+	processes[1].state = PROCESS_DRAINING;
+	processes[2].state = PROCESS_WAITING;
+	expect("", "", "", "");
+}
+END_TEST
+
+/* The first one serves all; each later one takes its own. */
+START_TEST(test_assign_coming)
+{
+	processes[1].state = PROCESS_READY;
+	expect("", "+0 +1 +2 +3 +4 ", "", "");
+	/* Only differences are told. */
+	expect("", "", "", "");
+	processes[3].state = PROCESS_READY;
+	expect("", "-3 -4 ", "", "+0 +3 +4 ");
+	processes[0].state = PROCESS_READY;
+	expect("+0 +1 ", "-1 ", "", "");
+	processes[2].state = PROCESS_READY;
+	expect("", "", "+0 +3 ", "-3 ");
+	expect("", "", "", "");
+}
+END_TEST
+
+/* A process that is not ready is stood in for by the next one that is. */
+START_TEST(test_assign_going)
+{
+	int i;
+
+	for (i = 0; i < SLOTS; i++)
+		processes[i].state = PROCESS_READY;
+	expect("+0 +1 ", "+0 +2 ", "+0 +3 ", "+0 +4 ");
+	processes[3].state = PROCESS_DRAINING;
+	expect("+4 ", "", "", "");
+	processes[0].state = PROCESS_WAITING;
+	expect("", "+1 +4 ", "", "");
+	processes[1].state = PROCESS_NONE;
+	expect("", "", "+1 +2 +4 ", "");
+}
+END_TEST
+
+/* A new process in a slot is told everything again. */
+START_TEST(test_assign_replaced)
+{
+	processes[0].state = processes[1].state = PROCESS_READY;
+	expect("+0 +1 +3 +4 ", "+0 +2 ", "", "");
+	/* As process_gone() leaves it. */
+	free(processes[1].serves);
+	processes[1].serves = NULL;
+	processes[1].serves_size = 0;
+	processes[1].state = PROCESS_NONE;
+	expect("+2 ", "", "", "");
+	processes[1].state = PROCESS_READY;
+	expect("-2 ", "+0 +2 ", "", "");
+}
+END_TEST
+
+/* A socket more, for a slot more. */
+START_TEST(test_assign_more_sockets)
+{
+	master.listening.count = SOCKETS - 1;
+	processes[0].state = PROCESS_READY;
+	expect("+0 +1 +2 +3 ", "", "", "");
+	master.listening.count = SOCKETS;
+	expect("+4 ", "", "", "");
+	processes[3].state = PROCESS_READY;
+	expect("-2 -3 -4 ", "", "", "+0 +2 +3 +4 ");
+}
+END_TEST
+
+START_TEST(test_assign_leaves_nothing)
+{
+	int before = helper_descriptors();
+
+	processes[0].state = PROCESS_READY;
+	expect("+0 +1 +2 +3 +4 ", "", "", "");
+	ck_assert_int_eq(helper_descriptors(), before);
+}
+END_TEST
+
+int
+main(void)
+{
+	TCase *tc;
+	Suite *s = unit_suite("assign", &tc);
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_assign_nobody);
+	tcase_add_test(tc, test_assign_coming);
+	tcase_add_test(tc, test_assign_going);
+	tcase_add_test(tc, test_assign_replaced);
+	tcase_add_test(tc, test_assign_more_sockets);
+	tcase_add_test(tc, test_assign_leaves_nothing);
+	return unit_run(s);
+}
