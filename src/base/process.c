@@ -12,7 +12,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,13 +93,14 @@ process_cpus(void)
 	return quota > 0 && quota < cpus ? quota : cpus;
 }
 
-static bool process_has_title;
+/* The length of the program's own name as it was started; 0: no titles. */
+static int process_title_room;
 
 void
 process_title_init(int argc, char **argv, char **envp)
 {
+	process_title_room = (int)strlen(argv[0]);
 	setproctitle_init(argc, argv, envp);
-	process_has_title = true;
 }
 
 void
@@ -109,12 +109,13 @@ process_title(const char *fmt, ...)
 	char title[128];
 	va_list ap;
 
-	if (!process_has_title)
+	if (process_title_room == 0)
 		return;
 	va_start(ap, fmt);
 	vsnprintf(title, sizeof(title), fmt, ap);
 	va_end(ap);
-	setproctitle("%s", title);
+	/* setproctitle(3) marks the end of a shorter one with a dot. */
+	setproctitle("%-*s", process_title_room, title);
 }
 
 int

@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -41,14 +41,14 @@ daemon_relay(int fd)
 
 /* Returns the exit code. */
 static int
-daemon_wait(const struct daemon_pipes *pipes)
+daemon_wait(const struct daemon_pipes *pipes, bool tell)
 {
 	struct pollfd p[2] = {
 		{ .fd = pipes->ready[0], .events = POLLIN },
 		{ .fd = pipes->messages[0], .events = POLLIN },
 	};
 	bool told = false;
-	char byte;
+	pid_t pid;
 
 	do {
 		if (poll(p, 2, -1) == -1 && errno != EINTR)
@@ -58,8 +58,12 @@ daemon_wait(const struct daemon_pipes *pipes)
 		else if (p[1].revents != 0)
 			told = true;
 	} while (p[0].revents == 0);
-	if (read(p[0].fd, &byte, 1) == 1)
+	if (read(p[0].fd, &pid, sizeof(pid)) == (ssize_t)sizeof(pid)) {
+		if (tell)
+			printf("prongd: serving as process %d; \"kill %d\" "
+			    "ends it\n", (int)pid, (int)pid);
 		return 0;
+	}
 	/* What it said last is in the pipe by now. */
 	while (p[1].fd != -1 && poll(&p[1], 1, 0) == 1 &&
 	    daemon_relay(p[1].fd))
@@ -98,7 +102,7 @@ daemon_fork(void)
 }
 
 void
-daemon_start(struct daemon *d)
+daemon_start(struct daemon *d, bool tell)
 {
 	struct daemon_pipes pipes;
 	int null = daemon_null();
@@ -109,7 +113,7 @@ daemon_start(struct daemon *d)
 	if (daemon_fork() != 0) {
 		close(pipes.ready[1]);
 		close(pipes.messages[1]);
-		exit(daemon_wait(&pipes));
+		exit(daemon_wait(&pipes, tell));
 	}
 	close(pipes.ready[0]);
 	close(pipes.messages[0]);
@@ -133,11 +137,12 @@ void
 daemon_ready(void *arg)
 {
 	struct daemon *d = arg;
+	pid_t self = getpid();
 	int null = daemon_null();
 
 	daemon_redirect(STDERR_FILENO, null);
 	close(null);
-	if (write(d->ready, "", 1) == -1)
+	if (write(d->ready, &self, sizeof(self)) == -1)
 		warn("the process that was started");
 	close(d->ready);
 	d->ready = -1;

@@ -38,7 +38,7 @@ main_serve(const struct options *o, struct setup *s)
 	int result;
 
 	if (!o->foreground)
-		daemon_start(&daemon);
+		daemon_start(&daemon, o->file == NULL);
 	setup_make(s, o);
 	if (s->problems.count > 0) {
 		problem_print(&s->problems, stderr);

@@ -196,12 +196,15 @@ supervise_died(struct process *p, int status)
 	if (!p->stuck)
 		m->restarts_crash++;
 	delay = supervise_delay(p, was == PROCESS_READY, status);
-	log_error("worker %u (pid %d) %s; the next one starts in %d s",
-	    p->slot, (int)pid, how, (int)(delay / 1000));
-	if (delay == 0)
+	if (delay == 0) {
+		log_error("worker %u (pid %d) %s; the next one starts now",
+		    p->slot, (int)pid, how);
 		supervise_restart(p);
-	else
+	} else {
+		log_error("worker %u (pid %d) %s; the next one starts in "
+		    "%d s", p->slot, (int)pid, how, (int)(delay / 1000));
 		supervise_restart_in(p, delay);
+	}
 	assign_sockets(m);
 }
 
