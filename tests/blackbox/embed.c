@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define PIECE	8192	/* bytes of a line that fills a queue */
+#define CLOSER_AFTER	10	/* milliseconds */
 
 int
 embed_answer_error(struct prong_conn *c, int error)
@@ -318,6 +319,73 @@ PRONG_HANDLER(refuser,
 	.opened = refuser_opened,
 );
 
+struct closer {
+	struct prong_conn *conn;
+	struct prong_timer *timer;
+	bool closed;
+};
+
+static void
+closer_timer(void *arg)
+{
+	struct closer *k = arg;
+
+	k->timer = NULL;
+	k->closed = true;
+	prong_close(k->conn);
+}
+
+static int
+closer_opened(struct prong_conn *c)
+{
+	struct closer *k = calloc(1, sizeof(*k));
+
+	if (k == NULL)
+		return -1;
+	prong_set_data(c, k);
+	k->conn = c;
+	return 0;
+}
+
+/*
+ * Answers until the peer takes no more: what is queued then makes the close
+ * wait, while input comes.  After the close there must be no message.
+ */
+static int
+closer_message(struct prong_conn *c, const void *data, size_t len)
+{
+	struct closer *k = prong_data(c);
+
+	if (k->closed)
+		abort();
+	if (prong_queued(c) == 0)
+		return prong_send(c, data, len);
+	if (k->timer == NULL)
+		k->timer = prong_timer(CLOSER_AFTER, closer_timer, k);
+	return k->timer == NULL ? -1 : 0;
+}
+
+static void
+closer_closed(struct prong_conn *c)
+{
+	struct closer *k = prong_data(c);
+
+	if (k == NULL)
+		return;
+	if (k->timer != NULL)
+		prong_timer_cancel(k->timer);
+	free(k);
+}
+
+PRONG_HANDLER(closer,
+	.summary = "closes from a timer, whatever comes",
+	.framings = PRONG_RAW,
+	.framing = PRONG_RAW,
+	.opened = closer_opened,
+	.message = closer_message,
+	.closed = closer_closed,
+);
+
 static int
 unable_init(struct prong_service *s)
 {
@@ -356,6 +424,7 @@ embed_server(char **settings)
 	if (server == NULL ||
 	    prong_server_handler(server, &probe_handler) == -1 ||
 	    prong_server_handler(server, &refuser_handler) == -1 ||
+	    prong_server_handler(server, &closer_handler) == -1 ||
 	    prong_server_handler(server, &unable_handler) == -1 ||
 	    (service = prong_server_add(server, "probe")) == NULL ||
 	    (array = prong_server_array(server, EMBED_ARRAY)) == NULL ||
