@@ -131,6 +131,25 @@ supervise_delay(struct process *p, bool was_ready, int status)
 	return delay < SUPERVISE_DELAY_MAX ? delay : SUPERVISE_DELAY_MAX;
 }
 
+/* The clerk's life.  It keeps nobody's socket or lock open by its own. */
+static void __attribute__((noreturn))
+supervise_clerk(struct scoreboard *sb, uint32_t slot, pid_t dead, pid_t master)
+{
+	static const int ignored[] = { SIGPIPE, 0 };
+	const int keep[] = { sb->connections.fd, log_descriptor() };
+
+	signals_reset(ignored);
+	process_title("clerk");
+	log_after_fork();
+	process_close_others(keep, sizeof(keep) / sizeof(keep[0]));
+	if (process_die_with_parent(master) == -1)
+		_exit(1);
+	alarm(CLERK_SECONDS);
+	if (scoreboard_settle(sb, slot, dead, CLERK_SECONDS * 1000) == -1)
+		log_warning("slot %u: %s", slot, error_text());
+	_exit(0);
+}
+
 /*
  * The clerk books what the dead process of a slot left open, where no
  * successor will: the master itself takes no shared lock.
@@ -138,21 +157,13 @@ supervise_delay(struct process *p, bool was_ready, int status)
 static void
 supervise_send_clerk(struct process *p, pid_t dead)
 {
-	static const int ignored[] = { SIGPIPE, 0 };
-	pid_t pid;
+	pid_t pid, self = getpid();
 
 	fflush(NULL);
 	if ((pid = fork()) == -1)
 		log_warning("cannot start a clerk for slot %u", p->slot);
-	if (pid != 0)
-		return;
-	signals_reset(ignored);
-	process_title("clerk");
-	alarm(CLERK_SECONDS);
-	if (scoreboard_settle(&p->master->scoreboard, p->slot, dead,
-	    CLERK_SECONDS * 1000) == -1)
-		log_warning("slot %u: %s", p->slot, error_text());
-	_exit(0);
+	if (pid == 0)
+		supervise_clerk(&p->master->scoreboard, p->slot, dead, self);
 }
 
 static void
