@@ -170,7 +170,10 @@ PRONG_API void prong_close(struct prong_conn *);
 /* Closes at once with a reset; what is queued is lost. */
 PRONG_API void prong_abort(struct prong_conn *);
 
-/* "127.0.0.1:40000", "[::1]:40000", "unix:"; cut to size, always a string. */
+/*
+ * "127.0.0.1:40000", "[::1]:40000", "unix:uid=1000,pid=42"; cut to size, always
+ * a string.
+ */
 PRONG_API const char *prong_peer(const struct prong_conn *, char *, size_t);
 PRONG_API const char *prong_local(const struct prong_conn *, char *, size_t);
 

@@ -1,37 +1,34 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The log.  On standard error a line is the bare message: whoever runs the
- * server in the foreground adds the time.  A file gets time, level and
- * process; syslog adds its own.
+ * The logs of this process: which lines go where, and in which form.  On
+ * standard error a line is the bare message: whoever runs the server in the
+ * foreground adds the time.  A file gets time, level and process; syslog adds
+ * its own.  A line about a connection begins with "access:" where it may
+ * stand among messages.
  */
 #include "base/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <syslog.h>
-#include <time.h>
 #include <unistd.h>
-#include <vis.h>
 
 #include "base/error.h"
+#include "base/logfile.h"
+#include "base/logline.h"
 
-#define LOG_RAW_MAX	1024
-/* vis(3) makes at most four bytes of one. */
-#define LOG_LINE_MAX	(LOG_RAW_MAX * 4 + 1)
-
-enum log_kind { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_FILE };
-
-static struct {
-	enum log_kind kind;
-	enum prong_level level;
+static struct log_output {
+	struct logfile file;
 	bool json;
-	int fd;			/* of the file, or STDERR_FILENO */
-	char *path;
-} logger = { LOG_TO_STDERR, PRONG_INFO, false, STDERR_FILENO, NULL };
+} log_outputs[LOG_STREAMS] = {
+	[LOG_MAIN] = { { .kind = LOGFILE_STDERR, .what = "log",
+	    .fd = STDERR_FILENO }, false },
+	[LOG_ACCESS] = { { .kind = LOGFILE_NONE, .what = "access log",
+	    .fd = -1 }, false },
+};
+static enum prong_level log_threshold = PRONG_INFO;
+bool log_access_is_open;
 
 static const struct {
 	const char *name;
@@ -60,161 +57,170 @@ log_level_name(enum prong_level level)
 	return log_levels[level].name;
 }
 
-static int
-log_open_file(const char *path)
+static bool
+log_uses_syslog(void)
 {
-	struct stat st;
-	int fd;
+	return log_outputs[LOG_MAIN].file.kind == LOGFILE_SYSLOG ||
+	    log_outputs[LOG_ACCESS].file.kind == LOGFILE_SYSLOG;
+}
 
-	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC |
-	    O_NOCTTY | O_NONBLOCK, 0640);
-	if (fd == -1)
-		return error_errno("log %s", path);
-	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
-		close(fd);
-		return error_set(EINVAL, "log %s: not a regular file", path);
-	}
-	return fd;
+void
+log_connect(void)
+{
+	if (log_uses_syslog())
+		openlog("prongd", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+}
+
+static int
+log_open_output(struct log_output *out, const char *target, bool json)
+{
+	bool used_syslog = log_uses_syslog();
+
+	if (logfile_open(&out->file, out->file.what, target) == -1)
+		return -1;
+	out->json = json;
+	if (used_syslog && !log_uses_syslog())
+		closelog();
+	log_connect();
+	return 0;
 }
 
 int
 log_open(const char *target, enum prong_level level, bool json)
 {
-	enum log_kind kind = LOG_TO_FILE;
-	char *path = NULL;
-	int fd = STDERR_FILENO;
-
-	if (strcmp(target, "stderr") == 0)
-		kind = LOG_TO_STDERR;
-	else if (strcmp(target, "syslog") == 0) {
-		kind = LOG_TO_SYSLOG;
-		openlog("prongd", LOG_PID | LOG_NDELAY, LOG_DAEMON);
-	} else if ((fd = log_open_file(target)) == -1)
+	if (log_open_output(&log_outputs[LOG_MAIN], target, json) == -1)
 		return -1;
-	else if ((path = strdup(target)) == NULL) {
-		close(fd);
-		return error_errno("log");
-	}
-	if (logger.kind == LOG_TO_FILE)
-		close(logger.fd);
-	free(logger.path);
-	logger.kind = kind;
-	logger.level = level;
-	logger.json = json;
-	logger.fd = fd;
-	logger.path = path;
+	log_threshold = level;
+	return 0;
+}
+
+int
+log_open_access(const char *target, bool json)
+{
+	struct log_output *out = &log_outputs[LOG_ACCESS];
+
+	if (log_open_output(out, target, json) == -1)
+		return -1;
+	log_access_is_open = out->file.kind != LOGFILE_NONE;
 	return 0;
 }
 
 int
 log_reopen(void)
 {
-	int fd;
+	char why[ERROR_MAX / 2];
+	int error;
 
-	if (logger.kind != LOG_TO_FILE)
-		return 0;
-	if ((fd = log_open_file(logger.path)) == -1)
-		return -1;
-	log_set_descriptor(fd);
-	return 0;
+	if (logfile_reopen(&log_outputs[LOG_MAIN].file) == 0)
+		return logfile_reopen(&log_outputs[LOG_ACCESS].file);
+	error = errno;
+	strlcpy(why, error_text(), sizeof(why));
+	if (logfile_reopen(&log_outputs[LOG_ACCESS].file) == -1)
+		error_set(error, "%s; %s", why, error_text());
+	errno = error;
+	return -1;
+}
+
+const char *
+log_path(enum log_stream stream)
+{
+	return log_outputs[stream].file.path;
 }
 
 void
 log_after_fork(void)
 {
-	if (logger.kind != LOG_TO_SYSLOG)
+	if (!log_uses_syslog())
 		return;
 	closelog();
 	openlog("prongd", LOG_PID, LOG_DAEMON);
 }
 
 int
-log_descriptor(void)
+log_descriptor(enum log_stream stream)
 {
-	return logger.kind == LOG_TO_FILE ? logger.fd : -1;
+	const struct logfile *f = &log_outputs[stream].file;
+
+	return f->kind == LOGFILE_PATH ? f->fd : -1;
 }
 
 void
-log_set_descriptor(int fd)
+log_set_descriptor(enum log_stream stream, int fd)
 {
-	if (logger.kind == LOG_TO_FILE)
-		close(logger.fd);
-	logger.fd = fd;
+	logfile_adopt(&log_outputs[stream].file, fd);
+}
+
+enum prong_level
+log_level(void)
+{
+	return log_threshold;
 }
 
 void
 log_set_level(enum prong_level level)
 {
-	logger.level = level;
+	log_threshold = level;
 }
 
-/* Appends text as the inside of a JSON string; it is vis-encoded already. */
-static size_t
-log_quote(char *out, size_t size, const char *text)
+/*
+ * Ends the line and writes it.  A full disk must not stop the service.  What
+ * is lost is told: of the access log at once, which the main log may be able
+ * to, and of both when lines can be written again.
+ */
+static void
+log_deliver(struct log_output *out, struct logline *line)
 {
-	size_t n = 0;
+	const struct log_output *main_log = &log_outputs[LOG_MAIN];
+	struct logfile *f = &out->file;
+	bool told = __atomic_load_n(&f->lost, __ATOMIC_RELAXED) != 0;
+	uint64_t lost;
 
-	for (; *text != '\0' && n + 3 < size; text++) {
-		if (*text == '"' || *text == '\\')
-			out[n++] = '\\';
-		out[n++] = *text;
-	}
-	out[n] = '\0';
-	return n;
+	logline_end(line);
+	if (logfile_write(f, line->text, line->length) == -1) {
+		if (!told && out != main_log)
+			log_error("%s: %s; its lines are lost until it can be "
+			    "written to", f->path != NULL ? f->path : f->what,
+			    strerror(errno));
+	} else if ((lost = logfile_take_lost(f)) != 0)
+		log_error("%s: can be written to again; lines lost: %llu",
+		    f->path != NULL ? f->path : f->what,
+		    (unsigned long long)lost);
 }
 
 static void
-log_time(char *buf, size_t size)
+log_deliver_message(enum prong_level level, const char *message)
 {
-	struct timespec ts;
-	struct tm tm;
-	size_t n;
+	struct log_output *out = &log_outputs[LOG_MAIN];
+	struct logline line;
 
-	clock_gettime(CLOCK_REALTIME, &ts);
-	gmtime_r(&ts.tv_sec, &tm);
-	n = strftime(buf, size, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(buf + n, size - n, ".%03ldZ", ts.tv_nsec / 1000000);
-}
-
-static void
-log_to_descriptor(enum prong_level level, const char *message)
-{
-	char line[LOG_LINE_MAX * 2 + 128], quoted[LOG_LINE_MAX * 2], when[32];
-	ssize_t written;
-	int n;
-
-	log_time(when, sizeof(when));
-	if (logger.json) {
-		log_quote(quoted, sizeof(quoted), message);
-		n = snprintf(line, sizeof(line), "{\"time\":\"%s\",\"level\":"
-		    "\"%s\",\"pid\":%d,\"message\":\"%s\"}\n", when,
-		    log_levels[level].name, (int)getpid(), quoted);
-	} else if (logger.kind == LOG_TO_FILE)
-		n = snprintf(line, sizeof(line), "%s %s prongd[%d]: %s\n", when,
-		    log_levels[level].name, (int)getpid(), message);
+	logline_start(&line, out->json && out->file.kind != LOGFILE_SYSLOG);
+	if (line.json) {
+		logline_time(&line);
+		logline_word(&line, "level", log_levels[level].name);
+		logline_number(&line, "pid", (uint64_t)getpid());
+	} else if (out->file.kind == LOGFILE_PATH) {
+		logline_time(&line);
+		logline_print(&line, " %s prongd[%d]: ",
+		    log_levels[level].name, (int)getpid());
+	} else if (out->file.kind == LOGFILE_STDERR && level != PRONG_INFO)
+		logline_print(&line, "%s: ", log_levels[level].name);
+	logline_message(&line, message);
+	if (out->file.kind == LOGFILE_SYSLOG)
+		syslog(log_levels[level].priority, "%s", line.text);
 	else
-		n = snprintf(line, sizeof(line), "%s%s%s\n",
-		    level == PRONG_INFO ? "" : log_levels[level].name,
-		    level == PRONG_INFO ? "" : ": ", message);
-	/* A full disk must not stop the service, and there is nobody to tell. */
-	written = write(logger.fd, line, (size_t)n);
-	(void)written;
+		log_deliver(out, &line);
 }
 
 void
 log_vwrite(enum prong_level level, const char *fmt, va_list ap)
 {
-	char raw[LOG_RAW_MAX], message[LOG_LINE_MAX];
+	char message[LOGLINE_MESSAGE_MAX];
 	int error = errno;
 
-	if (level > logger.level)
+	if (level > log_threshold)
 		return;
-	vsnprintf(raw, sizeof(raw), fmt, ap);
-	strvis(message, raw, VIS_CSTYLE | VIS_TAB | VIS_NL | VIS_NOSLASH);
-	if (logger.kind == LOG_TO_SYSLOG)
-		syslog(log_levels[level].priority, "%s", message);
-	else
-		log_to_descriptor(level, message);
+	vsnprintf(message, sizeof(message), fmt, ap);
+	log_deliver_message(level, message);
 	errno = error;
 }
 
@@ -226,4 +232,44 @@ log_write(enum prong_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	log_vwrite(level, fmt, ap);
 	va_end(ap);
+}
+
+static void
+log_describe_access(struct logline *line, const struct log_access *a)
+{
+	logline_word(line, "service", a->service);
+	logline_word(line, "peer", a->peer);
+	if (a->refused != NULL) {
+		logline_number(line, "worker", a->worker);
+		logline_word(line, "refused", a->refused);
+		return;
+	}
+	logline_number(line, "id", a->id);
+	logline_number(line, "worker", a->worker);
+	logline_seconds(line, "seconds", a->milliseconds);
+	logline_number(line, "in", a->bytes_in);
+	logline_number(line, "out", a->bytes_out);
+	logline_word(line, "end", a->end);
+}
+
+void
+log_access(const struct log_access *a)
+{
+	struct log_output *out = &log_outputs[LOG_ACCESS];
+	struct logline line;
+	int error = errno;
+
+	if (!log_access_is_open)
+		return;
+	logline_start(&line, out->json && out->file.kind != LOGFILE_SYSLOG);
+	if (line.json || out->file.kind == LOGFILE_PATH)
+		logline_time(&line);
+	else
+		logline_print(&line, "access:");
+	log_describe_access(&line, a);
+	if (out->file.kind == LOGFILE_SYSLOG)
+		syslog(LOG_INFO, "%s", line.text);
+	else
+		log_deliver(out, &line);
+	errno = error;
 }

@@ -4,11 +4,15 @@
  */
 #include "base/process.h"
 
+#include "config.h"
+
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -17,6 +21,10 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifdef PRONG_SANITIZED
+#include <sanitizer/allocator_interface.h>
+#endif
 
 /* More CPUs than any machine has, in steps that the kernel accepts. */
 #define PROCESS_CPUS_MAX	65536
@@ -175,6 +183,76 @@ process_milliseconds(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* Reads a file of /proc/PID; returns its length, 0 when there is none. */
+static size_t
+process_read(pid_t pid, const char *name, char *buf, size_t size)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
+		return 0;
+	n = read(fd, buf, size - 1);
+	close(fd);
+	buf[n > 0 ? n : 0] = '\0';
+	return n > 0 ? (size_t)n : 0;
+}
+
+char
+process_state(pid_t pid)
+{
+	char buf[512], *p;
+
+	/* Its name, in parentheses, may have any character. */
+	if (process_read(pid, "stat", buf, sizeof(buf)) == 0 ||
+	    (p = strrchr(buf, ')')) == NULL || p[1] != ' ' || p[2] == '\0')
+		return '?';
+	return p[2];
+}
+
+const char *
+process_state_text(char state)
+{
+	static const struct {
+		char state;
+		const char *text;
+	} states[] = {
+		{ 'R', "running" }, { 'S', "sleeping" },
+		{ 'D', "blocked in the kernel" }, { 'T', "stopped" },
+		{ 't', "stopped by a debugger" }, { 'Z', "dead" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+		if (states[i].state == state)
+			return states[i].text;
+	return "unknown";
+}
+
+bool
+process_dumps_core(pid_t pid)
+{
+	char buf[4096];
+
+	return process_read(pid, "status", buf, sizeof(buf)) > 0 &&
+	    strstr(buf, "\nCoreDumping:\t1") != NULL;
+}
+
+size_t
+process_memory(void)
+{
+#ifdef PRONG_SANITIZED
+	/* malloc(3) is the sanitizer's there. */
+	return __sanitizer_get_current_allocated_bytes();
+#else
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+#endif
 }
 
 const char *

@@ -4,6 +4,8 @@
 
 #include <sys/types.h>
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* What a process can learn about itself and arrange for itself. */
@@ -42,6 +44,19 @@ void process_close_others(const int *keep, size_t count);
 
 /* Milliseconds of CLOCK_MONOTONIC, the same in every process. */
 uint64_t process_milliseconds(void);
+
+/*
+ * The state of a process as proc(5) has it ('R', 'S', 'D', 'T', 't', 'Z');
+ * '?' when there is none.  And in words, "stopped".
+ */
+char process_state(pid_t);
+const char *process_state_text(char state);
+
+/* Whether the kernel is writing its core dump. */
+bool process_dumps_core(pid_t);
+
+/* Bytes that this process has allocated. */
+size_t process_memory(void);
 
 /* "exited with code 3" or "was killed by SIGSEGV (core dumped)". */
 const char *process_describe_status(int status, char *buf, size_t size);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Sizes, durations, integers and truth values: text to number and back.
+ * Sizes, durations, rates, numbers and truth values: text to number and back.
  *
  * expand_number(3) is not used for sizes: it accepts "-1", "010" and
  * trailing text.
@@ -127,6 +127,111 @@ units_bool(const char *text, int *truth)
 	return error_set(EINVAL, "\"%.64s\" is neither true nor false", text);
 }
 
+int
+units_decimal(const char *text, int64_t *thousandths)
+{
+	int64_t value, part = 0, place = 100;
+	const char *p;
+	uint64_t n;
+	int error;
+
+	error = units_digits(text, &n, &p);
+	if (*p == '.' && isdigit((unsigned char)p[1]))
+		for (p++; isdigit((unsigned char)*p) && place > 0; place /= 10)
+			part += (*p++ - '0') * place;
+	if (error == EINVAL || *p != '\0')
+		return error_set(EINVAL, "\"%.64s\" is not a number (write it "
+		    "like 8 or 1.5, with up to three decimals)", text);
+	if (error != 0 || __builtin_mul_overflow(n, 1000, &value) ||
+	    __builtin_add_overflow(value, part, &value))
+		return error_set(ERANGE, "\"%.64s\" is too large", text);
+	*thousandths = value;
+	return 0;
+}
+
+#define RATE_LONGEST	(365 * 86400 * UINT64_C(1000000000))
+
+struct rate_words {
+	uint64_t count;
+	uint64_t period_ns;
+	uint64_t burst;
+};
+
+/*
+ * Takes "COUNT/UNIT" or "COUNT/UNIT burst COUNT" apart; a count with too many
+ * digits is the largest.  Returns 0 or EINVAL.
+ */
+static int
+units_split_rate(const char *text, struct rate_words *w)
+{
+	static const struct {
+		char letter;
+		uint64_t seconds;
+	} periods[] = {
+		{ 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 },
+	};
+	static const char word[] = " burst ";
+	const size_t count = sizeof(periods) / sizeof(periods[0]);
+	const char *p;
+	size_t i = 0;
+	int error;
+
+	error = units_digits(text, &w->count, &p);
+	if (error == ERANGE)
+		w->count = UINT64_MAX;
+	if (error == EINVAL || *p++ != '/')
+		return EINVAL;
+	while (i < count && periods[i].letter != *p)
+		i++;
+	if (i == count)
+		return EINVAL;
+	w->period_ns = periods[i].seconds * 1000000000;
+	w->burst = w->count;
+	if (*++p == '\0')
+		return 0;
+	if (strncmp(p, word, strlen(word)) != 0)
+		return EINVAL;
+	error = units_digits(p + strlen(word), &w->burst, &p);
+	if (error == ERANGE)
+		w->burst = UINT64_MAX;
+	return error == EINVAL || *p != '\0' ? EINVAL : 0;
+}
+
+int
+units_rate(const char *text, struct units_rate *r)
+{
+	struct rate_words w;
+	uint64_t interval;
+
+	if (text[0] == '\0' || strcmp(text, "0") == 0) {
+		*r = (struct units_rate){ 0, 1 };
+		return 0;
+	}
+	if (units_split_rate(text, &w) != 0)
+		return error_set(EINVAL, "\"%.64s\" is not a rate (write it "
+		    "like 200/s, 10/m or \"5/h burst 20\")", text);
+	if (w.count < 1 || w.count > UNITS_RATE_COUNT_MAX)
+		return error_set(ERANGE, "\"%.64s\": the count is not from 1 "
+		    "to %d", text, UNITS_RATE_COUNT_MAX);
+	if (w.burst < 1 || w.burst > UNITS_RATE_COUNT_MAX)
+		return error_set(ERANGE, "\"%.64s\": the burst is not from 1 "
+		    "to %d", text, UNITS_RATE_COUNT_MAX);
+	interval = (w.period_ns + w.count - 1) / w.count;
+	if (w.burst > RATE_LONGEST / interval)
+		return error_set(ERANGE, "\"%.64s\": at this rate the burst is "
+		    "what comes in more than 365 days", text);
+	*r = (struct units_rate){ interval, w.burst };
+	return 0;
+}
+
+int
+units_rate_check(const char *text)
+{
+	struct units_rate r;
+
+	return units_rate(text, &r);
+}
+
 static const char *
 units_format(int64_t n, const struct unit *units, char *buf)
 {
@@ -150,6 +255,20 @@ const char *
 units_format_duration(int64_t us, char buf[UNITS_MAX])
 {
 	return units_format(us, duration_units, buf);
+}
+
+const char *
+units_format_decimal(int64_t thousandths, char buf[UNITS_MAX])
+{
+	int n;
+
+	n = snprintf(buf, UNITS_MAX, "%" PRId64 ".%03d", thousandths / 1000,
+	    (int)(thousandths % 1000));
+	while (buf[n - 1] == '0')
+		buf[--n] = '\0';
+	if (buf[n - 1] == '.')
+		buf[n - 1] = '\0';
+	return buf;
 }
 
 uint32_t

@@ -128,6 +128,13 @@ loop_now(const struct loop *loop)
 	return loop->now;
 }
 
+uint64_t
+loop_nanoseconds(const struct loop *loop)
+{
+	return (uint64_t)loop->time.tv_sec * 1000000000 +
+	    (uint64_t)loop->time.tv_nsec;
+}
+
 const uint64_t *
 loop_clock(const struct loop *loop)
 {

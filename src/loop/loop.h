@@ -59,6 +59,8 @@ void loop_each(struct loop *, void (*fn)(struct watch *, void *), void *arg);
 /* Milliseconds of CLOCK_MONOTONIC, read once a turn; or where they stand. */
 uint64_t loop_now(const struct loop *);
 const uint64_t *loop_clock(const struct loop *);
+/* The same reading in nanoseconds. */
+uint64_t loop_nanoseconds(const struct loop *);
 
 /* Arms a timer for ms from now, in place of what it was armed for. */
 int loop_timer(struct loop *, struct timer *, uint64_t ms);

@@ -8,7 +8,6 @@
  */
 #include "net/conn.h"
 
-#include <arpa/inet.h>
 #include <sys/socket.h>
 
 #include <assert.h>
@@ -20,6 +19,7 @@
 #include "base/compiler.h"
 #include "base/error.h"
 #include "base/units.h"
+#include "net/admission.h"
 #include "net/input.h"
 #include "net/listener.h"
 
@@ -33,6 +33,21 @@ struct prong_conn *
 conn_of_watch(struct watch *w)
 {
 	return w->fn == conn_event ? conn_of(w) : NULL;
+}
+
+/*
+ * An event of its own begins.  Others see in the scoreboard whom this process
+ * serves, if it should get stuck or die over it; the turn's end clears that.
+ */
+static inline void
+conn_serve(struct prong_conn *c)
+{
+	struct net *net = c->service->net;
+
+	net->serving = c;
+	net->burst = 0;
+	*net->serving_entry = (uint64_t)((const char *)c->entry -
+	    (const char *)net->table.entries);
 }
 
 static void
@@ -73,6 +88,11 @@ conn_end(struct prong_conn *c, enum counter reason)
 	loop_del(net->loop, &c->watch);
 	/* Its entry stays for this turn: a handler may still ask who it was. */
 	conntable_close(&net->table, c->entry, reason);
+	if (net->record != NULL)
+		net->record(c->service, c->entry, reason);
+	if (net->trace != NULL)
+		net->trace(c->service, c->entry, reason,
+		    loop_nanoseconds(net->loop));
 	conn_live(net, -1);
 	close(c->watch.fd);
 	/* Callers up the stack still look at it: freed when the turn ends. */
@@ -122,7 +142,8 @@ conn_put_directly(struct prong_conn *c, const char *data, size_t len)
 	ssize_t n;
 
 	n = send(c->watch.fd, data, len, MSG_NOSIGNAL);
-	if (n == -1 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS) {
+	if (n == -1 && errno != EAGAIN && errno != EINTR &&
+	    !output_is_starved(errno)) {
 		conn_fail(c);
 		return error_set(EPIPE, "the connection was reset");
 	}
@@ -154,6 +175,28 @@ conn_gather(struct prong_conn *c, const void *data, size_t len)
 	return output_append(&c->output, data, len);
 }
 
+/* Where reading pauses: well below what a connection may hold. */
+static size_t
+conn_high_water(const struct prong_conn *c)
+{
+	size_t half = (size_t)c->service->settings.limit_memory / 2;
+
+	return half > 0 && half < OUTPUT_HIGH ? half : OUTPUT_HIGH;
+}
+
+bool
+conn_has_room(struct prong_conn *c, size_t more)
+{
+	size_t max = (size_t)c->service->settings.limit_memory;
+
+	if (max == 0 || output_bytes(c->output) + input_bytes(c) + more <= max)
+		return true;
+	error_set(ENOMEM, "closed: it would hold more than limits.memory");
+	c->service->net->report(PRONG_WARNING, c, error_text());
+	conn_end(c, COUNTER_CLOSED_ERROR);
+	return false;
+}
+
 /* The whole of conn_put(), for the cases that are not the usual one. */
 static OUT_OF_LINE int
 conn_put_slowly(struct prong_conn *c, const void *data, size_t len)
@@ -165,8 +208,10 @@ conn_put_slowly(struct prong_conn *c, const void *data, size_t len)
 		conn_end(c, COUNTER_CLOSED_ERROR);
 		return -1;
 	}
-	if (conn_queued(c) > OUTPUT_HIGH)
+	if (conn_queued(c) > conn_high_water(c))
 		c->flags |= CONN_PAUSED;
+	if (!conn_has_room(c, 0))
+		return error_set(ENOMEM, "the connection holds too much");
 	/* Nobody will look at another connection's event: ask for one. */
 	if (c->service->net->serving != c && (c->flags & CONN_DEAD) == 0)
 		loop_modify(c->service->net->loop, &c->watch,
@@ -205,12 +250,40 @@ conn_linger(struct prong_conn *c)
 	c->flags |= CONN_LINGER;
 }
 
+static enum conn_phase
+conn_phase(const struct prong_conn *c)
+{
+	if ((c->flags & CONN_LINGER) != 0)
+		return CONN_PHASE_LINGERING;
+	if ((c->flags & CONN_CLOSING) != 0)
+		return CONN_PHASE_CLOSING;
+	return (c->flags & CONN_PAUSED) != 0 ? CONN_PHASE_PAUSED :
+	    CONN_PHASE_OPEN;
+}
+
+/*
+ * The kernel has no memory for what is to be sent, and being ready to write
+ * would not change with it: a timer asks again.
+ */
+static UNUSUAL void
+conn_starve(struct prong_conn *c)
+{
+	if (loop_timer(c->service->net->loop, &c->timer, CONN_STARVED_MS) == 0)
+		c->flags |= CONN_STARVED;
+}
+
 /* What the state of a connection asks for, when it is not the usual one. */
 static OUT_OF_LINE void
 conn_update_state(struct prong_conn *c)
 {
+	struct net *net = c->service->net;
 	unsigned int events = 0;
 
+	if (net->outbox.starved) {
+		net->outbox.starved = false;
+		conn_starve(c);
+	}
+	c->entry->phase = (uint8_t)conn_phase(c);
 	if (c->output == NULL) {
 		if ((c->flags & (CONN_CLOSING | CONN_LINGER)) == CONN_CLOSING)
 			conn_linger(c);
@@ -218,14 +291,15 @@ conn_update_state(struct prong_conn *c)
 			conn_end(c, COUNTER_CLOSED_CLIENT);
 		if ((c->flags & CONN_DEAD) != 0)
 			return;
+		c->entry->phase = (uint8_t)conn_phase(c);
 	}
 	if ((c->flags & (CONN_EOF | CONN_PAUSED | CONN_CLOSING)) == 0 ||
 	    (c->flags & CONN_LINGER) != 0)
 		events |= PRONG_READ;
-	if (c->output != NULL ||
-	    (c->flags & (CONN_PAUSED | CONN_CLOSING)) == CONN_PAUSED)
+	if ((c->flags & CONN_STARVED) == 0 && (c->output != NULL ||
+	    (c->flags & (CONN_PAUSED | CONN_CLOSING)) == CONN_PAUSED))
 		events |= PRONG_WRITE;
-	if (loop_modify(c->service->net->loop, &c->watch, events) == -1)
+	if (loop_modify(net->loop, &c->watch, events) == -1)
 		conn_fail(c);
 }
 
@@ -367,9 +441,11 @@ conn_writable(struct prong_conn *c)
 		conn_fail(c);
 		return;
 	}
+	if (n == 0 && c->output != NULL && output_is_starved(errno))
+		conn_starve(c);
 	conn_wrote(c, n);
 	if ((c->flags & CONN_PAUSED) != 0 &&
-	    output_bytes(c->output) < OUTPUT_LOW) {
+	    output_bytes(c->output) < conn_high_water(c) / 4) {
 		c->flags &= (uint8_t)~CONN_PAUSED;
 		if ((c->flags & CONN_CLOSING) == 0 &&
 		    conn_check(c, c->service->ops->writable(c)))
@@ -404,13 +480,29 @@ conn_event(struct watch *w, unsigned int events)
 	struct prong_conn *c = conn_of(w);
 	struct net *net = c->service->net;
 
-	net->serving = c;
-	net->burst = 0;
+	conn_serve(c);
 	if (events == PRONG_READ &&
 	    (c->flags & (CONN_CLOSING | CONN_LINGER)) == 0)
 		conn_readable(c);
 	else
 		conn_event_unusual(c, events);
+	net->serving = NULL;
+}
+
+/* The timer was lent for it: what it was for is looked at anew. */
+static void
+conn_starved_long_enough(struct prong_conn *c)
+{
+	struct net *net = c->service->net;
+
+	c->flags &= (uint8_t)~CONN_STARVED;
+	if (c->timeout != 0 &&
+	    loop_timer(net->loop, &c->timer, c->timeout) == -1) {
+		conn_end(c, COUNTER_CLOSED_ERROR);
+		return;
+	}
+	conn_serve(c);
+	conn_writable(c);
 	net->serving = NULL;
 }
 
@@ -423,7 +515,9 @@ conn_timer(struct timer *t)
 	struct loop *loop = c->service->net->loop;
 	uint64_t idle = loop_now(loop) - c->entry->last;
 
-	if ((c->flags & CONN_LINGER) != 0)
+	if ((c->flags & CONN_STARVED) != 0)
+		conn_starved_long_enough(c);
+	else if ((c->flags & CONN_LINGER) != 0)
 		conn_end(c, (enum counter)c->reason);
 	else if (c->timeout == 0)
 		return;
@@ -450,66 +544,81 @@ conn_set_timeout(struct prong_conn *c, uint32_t ms)
 	return 0;
 }
 
+/* What was made for a connection that is refused after all. */
 static void
-conn_fill_entry(struct conn_entry *e, const struct address *peer, uint64_t now)
+conn_unmake(struct prong_conn *c)
 {
-	memset(e, 0, sizeof(*e));
-	e->opened = e->last = now;
-	e->family = (uint8_t)peer->sa.sa_family;
-	if (peer->sa.sa_family == AF_INET) {
-		memcpy(e->address, &peer->in.sin_addr, 4);
-		e->port = ntohs(peer->in.sin_port);
-	} else if (peer->sa.sa_family == AF_INET6) {
-		memcpy(e->address, &peer->in6.sin6_addr, 16);
-		e->port = ntohs(peer->in6.sin6_port);
+	struct net *net = c->service->net;
+
+	if (c->entry != NULL) {
+		conntable_unhold(&net->table, c->entry);
+		conntable_release(&net->table, c->entry);
 	}
+	free(c);
 }
 
-static int
-conn_refuse(struct prong_service *service, struct prong_conn *c, int fd,
-    enum counter counter)
+/* 0, or why there is no room for it. */
+static enum counter
+conn_make(struct prong_service *service, int fd, const struct conn_entry *who,
+    struct prong_conn **made)
 {
-	int error = errno;
+	struct net *net = service->net;
+	struct prong_conn *c;
+	enum counter why;
 
-	counter_add(service->counters, counter, 1);
-	error_prefix("service=%s: connection refused", service->name);
-	service->net->report(PRONG_WARNING, NULL, error_text());
-	if (c != NULL && c->entry != NULL)
-		conntable_release(&service->net->table, c->entry);
-	free(c);
-	close(fd);
-	errno = error;
-	return -1;
+	if ((*made = c = calloc(1, sizeof(*c))) == NULL) {
+		error_errno("connection");
+		return COUNTER_REFUSED_MEMORY;
+	}
+	c->service = service;
+	c->watch = (struct watch){ conn_event, fd, PRONG_READ };
+	c->timer.fn = conn_timer;
+	error_clear();
+	if ((c->entry = conntable_take(&net->table)) == NULL) {
+		error_errno("connection");
+		return COUNTER_REFUSED_MEMORY;
+	}
+	*c->entry = *who;
+	if ((why = admission_enter(service, c->entry)) != 0)
+		return why;
+	/* select(2) cannot watch every descriptor; the rest is memory. */
+	if (loop_add(net->loop, &c->watch) == -1)
+		return errno == ERANGE ? COUNTER_REFUSED_LIMIT :
+		    COUNTER_REFUSED_MEMORY;
+	if (conn_set_timeout(c, units_milliseconds(
+	    service->settings.idle_timeout)) == -1) {
+		loop_del(net->loop, &c->watch);
+		return COUNTER_REFUSED_MEMORY;
+	}
+	return 0;
 }
 
 int
 conn_open(struct prong_service *service, int fd, const struct address *peer)
 {
 	struct net *net = service->net;
-	struct prong_conn *c;
+	struct prong_conn *c = NULL;
+	struct conn_entry who;
+	enum counter why;
+	int error;
 
-	if ((c = calloc(1, sizeof(*c))) == NULL ||
-	    (c->entry = conntable_take(&net->table)) == NULL) {
-		error_errno("connection");
-		return conn_refuse(service, c, fd, COUNTER_REFUSED_MEMORY);
-	}
-	c->service = service;
-	c->watch = (struct watch){ conn_event, fd, PRONG_READ };
-	c->timer.fn = conn_timer;
-	/* select(2) cannot watch every descriptor; the rest is memory. */
-	if (loop_add(net->loop, &c->watch) == -1)
-		return conn_refuse(service, c, fd, errno == ERANGE ?
-		    COUNTER_REFUSED_LIMIT : COUNTER_REFUSED_MEMORY);
-	conn_fill_entry(c->entry, peer, loop_now(net->loop));
-	if (conn_set_timeout(c, units_milliseconds(
-	    service->settings.idle_timeout)) == -1) {
-		loop_del(net->loop, &c->watch);
-		return conn_refuse(service, c, fd, COUNTER_REFUSED_MEMORY);
+	error_clear();
+	admission_describe(&who, service, fd, peer);
+	why = admission_gate(service, fd, peer);
+	if (why == 0)
+		why = conn_make(service, fd, &who, &c);
+	if (why != 0) {
+		error = errno;
+		if (c != NULL)
+			conn_unmake(c);
+		admission_refuse(service, fd, &who, why,
+		    error_text()[0] != '\0' ? error_text() : NULL);
+		errno = error;
+		return -1;
 	}
 	conntable_open(&net->table, c->entry, service->index);
 	conn_live(net, 1);
-	net->serving = c;
-	net->burst = 0;
+	conn_serve(c);
 	conn_check(c, service->ops->opened(c));
 	conn_update(c);
 	net->serving = NULL;
@@ -521,7 +630,7 @@ conn_drain(struct prong_conn *c)
 {
 	struct net *net = c->service->net;
 
-	net->serving = c;
+	conn_serve(c);
 	if ((c->flags & CONN_CLOSING) == 0) {
 		conn_check(c, c->service->ops->draining(c));
 		conn_update(c);

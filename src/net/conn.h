@@ -16,10 +16,13 @@ enum conn_flag {
 	CONN_LINGER = 1 << 3,	/* our side is shut; waiting for the peer's */
 	CONN_DEAD = 1 << 4,	/* freed at the end of the turn */
 	CONN_CRLF = 1 << 5,	/* the peer ends its lines with "\r\n" */
+	CONN_STARVED = 1 << 6,	/* the kernel had no memory: asked again later */
 };
 
 /* How long a closed connection may go on sending before it is cut off. */
 #define CONN_LINGER_MS	5000
+/* How long to wait for the kernel to have memory again. */
+#define CONN_STARVED_MS	50
 
 struct input;
 
@@ -55,6 +58,9 @@ void conn_close(struct prong_conn *, enum counter reason);
 
 /* Ends it now. */
 void conn_end(struct prong_conn *, enum counter reason);
+
+/* Whether it may hold so many bytes more; if not, it has been ended. */
+bool conn_has_room(struct prong_conn *, size_t more);
 
 size_t conn_queued(const struct prong_conn *);
 

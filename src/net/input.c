@@ -47,12 +47,13 @@ char *
 input_buffer(struct prong_conn *c, size_t *size)
 {
 	struct input *in = c->input;
-	size_t read_size = c->service->read_size;
+	size_t read_size = c->service->read_size, capacity;
 
 	if (in->capacity - in->length < read_size / 2) {
-		in = input_resize(in, in->capacity * 2 > in->length +
-		    read_size ? in->capacity * 2 : in->length + read_size);
-		if (in == NULL)
+		capacity = in->capacity * 2 > in->length + read_size ?
+		    in->capacity * 2 : in->length + read_size;
+		if (!conn_has_room(c, capacity - in->capacity) ||
+		    (in = input_resize(in, capacity)) == NULL)
 			return NULL;
 		c->input = in;
 	}
@@ -102,11 +103,13 @@ static void
 input_keep(struct prong_conn *c, const char *data, size_t len,
     const struct frame *f)
 {
+	size_t capacity = len < 256 ? 256 : len;
 	struct input *in;
 
-	if (len == 0 || (c->flags & (CONN_DEAD | CONN_CLOSING)) != 0)
+	if (len == 0 || (c->flags & (CONN_DEAD | CONN_CLOSING)) != 0 ||
+	    !conn_has_room(c, capacity))
 		return;
-	if ((in = input_resize(NULL, len < 256 ? 256 : len)) == NULL) {
+	if ((in = input_resize(NULL, capacity)) == NULL) {
 		conn_end(c, COUNTER_CLOSED_ERROR);
 		return;
 	}
@@ -216,6 +219,12 @@ input_finish(struct prong_conn *c)
 	counter_add(c->service->counters, COUNTER_MESSAGES, 1);
 	conn_check(c, c->service->ops->message(c, in->data, in->length));
 	input_free(c);
+}
+
+size_t
+input_bytes(const struct prong_conn *c)
+{
+	return c->input == NULL ? 0 : c->input->capacity;
 }
 
 void

@@ -34,6 +34,8 @@ void input_resume(struct prong_conn *);
  */
 void input_finish(struct prong_conn *);
 
+/* How much memory it holds. */
+size_t input_bytes(const struct prong_conn *);
 void input_free(struct prong_conn *);
 
 #endif

@@ -23,7 +23,9 @@
 /* The most that one event takes from a queue of our own. */
 #define LISTENER_BURST_MAX	16
 /* How long not to accept when descriptors or memory have run out. */
-#define LISTENER_PAUSE_MS	100
+#define LISTENER_PAUSE_MS	50
+/* Without a shortage for so long, it is over. */
+#define LISTENER_WELL_MS	1000
 /* How often to tell of a shortage that lasts. */
 #define LISTENER_TELL_MS	10000
 /* The last accepts before draining are bounded, whoever keeps connecting. */
@@ -39,10 +41,26 @@ struct listener {
 };
 
 static void
+listener_tell_full(struct net *net, bool full)
+{
+	if (net->full_told == full || net->full == NULL)
+		return;
+	net->full_told = full;
+	net->full(full);
+}
+
+/*
+ * Paused, it has found no means to accept for a while and tries again: a
+ * neighbour should too.  Otherwise the shortage is over.
+ */
+static void
 listener_resume_timer(struct timer *t)
 {
-	listener_resume_all((struct net *)((char *)t -
-	    offsetof(struct net, resume)));
+	struct net *net = (struct net *)((char *)t -
+	    offsetof(struct net, resume));
+
+	listener_tell_full(net, net->paused);
+	listener_resume_all(net);
 }
 
 /* Level-triggered readiness with nothing left to accept with would spin. */
@@ -66,7 +84,10 @@ listener_resume_all(struct net *net)
 	struct listener *l;
 
 	net->paused = false;
-	loop_timer_stop(net->loop, &net->resume);
+	if (net->full_told)
+		loop_timer(net->loop, &net->resume, LISTENER_WELL_MS);
+	else
+		loop_timer_stop(net->loop, &net->resume);
 	for (l = net->listeners; l != NULL; l = l->next)
 		loop_modify(net->loop, &l->watch, PRONG_READ);
 }
@@ -130,12 +151,28 @@ listener_event(struct watch *w, unsigned int events)
 		l->burst *= 2;
 }
 
+static bool
+listener_has(const struct net *net, uint32_t key)
+{
+	const struct listener *l;
+
+	for (l = net->listeners; l != NULL; l = l->next)
+		if (l->key == key)
+			return true;
+	return false;
+}
+
 int
 listener_add(struct prong_service *service, uint32_t key, bool shared, int fd)
 {
 	struct net *net = service->net;
 	struct listener *l;
 
+	/* The master was not sure whether we have it. */
+	if (listener_has(net, key)) {
+		close(fd);
+		return 0;
+	}
 	if ((l = calloc(1, sizeof(*l))) == NULL) {
 		close(fd);
 		return error_errno("listener");

@@ -22,12 +22,24 @@ struct prong_conn;
 typedef void net_report_fn(enum prong_level, const struct prong_conn *,
     const char *text);
 
+/*
+ * Keeps a record of a connection that was refused, or has ended: the counter
+ * says how.
+ */
+typedef void net_record_fn(const struct prong_service *,
+    const struct conn_entry *, enum counter);
+
+/* The same of each decision of the limits and each end, at a time in ns. */
+typedef void net_trace_fn(const struct prong_service *,
+    const struct conn_entry *, enum counter, uint64_t now);
+
 struct net {
 	const uint64_t *now;		/* the loop's clock */
 	char *receive;			/* one read of any connection */
 	struct prong_conn *serving;	/* whose the outbox is now */
 	struct prong_conn *dead;	/* freed at the end of the turn */
 	size_t burst;			/* written in the midst of this event */
+	uint64_t *serving_entry;	/* its place in the table, for others */
 	bool draining;
 	bool paused;
 	struct outbox outbox;
@@ -36,6 +48,15 @@ struct net {
 	struct conntable table;
 	uint64_t *live;			/* connections, in the scoreboard */
 	net_report_fn *report;
+	net_record_fn *record;		/* NULL: none is kept */
+	net_trace_fn *trace;		/* NULL: nobody looks */
+	void (*full)(bool);		/* no descriptors left, or again */
+	bool full_told;
+	size_t memory_max;		/* of this process; 0: no limit */
+	size_t memory;			/* when it was last looked at */
+	uint64_t memory_at;
+	int64_t load;			/* of the machine, in thousandths */
+	uint64_t load_at;
 	size_t receive_size;
 	struct listener *listeners;
 	struct timer resume;		/* accept again after a shortage */

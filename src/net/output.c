@@ -124,7 +124,8 @@ output_send_pieces(int fd, struct iovec *iov, int count)
 static UNUSUAL ssize_t
 output_send_failed(void)
 {
-	return errno == EAGAIN || errno == EINTR || errno == ENOBUFS ? 0 : -1;
+	return errno == EAGAIN || errno == EINTR || output_is_starved(errno) ?
+	    0 : -1;
 }
 
 static inline ssize_t
@@ -250,6 +251,7 @@ outbox_queue_rest(struct outbox *box, size_t skip, struct output **output)
 {
 	const struct iovec *v;
 
+	box->starved = skip == 0 && output_is_starved(errno);
 	for (v = box->pieces; v < box->pieces + box->count; v++) {
 		if (skip >= v->iov_len) {
 			skip -= v->iov_len;

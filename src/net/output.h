@@ -5,13 +5,16 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Above high water reading from the peer pauses, until below low water. */
+/*
+ * Above high water reading from the peer pauses, until below a quarter of it
+ * (prong.h(3)).
+ */
 #define OUTPUT_HIGH	(256 * 1024)
-#define OUTPUT_LOW	(64 * 1024)
 
 /*
  * The queue of a connection: what the kernel would not take at once.  It is
@@ -24,9 +27,20 @@ int output_append(struct output **, const void *data, size_t len);
 
 /*
  * Writes what the kernel takes; frees what has gone.  Returns the bytes
- * written, 0 when the kernel takes none now, -1 with errno when it failed.
+ * written, 0 when the kernel takes none now (errno says whether for want of
+ * memory: output_is_starved()), -1 with errno when it failed.
  */
 ssize_t output_write(struct output **, int fd);
+
+/*
+ * Whether an errno means that the kernel has no memory now: it will not say
+ * when that is over, as it does when only the peer is slow.
+ */
+static inline bool
+output_is_starved(int error)
+{
+	return error == ENOBUFS || error == ENOMEM;
+}
 
 size_t output_bytes(const struct output *);
 void output_free(struct output **);
@@ -46,6 +60,7 @@ struct outbox {
 	int count;
 	struct iovec pieces[OUTBOX_PIECES];
 	size_t used;		/* of the arena */
+	bool starved;		/* the kernel had no memory for the last write */
 	const char *receive;	/* the buffer that is always stable */
 	size_t receive_size;
 	char arena[OUTBOX_ARENA];

@@ -4,7 +4,6 @@
  */
 #include <sys/socket.h>
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -134,17 +133,7 @@ prong_abort(struct prong_conn *c)
 const char *
 prong_peer(const struct prong_conn *c, char *buf, size_t size)
 {
-	const struct conn_entry *e = c->entry;
-	char host[INET6_ADDRSTRLEN];
-
-	if (e->family == AF_UNIX)
-		strlcpy(buf, "unix:", size);
-	else {
-		inet_ntop(e->family, e->address, host, sizeof(host));
-		snprintf(buf, size, e->family == AF_INET6 ? "[%s]:%u" : "%s:%u",
-		    host, e->port);
-	}
-	return buf;
+	return conntable_peer(c->entry, buf, size);
 }
 
 const char *

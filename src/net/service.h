@@ -8,6 +8,7 @@
 #include "prong.h"
 #include "shm/scoreboard.h"
 
+struct admission;
 struct net;
 struct prong_section;
 
@@ -29,6 +30,15 @@ struct service_settings {
 	char *group;
 	int64_t accept;			/* enum service_accept */
 	int64_t idle_timeout;
+	struct strings access;
+	int64_t refuse;			/* enum admission_answer */
+	char *banner;
+	int64_t limit_connections;	/* of all limits, 0 is none */
+	int64_t limit_per_source;
+	char *limit_rate;
+	char *limit_source_rate;
+	int64_t limit_load;		/* thousandths */
+	int64_t limit_memory;		/* of a connection */
 };
 
 /*
@@ -64,6 +74,7 @@ struct prong_service {
 	const struct prong_handler *handler;
 	struct prong_server *server;
 	struct prong_section *options;		/* of the handler */
+	struct admission *admission;		/* NULL: everybody */
 	struct service_settings settings;
 };
 

@@ -3,9 +3,10 @@
  * Who accepts from which socket.
  *
  * A socket for everybody is everybody's who is ready.  A socket of a slot is
- * its process's; while that one is not ready (dead, draining, not there yet)
- * the next ready neighbour accepts for it, so what waits in its queue is
- * served.  Everything is worked out anew whenever a state changes, and only
+ * its process's.  While that one is not well (dead, draining, not there yet,
+ * late, out of descriptors) the next neighbour that is accepts for it too, so
+ * what waits in its queue is served.  The sockets of a paused service are
+ * nobody's.  Everything is worked out anew whenever a state changes, and only
  * the differences are sent.
  */
 #include <stdlib.h>
@@ -16,23 +17,43 @@
 #include "server/master.h"
 
 static bool
-assign_is_ready(const struct master *m, uint32_t slot)
+assign_is_ready(const struct process *p)
 {
-	return m->processes[slot].state == PROCESS_READY;
+	return p->state == PROCESS_READY;
 }
 
-/* The slot that serves another's sockets: itself, or the next one ready. */
+/* The first after a slot, itself included, of which a thing is true; -1. */
 static int
-assign_deputy(const struct master *m, uint32_t slot)
+assign_next(const struct master *m, uint32_t slot,
+    bool (*is)(const struct process *))
 {
 	uint32_t i, k;
 
 	for (i = 0; i < m->slots; i++) {
 		k = (slot + i) % m->slots;
-		if (assign_is_ready(m, k))
+		if (is(&m->processes[k]))
 			return (int)k;
 	}
 	return -1;
+}
+
+/* Who serves a slot's sockets beside its own process, or instead. */
+static int
+assign_deputy(const struct master *m, uint32_t slot)
+{
+	int deputy = assign_next(m, slot, process_is_well);
+
+	return deputy != -1 ? deputy : assign_next(m, slot, assign_is_ready);
+}
+
+static bool
+assign_is_wanted(const struct process *p, const struct listening_socket *s,
+    const int *deputies)
+{
+	if (p->master->paused[s->service->index])
+		return false;
+	return s->slot == -1 || s->slot == (int)p->slot ||
+	    deputies[s->slot] == (int)p->slot;
 }
 
 static int
@@ -59,7 +80,9 @@ assign_set(struct process *p, uint32_t key, bool wanted)
 		.kind = wanted ? CHANNEL_ACCEPT : CHANNEL_RELEASE,
 		.key = key,
 		.service = s->service->index,
-		.shared = s->slot == -1,
+		.shared = s->slot != (int)p->slot,
+		/* Only letting go is waited for, by who pauses a service. */
+		.number = wanted ? 0 : p->master->number,
 	};
 
 	if (p->serves[key] != wanted &&
@@ -72,17 +95,14 @@ assign_process(struct process *p, const int *deputies)
 {
 	const struct listening *l = &p->master->listening;
 	uint32_t key;
-	int slot;
 
 	if (assign_grow(p, l->count) == -1) {
 		log_error("%s", error_text());
 		return;
 	}
-	for (key = 0; key < l->count; key++) {
-		slot = l->sockets[key].slot;
-		assign_set(p, key, slot == -1 ||
-		    deputies[slot] == (int)p->slot);
-	}
+	for (key = 0; key < l->count; key++)
+		assign_set(p, key, assign_is_wanted(p, &l->sockets[key],
+		    deputies));
 }
 
 void
@@ -99,7 +119,7 @@ assign_sockets(struct master *m)
 		deputies[slot] = assign_deputy(m, slot);
 	/* A draining process has let go of all by itself. */
 	for (slot = 0; slot < m->slots; slot++)
-		if (assign_is_ready(m, slot))
+		if (assign_is_ready(&m->processes[slot]))
 			assign_process(&m->processes[slot], deputies);
 	free(deputies);
 }

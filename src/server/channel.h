@@ -11,12 +11,16 @@
 enum channel_kind {
 	/* to the master */
 	CHANNEL_READY = 1,	/* it can serve now */
+	CHANNEL_DONE,		/* what had this number is done */
+	CHANNEL_FULL,		/* no descriptors left: key 1; or again: 0 */
 	/* from the master */
 	CHANNEL_ACCEPT,		/* a listening socket: key, service, descriptor */
 	CHANNEL_RELEASE,	/* no longer that one: key */
+	CHANNEL_CLOSE,		/* end a connection: id */
 	CHANNEL_DRAIN,		/* accept no more, end when empty */
 	CHANNEL_STOP,		/* end now */
-	CHANNEL_LOG,		/* a reopened log: descriptor */
+	CHANNEL_LEVEL,		/* of the log, from now on: key */
+	CHANNEL_LOG,		/* a reopened log: descriptor, key its stream */
 };
 
 struct channel_message {
@@ -24,6 +28,8 @@ struct channel_message {
 	uint32_t key;
 	uint32_t service;
 	uint32_t shared;	/* other processes accept from it too */
+	uint64_t id;
+	uint64_t number;	/* is to be answered with CHANNEL_DONE; 0: not */
 };
 
 /* A pair of non-blocking, close-on-exec ends. */

@@ -17,6 +17,8 @@
 #include <jansson.h>
 
 #include "base/error.h"
+#include "base/privilege.h"
+#include "base/rlimits.h"
 #include "server/listening.h"
 #include "server/loopapi.h"
 #include "server/server.h"
@@ -27,6 +29,8 @@ struct check {
 	void *arg;
 	int problems;
 	int environment;
+	struct privilege privilege;	/* of the workers */
+	bool has_privilege;
 	struct strings held;	/* addresses of the server that runs now */
 	bool asked;
 };
@@ -196,17 +200,58 @@ check_fault(const struct prong_service *s, const char *key, void *arg)
 	check_problem(arg, s, key);
 }
 
-/* A handler's init reads what it needs: what it refuses, a start refuses. */
+/*
+ * A handler's init reads what it needs: what it refuses, a start refuses.  It
+ * sees what it will see in a worker, and with that one's rights.
+ */
+static void
+check_init(struct check *c, struct prong_service *s)
+{
+	struct privilege_saved saved;
+
+	if (s->handler->init == NULL)
+		return;
+	if (privilege_assume(&c->privilege, c->server->settings.chroot,
+	    &saved) == -1) {
+		check_environment(c, NULL, "chroot");
+		return;
+	}
+	if (s->handler->init(s) == -1)
+		check_problem(c, s, "handler");
+	else if (s->handler->exit != NULL)
+		s->handler->exit(s);
+	privilege_resume(&saved);
+}
+
 static void
 check_service(struct check *c, struct prong_service *s)
 {
 	check_listen(c, s);
-	if (server_resolve(s, check_fault, c) > 0)
-		return;
-	if (s->handler->init != NULL && s->handler->init(s) == -1)
-		check_problem(c, s, "handler");
-	else if (s->handler->exit != NULL)
-		s->handler->exit(s);
+	if (server_resolve(s, check_fault, c) == 0 && c->has_privilege)
+		check_init(c, s);
+}
+
+/* Whom the workers run as, and what they may use. */
+static void
+check_privilege(struct check *c)
+{
+	const struct server_settings *set = &c->server->settings;
+	const struct rlimits limits = { set->rlimit_nofile, set->rlimit_core,
+	    set->rlimit_as };
+
+	const char *key = "user";
+
+	if (set->group[0] != '\0' &&
+	    privilege_find(&c->privilege, set->user, "") == 0)
+		key = "group";
+	if (privilege_find(&c->privilege, set->user, set->group) == 0)
+		c->has_privilege = true;
+	else if (errno == EPERM)
+		check_environment(c, NULL, key);
+	else
+		check_problem(c, NULL, key);
+	if (rlimits_try(&limits) == -1)
+		check_environment(c, NULL, "rlimit");
 }
 
 /* Port 0 is another one each time. */
@@ -271,6 +316,8 @@ check_server(struct check *c)
 	}
 	if (set->log_target[0] == '/' && check_folder(set->log_target) == -1)
 		check_environment(c, NULL, "log.target");
+	if (set->log_access[0] == '/' && check_folder(set->log_access) == -1)
+		check_environment(c, NULL, "log.access");
 	if (set->pidfile[0] != '\0' && check_folder(set->pidfile) == -1)
 		check_environment(c, NULL, "pidfile");
 	if (strlen(set->control_socket) >=
@@ -292,6 +339,7 @@ prong_server_check(struct prong_server *server, prong_problem_fn *fn,
 	size_t i;
 
 	check_server(&c);
+	check_privilege(&c);
 	for (a = server->array_sections; a != NULL; a = a->next)
 		if (server_check_array(a, &key) == -1)
 			check_problem(&c, a, key);

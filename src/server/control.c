@@ -16,12 +16,13 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "base/units.h"
+#include "base/process.h"
 #include "net/output.h"
 
 #define CONTROL_LINE_MAX	(64 * 1024)
 #define CONTROL_CLIENTS_MAX	64
 #define CONTROL_PAUSE_MS	100
+#define CONTROL_GLANCE_MS	5
 
 struct control_client {
 	struct watch watch;
@@ -30,6 +31,8 @@ struct control_client {
 	struct output *output;
 	size_t length;
 	bool closing;
+	json_t *result;			/* of a command that waits, or NULL */
+	struct control_wait wait;
 	char line[CONTROL_LINE_MAX];
 };
 
@@ -40,24 +43,7 @@ struct control {
 	struct control_client *clients;
 	unsigned int count;
 	struct timer resume;		/* accept again after a shortage */
-};
-
-static json_t *
-control_stop(struct master *m, const json_t *request)
-{
-	if (json_is_true(json_object_get(request, "fast")))
-		master_stop(m);
-	else
-		master_drain(m, units_milliseconds(
-		    m->server->settings.drain_timeout));
-	return json_pack("{s:s}", "state", master_state_name(m->state));
-}
-
-static const struct control_command control_commands[] = {
-	{ "status", status_all },
-	{ "workers", status_workers },
-	{ "services", status_services },
-	{ "stop", control_stop },
+	struct timer glance;		/* at what clients wait for */
 };
 
 static void
@@ -72,16 +58,17 @@ control_drop(struct control_client *c)
 	loop_del(c->control->master->loop, &c->watch);
 	close(c->watch.fd);
 	output_free(&c->output);
+	json_decref(c->result);
 	free(c);
 }
 
 static json_t *
-control_run(struct master *m, const char *line, size_t length)
+control_run(struct control_client *c, const char *line, size_t length)
 {
+	const struct control_command *command;
 	json_error_t why;
 	json_t *request, *result = NULL;
 	const char *name;
-	size_t i;
 
 	request = json_loadb(line, length, JSON_REJECT_DUPLICATES, &why);
 	if (request == NULL) {
@@ -91,10 +78,12 @@ control_run(struct master *m, const char *line, size_t length)
 	name = json_string_value(json_object_get(request, "command"));
 	error_set(EINVAL, "there is no command \"%.64s\"",
 	    name == NULL ? "" : name);
-	for (i = 0; name != NULL && i < sizeof(control_commands) /
-	    sizeof(control_commands[0]); i++)
-		if (strcmp(control_commands[i].name, name) == 0)
-			result = control_commands[i].run(m, request);
+	c->wait = (struct control_wait){ .is_done = NULL };
+	for (command = control_commands; name != NULL && command->name != NULL;
+	    command++)
+		if (strcmp(command->name, name) == 0)
+			result = command->run(c->control->master, request,
+			    &c->wait);
 	json_decref(request);
 	return result;
 }
@@ -119,6 +108,36 @@ control_answer(struct control_client *c, json_t *result)
 	return r == 0 ? output_append(&c->output, "\n", 1) : -1;
 }
 
+/* Runs one command and answers, unless it has to wait for something. */
+static int
+control_line(struct control_client *c, size_t length)
+{
+	struct control *control = c->control;
+	json_t *result = control_run(c, c->line, length);
+
+	if (result == NULL || c->wait.is_done == NULL ||
+	    c->wait.is_done(control->master, c->wait.number))
+		return control_answer(c, result);
+	c->result = result;
+	c->wait.deadline = process_milliseconds() + CONTROL_WAIT_MS;
+	return loop_timer(control->master->loop, &control->glance,
+	    CONTROL_GLANCE_MS);
+}
+
+/* What it waited for is there, or has taken too long. */
+static int
+control_answer_late(struct control_client *c)
+{
+	json_t *result = c->result, *who;
+
+	who = c->wait.who(c->control->master, c->wait.number);
+	if (json_array_size(who) > 0)
+		json_object_set(result, "waiting", who);
+	json_decref(who);
+	c->result = NULL;
+	return control_answer(c, result);
+}
+
 /* Answers the whole lines that are there; false when the client is to go. */
 static bool
 control_lines(struct control_client *c)
@@ -126,15 +145,15 @@ control_lines(struct control_client *c)
 	char *newline;
 	size_t length;
 
-	while ((newline = memchr(c->line, '\n', c->length)) != NULL) {
+	while (c->result == NULL &&
+	    (newline = memchr(c->line, '\n', c->length)) != NULL) {
 		length = (size_t)(newline - c->line);
-		if (control_answer(c, control_run(c->control->master, c->line,
-		    length)) == -1)
+		if (control_line(c, length) == -1)
 			return false;
 		c->length -= length + 1;
 		memmove(c->line, newline + 1, c->length);
 	}
-	if (c->length < sizeof(c->line))
+	if (c->result != NULL || c->length < sizeof(c->line))
 		return true;
 	error_set(EMSGSIZE, "a request has at most %d bytes",
 	    CONTROL_LINE_MAX - 1);
@@ -159,11 +178,19 @@ control_read(struct control_client *c)
 }
 
 static void
+control_watch(struct control_client *c)
+{
+	unsigned int events = c->result != NULL ? 0 : PRONG_READ;
+
+	loop_modify(c->control->master->loop, &c->watch,
+	    c->output != NULL ? PRONG_WRITE : events);
+}
+
+static void
 control_client_event(struct watch *w, unsigned int events)
 {
 	struct control_client *c = (struct control_client *)((char *)w -
 	    offsetof(struct control_client, watch));
-	struct loop *loop = c->control->master->loop;
 
 	if (((events & ~(unsigned int)PRONG_WRITE) != 0 && !c->closing &&
 	    !control_read(c)) || output_write(&c->output, w->fd) == -1 ||
@@ -171,7 +198,43 @@ control_client_event(struct watch *w, unsigned int events)
 		control_drop(c);
 		return;
 	}
-	loop_modify(loop, w, c->output != NULL ? PRONG_WRITE : PRONG_READ);
+	control_watch(c);
+}
+
+/* Looks whether what clients wait for is there. */
+static void
+control_glance(struct control *control)
+{
+	uint64_t now = process_milliseconds();
+	struct control_client *c, *next;
+
+	for (c = control->clients; c != NULL; c = next) {
+		next = c->next;
+		if (c->result == NULL || (now < c->wait.deadline &&
+		    !c->wait.is_done(control->master, c->wait.number)))
+			continue;
+		if (control_answer_late(c) == -1 || !control_lines(c) ||
+		    output_write(&c->output, c->watch.fd) == -1)
+			control_drop(c);
+		else
+			control_watch(c);
+	}
+}
+
+static void
+control_glance_timer(struct timer *t)
+{
+	struct control *control = (struct control *)((char *)t -
+	    offsetof(struct control, glance));
+	const struct control_client *c;
+
+	control_glance(control);
+	for (c = control->clients; c != NULL; c = c->next)
+		if (c->result != NULL) {
+			loop_timer(control->master->loop, t,
+			    CONTROL_GLANCE_MS);
+			return;
+		}
 }
 
 static void
@@ -267,6 +330,7 @@ control_open(struct master *m)
 		return NULL;
 	}
 	control->master = m;
+	control->glance.fn = control_glance_timer;
 	control->address = *address;
 	free(address);
 	control->watch = (struct watch){ control_accept, -1, PRONG_READ };
@@ -290,6 +354,7 @@ control_close(struct control *control)
 		return;
 	unlink(control->address.un.sun_path);
 	loop_timer_stop(control->master->loop, &control->resume);
+	loop_timer_stop(control->master->loop, &control->glance);
 	close(control->watch.fd);
 	while (control->clients != NULL) {
 		/* What is left of an answer; there is no later chance. */

@@ -21,17 +21,43 @@ struct control;
 struct control *control_open(struct master *);
 void control_close(struct control *);
 
-/* The names that commands have; each is one entry of the table there. */
-struct control_command {
-	const char *name;
-	/* The result, or NULL: error_text() is the reason. */
-	json_t *(*run)(struct master *, const json_t *request);
+/*
+ * What a command waits for before it is answered: until is_done(), but no
+ * longer than CONTROL_WAIT_MS.  Who is still missing then, as an array of
+ * slots, is "waiting" in the result.
+ */
+struct control_wait {
+	bool (*is_done)(const struct master *, uint64_t number);
+	json_t *(*who)(const struct master *, uint64_t number);
+	uint64_t number;
+	uint64_t deadline;
 };
 
-/* --- status.c: what the commands answer with ----------------------------- */
+/* Below the time that prongctl gives us unless told. */
+#define CONTROL_WAIT_MS	5000
 
-json_t *status_all(struct master *, const json_t *request);
-json_t *status_workers(struct master *, const json_t *request);
-json_t *status_services(struct master *, const json_t *request);
+/*
+ * The result, or NULL: error_text() is the reason.  A command that has to wait
+ * fills in what for.
+ */
+typedef json_t *control_run_fn(struct master *, const json_t *request,
+    struct control_wait *);
+
+struct control_command {
+	const char *name;
+	control_run_fn *run;
+};
+
+/* --- commands.c: the table of commands, and those that change something -- */
+
+extern const struct control_command control_commands[];
+
+/* --- status.c, conns.c: those that show ---------------------------------- */
+
+control_run_fn status_all;
+control_run_fn status_workers;
+control_run_fn status_services;
+control_run_fn status_counters;
+control_run_fn conns_list;
 
 #endif

@@ -5,6 +5,7 @@
 #include "server/master.h"
 
 #include <sys/prctl.h>
+#include <sys/stat.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,11 +14,13 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/oom.h"
 #include "base/pidlock.h"
 #include "base/process.h"
 #include "base/units.h"
-#include "server/channel.h"
+#include "net/admission.h"
 #include "server/control.h"
+#include "server/watchdog.h"
 
 /* How long a stop at once waits before it kills. */
 #define MASTER_STOP_MS		2000
@@ -144,16 +147,51 @@ master_fail(struct master *m, const char *why)
 	master_stop(m);
 }
 
-static void
+void
+master_ask_all(struct master *m, struct channel_message *message, int fd)
+{
+	uint32_t i;
+
+	message->number = ++m->number;
+	for (i = 0; i < m->slots; i++)
+		if (m->processes[i].pid != 0)
+			process_tell(&m->processes[i], message, fd);
+}
+
+bool
+master_is_answered(const struct master *m, uint64_t number)
+{
+	const struct process *p;
+	uint32_t i;
+
+	for (i = 0; i < m->slots; i++) {
+		p = &m->processes[i];
+		if (p->pid != 0 && p->asked >= number &&
+		    p->answered < number && !p->late && !p->stuck)
+			return false;
+	}
+	return true;
+}
+
+int
 master_reopen_logs(struct master *m)
 {
+	struct channel_message message = { .kind = CHANNEL_LOG };
+	int stream, fd, result = 0;
+
 	if (log_reopen() == -1) {
+		result = -1;
 		log_error("%s; going on with the old one", error_text());
-		return;
 	}
-	if (log_descriptor() != -1)
-		master_tell_all(m, CHANNEL_LOG, log_descriptor());
-	log_info("logs reopened");
+	for (stream = 0; stream < LOG_STREAMS; stream++) {
+		fd = log_descriptor((enum log_stream)stream);
+		message.key = (uint32_t)stream;
+		if (fd != -1)
+			master_ask_all(m, &message, fd);
+	}
+	if (result == 0)
+		log_info("logs reopened");
+	return result;
 }
 
 static void
@@ -209,16 +247,6 @@ master_signal(int signo, void *arg)
 }
 
 static void
-master_watchdog_timer(struct timer *t)
-{
-	struct master *m = (struct master *)((char *)t -
-	    offsetof(struct master, watchdog));
-
-	supervise_watchdog(m);
-	loop_timer(m->loop, t, supervise_watchdog_period(m));
-}
-
-static void
 master_log_listening(const struct listening *l)
 {
 	char text[ADDRESS_MAX];
@@ -248,8 +276,24 @@ master_open_processes(struct master *m)
 		m->processes[i].master = m;
 		m->processes[i].slot = i;
 		m->processes[i].channel.fd = -1;
+		m->processes[i].report = -1;
 	}
+	m->paused = calloc(m->server->service_count, sizeof(*m->paused));
+	if (m->paused == NULL)
+		return error_errno("services");
 	return 0;
+}
+
+static bool
+master_needs_sources(const struct prong_server *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->service_count; i++)
+		if (s->services[i]->admission != NULL &&
+		    s->services[i]->admission->needs_source)
+			return true;
+	return false;
 }
 
 static int
@@ -258,7 +302,9 @@ master_open_memory(struct master *m)
 	/* A table has room for as many connections as there are descriptors. */
 	if (scoreboard_create(&m->scoreboard, m->slots,
 	    (uint32_t)m->server->settings.max_services,
-	    (uint32_t)process_raise_descriptors()) == -1)
+	    (uint32_t)process_raise_descriptors(),
+	    master_needs_sources(m->server) ?
+	    (uint32_t)m->server->settings.max_sources : 0) == -1)
 		return -1;
 	return server_make_arrays(m->server);
 }
@@ -281,7 +327,6 @@ master_open_loop(struct master *m)
 	static const int signals[] = { SIGCHLD, SIGTERM, SIGQUIT, SIGINT,
 	    SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU, SIGWINCH, 0 };
 
-	signal(SIGPIPE, SIG_IGN);
 	if ((m->loop = loop_new(LOOP_AUTO, 0)) == NULL ||
 	    signals_open(&m->signals, m->loop, signals, master_signal, m) ==
 	    -1)
@@ -290,11 +335,7 @@ master_open_loop(struct master *m)
 	m->control = control_open(m);
 	if (m->control == NULL && errno != 0)
 		return -1;
-	if (m->server->settings.stuck_timeout > 0) {
-		m->watchdog.fn = master_watchdog_timer;
-		m->watched = process_milliseconds();
-		master_watchdog_timer(&m->watchdog);
-	}
+	watchdog_start(m);
 	return 0;
 }
 
@@ -325,10 +366,17 @@ master_open(struct master *m)
 {
 	const struct server_settings *set = &m->server->settings;
 
+	/* A file that may not grow, a log for one, is no reason to die. */
+	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
 	m->started = process_milliseconds();
 	m->generation = 1;
+	m->oom_kills = oom_kills();
+	umask((mode_t)set->umask);
 	if (log_open(set->log_target, (enum prong_level)set->log_level,
 	    set->log_format != 0) == -1 ||
+	    log_open_access(set->log_access, set->log_format != 0) == -1 ||
+	    privilege_find(&m->privilege, set->user, set->group) == -1 ||
 	    master_resolve(m) == -1 ||
 	    master_open_processes(m) == -1 ||
 	    master_open_pidfile(m) == -1 ||
@@ -350,7 +398,7 @@ master_close(struct master *m)
 
 	if (m->loop != NULL) {
 		loop_timer_stop(m->loop, &m->deadline);
-		loop_timer_stop(m->loop, &m->watchdog);
+		watchdog_stop(m);
 	}
 	for (i = 0; m->processes != NULL && i < m->slots; i++)
 		process_gone(&m->processes[i]);
@@ -361,6 +409,7 @@ master_close(struct master *m)
 	scoreboard_close(&m->scoreboard);
 	pidlock_remove(m->pidlock, m->server->settings.pidfile);
 	free(m->processes);
+	free(m->paused);
 }
 
 int
@@ -372,6 +421,7 @@ prong_server_run(struct prong_server *server, void (*ready)(void *), void *arg)
 		.signals.watch.fd = -1,
 		.scoreboard.segment.fd = -1,
 		.scoreboard.connections.fd = -1,
+		.scoreboard.ledger.segment.fd = -1,
 		.ready = ready,
 		.ready_arg = arg,
 	};

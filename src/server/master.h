@@ -8,8 +8,10 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/privilege.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
+#include "server/backoff.h"
 #include "server/channel.h"
 #include "server/listening.h"
 #include "server/server.h"
@@ -38,10 +40,19 @@ struct process {
 	pid_t last_pid;		/* of the one before */
 	struct watch channel;	/* fd -1 when there is none */
 	uint64_t started;	/* process_milliseconds() */
-	uint32_t failures;	/* deaths by its own fault, one after another */
+	int report;		/* what it says of a fatal signal; or -1 */
 	uint32_t untold;	/* messages, by kind, that found no room */
+	uint64_t asked;		/* the number of the last one to be answered */
+	uint64_t answered;
+	bool full;		/* has no descriptors left to accept with */
+	bool late;		/* has missed a beat */
+	uint32_t looks;		/* the watchdog has seen it late so often */
 	bool stuck;		/* killed because it did not turn */
+	uint64_t aborted;	/* when */
+	struct backoff backoff;
 	struct timer timer;	/* the next start */
+	uint64_t next;		/* when that is */
+	char death[80];		/* how the last one in the slot died; or "" */
 	bool *serves;		/* by listening socket: accepts from it */
 	size_t serves_size;
 };
@@ -68,6 +79,12 @@ struct master {
 	struct timer deadline;		/* of draining, then of stopping */
 	struct timer watchdog;
 	uint64_t watched;		/* when it last looked */
+	uint64_t watched_from;		/* silence before does not count */
+	struct privilege privilege;	/* of the others */
+	struct backoff_pace pace;
+	uint64_t oom_kills;		/* when a death was last looked at */
+	uint64_t number;		/* of the last message to be answered */
+	bool *paused;			/* by service */
 	uint64_t started;
 	uint32_t generation;
 	uint64_t restarts_crash;
@@ -87,6 +104,8 @@ const char *master_state_name(enum master_state);
 
 /* Forks a worker into a slot; the child does not return. */
 int process_start(struct process *);
+/* Whether it serves, and can take what a neighbour cannot. */
+bool process_is_well(const struct process *);
 /*
  * What finds no room now is told later: 0 when it was told, -1 when it was
  * not; what sockets it serves is worked out anew then.
@@ -102,8 +121,15 @@ void supervise_reap(struct master *);
 /* change: +1 or -1.  -1 with ERANGE when there can be no more or no fewer. */
 int supervise_scale(struct master *, int change);
 void supervise_ready(struct process *);
-void supervise_watchdog(struct master *);
-uint64_t supervise_watchdog_period(const struct master *);	/* in ms */
+
+/* --- obituary.c: what is known of one that died, or is stuck ------------- */
+
+#define OBITUARY_MAX	512
+
+/* " while serving service=... peer=..." or "". */
+const char *obituary_of(const struct process *, char *buf, size_t size);
+/* Logs the backtrace that it left, if it did, and closes the report. */
+void obituary_log_report(const struct process *, pid_t pid, int report);
 
 /* --- assign.c: who accepts from which socket ---------------------------- */
 
@@ -114,6 +140,15 @@ void assign_sockets(struct master *);
 /* Stops when the connections have ended, at the latest after ms (0: never). */
 void master_drain(struct master *, uint64_t ms);
 void master_stop(struct master *);
+/*
+ * Tells all processes; those that took it answer with m->number, which is a
+ * new one.
+ */
+void master_ask_all(struct master *, struct channel_message *, int fd);
+/* Whether all that can answer have; those that cannot are late. */
+bool master_is_answered(const struct master *, uint64_t number);
+/* Opens the log files anew, here and in the processes. */
+int master_reopen_logs(struct master *);
 /* A process has gone: ends the run when it was the last of a stop. */
 void master_process_gone(struct master *);
 /* The run has failed: how it will end, and that it ends now. */

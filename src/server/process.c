@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,24 +57,88 @@ process_disown(struct process *p, const char *why)
 	kill(p->pid, SIGKILL);
 }
 
-/* What a process says is only that it is ready; anything else is refused. */
+bool
+process_is_well(const struct process *p)
+{
+	return p->state == PROCESS_READY && !p->late && !p->full && !p->stuck;
+}
+
+static void
+process_set_full(struct process *p, bool full)
+{
+	if (p->full == full)
+		return;
+	p->full = full;
+	/* Sockets that it was given meanwhile may not have reached it. */
+	if (!full && p->serves_size > 0)
+		memset(p->serves, 0, p->serves_size * sizeof(*p->serves));
+	log_write(full ? PRONG_WARNING : PRONG_INFO, "worker %u (pid %d) %s",
+	    p->slot, (int)p->pid, full ? "has no descriptors left; a "
+	    "neighbour accepts for it" : "has descriptors again");
+	if (p->master->state == MASTER_RUNNING)
+		assign_sockets(p->master);
+}
+
+/* What a process may say; false when it is nothing that one says. */
+static bool
+process_heard(struct process *p, const struct channel_message *m)
+{
+	switch (m->kind) {
+	case CHANNEL_READY:
+		/* It may have been told to drain before it was ready. */
+		if (p->state == PROCESS_STARTING)
+			supervise_ready(p);
+		return true;
+	case CHANNEL_DONE:
+		p->answered = m->number;
+		return true;
+	case CHANNEL_FULL:
+		process_set_full(p, m->key != 0);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* So much at once, so that one that talks all the time holds up nobody. */
+#define PROCESS_HEAR_MAX	16
+
 static void
 process_hear(struct process *p)
 {
 	struct channel_message m;
-	int r;
+	int r, left = PROCESS_HEAR_MAX;
 
-	while ((r = channel_receive(p->channel.fd, &m, NULL)) == 1) {
-		if (m.kind != CHANNEL_READY) {
+	while (left-- > 0 &&
+	    (r = channel_receive(p->channel.fd, &m, NULL)) != 0) {
+		if (r == -1) {
+			process_disown(p, NULL);
+			return;
+		}
+		if (!process_heard(p, &m)) {
 			process_disown(p, "sends nonsense");
 			return;
 		}
-		/* It may have been told to drain before it was ready. */
-		if (p->state == PROCESS_STARTING)
-			supervise_ready(p);
 	}
-	if (r == -1)
-		process_disown(p, NULL);
+}
+
+/* Where the log goes now, and how much of it. */
+static void
+process_tell_log(struct process *p)
+{
+	struct channel_message m = { .number = p->asked };
+	int stream;
+
+	m.kind = CHANNEL_LEVEL;
+	m.key = log_level();
+	process_tell(p, &m, -1);
+	m.kind = CHANNEL_LOG;
+	for (stream = 0; stream < LOG_STREAMS; stream++) {
+		m.key = (uint32_t)stream;
+		if (log_descriptor((enum log_stream)stream) != -1)
+			process_tell(p, &m,
+			    log_descriptor((enum log_stream)stream));
+	}
 }
 
 /* The channel has room again: what could not be told is told now. */
@@ -85,10 +150,11 @@ process_tell_rest(struct process *p)
 
 	p->untold = 0;
 	loop_modify(p->master->loop, &p->channel, PRONG_READ);
-	for (m.kind = CHANNEL_DRAIN; m.kind <= CHANNEL_LOG; m.kind++)
+	for (m.kind = CHANNEL_DRAIN; m.kind <= CHANNEL_STOP; m.kind++)
 		if ((untold & 1U << m.kind) != 0)
-			process_tell(p, &m, m.kind == CHANNEL_LOG ?
-			    log_descriptor() : -1);
+			process_tell(p, &m, -1);
+	if ((untold & (1U << CHANNEL_LOG | 1U << CHANNEL_LEVEL)) != 0)
+		process_tell_log(p);
 	if (p->master->state < MASTER_DRAINING)
 		assign_sockets(p->master);
 }
@@ -106,17 +172,62 @@ process_channel_event(struct watch *w, unsigned int events)
 }
 
 static void
-process_child(struct process *p, int end, pid_t master)
+process_child(struct process *p, int end, int report, pid_t master)
 {
 	struct worker_start start = {
 		.server = p->master->server,
 		.scoreboard = &p->master->scoreboard,
+		.privilege = &p->master->privilege,
 		.slot = p->slot,
 		.channel = end,
+		.report = report,
 		.master = master,
 	};
 
 	worker_main(&start);
+}
+
+/* The ends of a new process: what is said, and its last words. */
+struct process_ends {
+	int channel[2];
+	int report[2];
+};
+
+static void
+process_close_ends(struct process_ends *e)
+{
+	close(e->channel[0]);
+	close(e->channel[1]);
+	close(e->report[0]);
+	close(e->report[1]);
+}
+
+static int
+process_open_ends(struct process_ends *e)
+{
+	if (channel_open(e->channel) == -1)
+		return -1;
+	if (pipe2(e->report, O_CLOEXEC | O_NONBLOCK) == -1) {
+		close(e->channel[0]);
+		close(e->channel[1]);
+		return error_errno("report");
+	}
+	return 0;
+}
+
+static void
+process_born(struct process *p, pid_t pid, struct process_ends *e)
+{
+	close(e->channel[1]);
+	close(e->report[1]);
+	p->report = e->report[0];
+	p->pid = pid;
+	p->stuck = p->full = p->late = false;
+	p->looks = 0;
+	p->asked = p->answered = 0;
+	p->untold = 0;
+	p->state = PROCESS_STARTING;
+	p->started = process_milliseconds();
 }
 
 int
@@ -124,11 +235,11 @@ process_start(struct process *p)
 {
 	struct master *m = p->master;
 	pid_t pid, self = getpid();
-	int ends[2];
+	struct process_ends ends;
 
-	if (channel_open(ends) == -1)
+	if (process_open_ends(&ends) == -1)
 		return -1;
-	p->channel = (struct watch){ process_channel_event, ends[0],
+	p->channel = (struct watch){ process_channel_event, ends.channel[0],
 	    PRONG_READ };
 	if (loop_add(m->loop, &p->channel) == -1)
 		goto fail;
@@ -136,22 +247,16 @@ process_start(struct process *p)
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0)
-		process_child(p, ends[1], self);
+		process_child(p, ends.channel[1], ends.report[1], self);
 	if (pid == -1) {
 		error_errno("cannot start worker %u", p->slot);
 		loop_del(m->loop, &p->channel);
 		goto fail;
 	}
-	close(ends[1]);
-	p->pid = pid;
-	p->stuck = false;
-	p->untold = 0;
-	p->state = PROCESS_STARTING;
-	p->started = process_milliseconds();
+	process_born(p, pid, &ends);
 	return 0;
 fail:
-	close(ends[0]);
-	close(ends[1]);
+	process_close_ends(&ends);
 	p->channel.fd = -1;
 	return -1;
 }
@@ -161,6 +266,8 @@ process_tell(struct process *p, const struct channel_message *m, int fd)
 {
 	if (p->channel.fd == -1)
 		return -1;
+	if (m->number > p->asked)
+		p->asked = m->number;
 	if (channel_send(p->channel.fd, m, fd) == 0)
 		return 0;
 	if (errno == EAGAIN) {
@@ -177,6 +284,9 @@ void
 process_gone(struct process *p)
 {
 	process_close_channel(p);
+	if (p->report != -1)
+		close(p->report);
+	p->report = -1;
 	free(p->serves);
 	p->serves = NULL;
 	p->serves_size = 0;

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "net/admission.h"
 #include "net/frame.h"
 
 const char *
@@ -77,6 +78,7 @@ server_free_service(struct prong_service *s)
 {
 	if (s == NULL)
 		return;
+	admission_free(s->admission);
 	settings_free(PRONG_SERVICE, &s->settings);
 	section_free(s->options);
 	free(s->name);
@@ -329,6 +331,20 @@ server_resolve_listen(const struct prong_service *s)
 	return 0;
 }
 
+/* A connection must be able to hold the start of the longest message. */
+static int
+server_resolve_memory(const struct prong_service *s)
+{
+	const struct service_settings *set = &s->settings;
+	int64_t least = 2 * (set->read_size + set->max_message);
+
+	if (set->limit_memory == 0 || set->limit_memory >= least ||
+	    s->framing == PRONG_RAW)
+		return 0;
+	return error_set(EINVAL, "limits.memory is less than twice read-size "
+	    "and max-message together, %lld bytes", (long long)least);
+}
+
 int
 server_resolve(struct prong_service *s, server_fault_fn *fn, void *arg)
 {
@@ -344,6 +360,10 @@ server_resolve(struct prong_service *s, server_fault_fn *fn, void *arg)
 	}
 	if (server_resolve_framing(s) == -1)
 		fn(s, "framing", arg), faults++;
+	if (server_resolve_memory(s) == -1)
+		fn(s, "limits.memory", arg), faults++;
+	if (admission_prepare(s) == -1)
+		fn(s, "access", arg), faults++;
 	for (v = s->options->values; v != NULL; v = v->next)
 		if (server_resolve_option(s, v) == -1)
 			fn(s, v->name, arg), faults++;

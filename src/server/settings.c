@@ -14,8 +14,10 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/rlimits.h"
 #include "base/units.h"
 #include "dispatch/dispatch.h"
+#include "net/access.h"
 #include "net/frame.h"
 #include "server/section.h"
 
@@ -25,6 +27,7 @@ enum setting_type {
 	SETTING_DURATION,
 	SETTING_BOOL,
 	SETTING_MODE,		/* octal permissions */
+	SETTING_DECIMAL,	/* kept in thousandths */
 	SETTING_CHOICE,		/* index into .choices */
 	SETTING_STRING,
 	SETTING_LIST,
@@ -46,6 +49,8 @@ static const char *const level_names[] =
 static const char *const format_names[] = { "text", "json", NULL };
 static const char *const accept_names[] =
     { "auto", "shared", "reuseport", NULL };
+static const char *const refuse_names[] =
+    { "close", "reset", "banner", NULL };
 static const char *const array_type_names[] =
     { "int8", "int16", "int32", "int64", "uint64", "double", NULL };
 
@@ -67,6 +72,21 @@ check_log_target(const char *text)
 	    "absolute path", text);
 }
 
+/* It has to fit into the send buffer of a fresh connection. */
+static int
+check_banner(const char *text)
+{
+	if (strlen(text) <= 1024)
+		return 0;
+	return error_set(EINVAL, "a banner has at most 1024 bytes");
+}
+
+static int
+check_log_access(const char *text)
+{
+	return text[0] == '\0' ? 0 : check_log_target(text);
+}
+
 static int
 check_framing(const char *text)
 {
@@ -84,11 +104,21 @@ check_framing(const char *text)
 	    .list = (t) == SETTING_LIST }, t,				\
 	    offsetof(struct service_settings, field), __VA_ARGS__ }
 
+#define LIMIT_MAX	((1 << 24) - 1)	/* what the ledger can count to */
 #define MAX_PROCESSES	4096
 #define MAX_SERVICES	4096
 #define DAY		86400000000LL
 
 static const struct setting server_settings[] = {
+	SERVER("user", "", "whom the workers run as when root starts us; empty: "
+	    "prong where there is such a user, else nobody",
+	    SETTING_STRING, user, .check = NULL),
+	SERVER("group", "", "their group; empty: the user's own",
+	    SETTING_STRING, group, .check = NULL),
+	SERVER("chroot", "", "the folder that is all the workers see; empty: no",
+	    SETTING_STRING, chroot, .check = check_path),
+	SERVER("umask", "0027", "permissions that new files do not get",
+	    SETTING_MODE, umask, .max = 0777),
 	SERVER("workers", "0", "worker processes; 0: one per CPU",
 	    SETTING_INT, workers, .max = MAX_PROCESSES),
 	SERVER("events", "auto", "how to wait for events",
@@ -108,17 +138,32 @@ static const struct setting server_settings[] = {
 	    SETTING_INT, max_processes, .min = 1, .max = MAX_PROCESSES),
 	SERVER("max-services", "64", "room in the scoreboard for services",
 	    SETTING_INT, max_services, .min = 1, .max = MAX_SERVICES),
+	SERVER("max-sources", "65536", "room for sources of connections, where "
+	    "limits count by source",
+	    SETTING_INT, max_sources, .min = 64, .max = LEDGER_SOURCES_MAX),
+	SERVER("worker-memory", "0", "a worker that has taken so much refuses "
+	    "connections; 0: no limit", SETTING_SIZE, worker_memory,
+	    .max = 1LL << 50),
 	SERVER("log.target", "syslog", "stderr, syslog or a file",
 	    SETTING_STRING, log_target, .check = check_log_target),
 	SERVER("log.level", "info", "the least important that is logged",
 	    SETTING_CHOICE, log_level, .choices = level_names),
 	SERVER("log.format", "text", "form of a line",
 	    SETTING_CHOICE, log_format, .choices = format_names),
+	SERVER("log.access", "", "where each connection gets a line at its end; "
+	    "empty: nowhere", SETTING_STRING, log_access,
+	    .check = check_log_access),
 	SERVER("control.socket", PRONG_RUNSTATEDIR "/prongd/control.sock",
 	    "where prongctl connects to; empty: nowhere",
 	    SETTING_STRING, control_socket, .check = check_path),
 	SERVER("control.mode", "0660", "permissions of the control socket",
 	    SETTING_MODE, control_mode, .max = 0777),
+	SERVER("rlimit.nofile", "", "descriptors of a worker; empty: as it is",
+	    SETTING_STRING, rlimit_nofile, .check = rlimits_check_count),
+	SERVER("rlimit.core", "", "size of a core dump; empty: as it is",
+	    SETTING_STRING, rlimit_core, .check = rlimits_check_size),
+	SERVER("rlimit.as", "", "address space of a worker; empty: as it is",
+	    SETTING_STRING, rlimit_as, .check = rlimits_check_size),
 	{ { .key = NULL } }
 };
 
@@ -152,6 +197,25 @@ static const struct setting service_settings[] = {
 	    SETTING_CHOICE, accept, .choices = accept_names),
 	SERVICE("idle-timeout", "0", "close after so long without activity; "
 	    "0: never", SETTING_DURATION, idle_timeout, .max = 49 * DAY),
+	SERVICE("access", "", "who may connect: allow or deny; the first that "
+	    "matches", SETTING_LIST, access, .check = access_check_rule),
+	SERVICE("refuse", "close", "what a client that is refused gets",
+	    SETTING_CHOICE, refuse, .choices = refuse_names),
+	SERVICE("banner", "", "what is sent with refuse = \"banner\"",
+	    SETTING_STRING, banner, .check = check_banner),
+	SERVICE("limits.connections", "0", "the most at once; 0: no limit",
+	    SETTING_INT, limit_connections, .max = LIMIT_MAX),
+	SERVICE("limits.per-source", "0", "the most at once from an address or "
+	    "an IPv6 /64", SETTING_INT, limit_per_source, .max = LIMIT_MAX),
+	SERVICE("limits.rate", "", "new connections, like 200/s or "
+	    "200/s burst 50", SETTING_STRING, limit_rate,
+	    .check = units_rate_check),
+	SERVICE("limits.source-rate", "", "the same for each source",
+	    SETTING_STRING, limit_source_rate, .check = units_rate_check),
+	SERVICE("limits.load", "0", "none while the load average is so high; "
+	    "0: no limit", SETTING_DECIMAL, limit_load, .max = 1000000000),
+	SERVICE("limits.memory", "0", "what a connection may hold; 0: no limit",
+	    SETTING_SIZE, limit_memory, .max = 1LL << 40),
 	{ { .key = NULL } }
 };
 
@@ -242,6 +306,8 @@ settings_parse_number(const struct setting *s, const char *text, int64_t *n)
 		return units_duration(text, n);
 	case SETTING_MODE:
 		return settings_parse_mode(text, n);
+	case SETTING_DECIMAL:
+		return units_decimal(text, n);
 	case SETTING_CHOICE:
 		return settings_parse_choice(text, s->choices, n);
 	default:
@@ -281,6 +347,9 @@ settings_check_range(const struct setting *s, const char *text, int64_t n)
 		return 0;
 	if (s->type == SETTING_MODE)
 		return error_set(ERANGE, "%s is more than 0777", text);
+	if (s->type == SETTING_DECIMAL)
+		return error_set(ERANGE, "%s is more than %s", text,
+		    units_format_decimal(s->max, max));
 	return error_set(ERANGE, "%s is more than %s", text,
 	    s->type == SETTING_DURATION ? units_format_duration(s->max, max) :
 	    units_format_size(s->max, max));
@@ -383,6 +452,9 @@ settings_dump_value(const struct setting *s, const void *settings, char **out)
 		    units_format_duration(n, text));
 	case SETTING_MODE:
 		return strings_append(out, "\"%04o\"\n", (unsigned int)n);
+	case SETTING_DECIMAL:
+		return strings_append(out, "\"%s\"\n",
+		    units_format_decimal(n, text));
 	case SETTING_BOOL:
 		return strings_append(out, "%s\n", n ? "true" : "false");
 	case SETTING_CHOICE:
@@ -405,18 +477,19 @@ settings_dump(enum prong_scope scope, const void *settings, char **out,
 		dot = strchr(s->public.key, '.');
 		if (open != NULL && (dot == NULL || strncmp(open,
 		    s->public.key, length + 1) != 0)) {
-			strings_append(out, "}\n");
+			strings_append(out, "%*s}\n", indent, "");
 			open = NULL;
 		}
 		if (dot != NULL && open == NULL) {
 			open = s->public.key;
 			length = (size_t)(dot - open);
-			strings_append(out, "%.*s {\n", (int)length, open);
+			strings_append(out, "%*s%.*s {\n", indent, "",
+			    (int)length, open);
 		}
-		if (strings_append(out, "%*s%s = ", open != NULL ? 2 : indent,
-		    "", dot != NULL ? dot + 1 : s->public.key) == -1 ||
+		if (strings_append(out, "%*s%s = ",
+		    open != NULL ? indent + 2 : indent, "", dot != NULL ? dot + 1 : s->public.key) == -1 ||
 		    settings_dump_value(s, settings, out) == -1)
 			return -1;
 	}
-	return open == NULL ? 0 : strings_append(out, "}\n");
+	return open == NULL ? 0 : strings_append(out, "%*s}\n", indent, "");
 }

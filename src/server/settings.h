@@ -14,6 +14,10 @@
 
 /* Of the server; durations in microseconds. */
 struct server_settings {
+	char *user;
+	char *group;
+	char *chroot;
+	int64_t umask;
 	int64_t workers;
 	int64_t events;			/* enum loop_mechanism */
 	int64_t busy_poll;
@@ -22,11 +26,17 @@ struct server_settings {
 	int64_t stuck_timeout;
 	int64_t max_processes;
 	int64_t max_services;
+	int64_t max_sources;
+	int64_t worker_memory;
 	char *log_target;
 	int64_t log_level;		/* enum prong_level */
 	int64_t log_format;		/* 0 text, 1 json */
+	char *log_access;
 	char *control_socket;
 	int64_t control_mode;
+	char *rlimit_nofile;
+	char *rlimit_core;
+	char *rlimit_as;
 };
 
 /* Sets every setting to its default; -1 with ENOMEM. */

@@ -3,7 +3,9 @@
  * The state of the server as JSON.  What is true of processes comes from the
  * master's own memory; the scoreboard is only copied from.
  */
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -17,14 +19,32 @@ status_seconds(uint64_t from, uint64_t to)
 	return to > from ? (double)(to - from) / 1000 : 0;
 }
 
+/* What is told of a worker beside its slot's words. */
+static json_t *
+status_health(const struct process *p, uint64_t now)
+{
+	json_t *next = p->state == PROCESS_WAITING ?
+	    json_real(status_seconds(now, p->next)) : json_null();
+	json_t *death = p->death[0] != '\0' ? json_string(p->death) :
+	    json_null();
+
+	return json_pack("{s:i,s:o,s:o,s:b,s:b}",
+	    "failures", (int)p->backoff.failures,
+	    "restart_in", next,
+	    "death", death,
+	    "full", p->full,
+	    "late", p->late);
+}
+
 static json_t *
 status_worker(struct master *m, struct process *p, uint64_t now)
 {
 	const struct slot *s = scoreboard_slot(&m->scoreboard, p->slot);
 	uint64_t beat = __atomic_load_n(&s->last_beat, __ATOMIC_RELAXED);
 	bool alive = p->pid != 0;
+	json_t *row, *health = status_health(p, now);
 
-	return json_pack("{s:i,s:i,s:s,s:s,s:i,s:f,s:f,s:I,s:I}",
+	row = json_pack("{s:i,s:i,s:s,s:s,s:i,s:f,s:f,s:I,s:I}",
 	    "slot", (int)p->slot,
 	    "pid", (int)p->pid,
 	    "role", "worker",
@@ -36,6 +56,9 @@ status_worker(struct master *m, struct process *p, uint64_t now)
 		__ATOMIC_RELAXED) : (json_int_t)0,
 	    "loops", (json_int_t)__atomic_load_n(&s->loops,
 		__ATOMIC_RELAXED));
+	json_object_update(row, health);
+	json_decref(health);
+	return row;
 }
 
 static json_t *
@@ -53,7 +76,7 @@ status_worker_list(struct master *m)
 }
 
 static json_t *
-status_counters(const uint64_t *counters)
+status_counters_of(const uint64_t *counters)
 {
 	json_t *object = json_object();
 	int i;
@@ -110,19 +133,22 @@ status_service(struct master *m, struct prong_service *s, uint64_t active,
 	for (i = 0; i < COUNTERS; i++)
 		totals->counters[i] += counters[i];
 	totals->active += active;
-	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:I,s:o}",
+	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:b,s:I,s:o}",
 	    "name", s->name,
 	    "handler", s->handler->name,
 	    "dispatch", dispatch_names[s->settings.dispatch],
 	    "framing", s->settings.framing,
 	    "accept", status_accept(m, s),
 	    "listen", status_listen(m, s),
+	    "paused", m->paused[s->index],
 	    "active", (json_int_t)active,
-	    "counters", status_counters(counters));
+	    "counters", status_counters_of(counters));
 }
 
+/* only: the name of one, or NULL for all. */
 static json_t *
-status_service_list(struct master *m, struct status_totals *totals)
+status_service_list(struct master *m, struct status_totals *totals,
+    const char *only)
 {
 	json_t *list = json_array();
 	uint64_t *active;
@@ -136,8 +162,10 @@ status_service_list(struct master *m, struct status_totals *totals)
 	for (slot = 0; slot < m->slots; slot++)
 		scoreboard_add_active(&m->scoreboard, slot, active);
 	for (i = 0; i < m->server->service_count; i++)
-		json_array_append_new(list, status_service(m,
-		    m->server->services[i], active[i], totals));
+		if (only == NULL ||
+		    strcmp(m->server->services[i]->name, only) == 0)
+			json_array_append_new(list, status_service(m,
+			    m->server->services[i], active[i], totals));
 	free(active);
 	return list;
 }
@@ -153,49 +181,72 @@ status_recovered(struct master *m)
 	return n;
 }
 
+/* Numbers of the whole server, with what they are. */
+struct status_global {
+	const char *name;
+	const char *help;
+	uint64_t value;
+};
+
+#define STATUS_GLOBALS	7
+
+static void
+status_globals(struct master *m, uint64_t active,
+    struct status_global globals[STATUS_GLOBALS])
+{
+	const struct status_global all[STATUS_GLOBALS] = {
+		{ "active", "connections that are open now", active },
+		{ "restarts_crash", "processes that died and were replaced",
+		  m->restarts_crash },
+		{ "restarts_stuck", "processes that did not turn any more and "
+		  "were replaced", m->restarts_stuck },
+		{ "reloads", "times that the configuration was reloaded", 0 },
+		{ "upgrades", "times that the program was replaced", 0 },
+		{ "locks_recovered", "locks whose holder had died",
+		  status_recovered(m) },
+		{ "uptime", "seconds since the start",
+		  (process_milliseconds() - m->started) / 1000 },
+	};
+
+	memcpy(globals, all, sizeof(all));
+}
+
 static json_t *
 status_totals(struct master *m, const struct status_totals *totals)
 {
-	json_t *object = status_counters(totals->counters);
-	const struct {
-		const char *name;
-		uint64_t value;
-	} more[] = {
-		{ "active", totals->active },
-		{ "restarts_crash", m->restarts_crash },
-		{ "restarts_stuck", m->restarts_stuck },
-		{ "reloads", 0 },
-		{ "upgrades", 0 },
-		{ "locks_recovered", status_recovered(m) },
-	};
+	json_t *object = status_counters_of(totals->counters);
+	struct status_global globals[STATUS_GLOBALS];
 	size_t i;
 
-	for (i = 0; i < sizeof(more) / sizeof(more[0]); i++)
-		json_object_set_new(object, more[i].name,
-		    json_integer((json_int_t)more[i].value));
+	status_globals(m, totals->active, globals);
+	for (i = 0; i < STATUS_GLOBALS; i++)
+		json_object_set_new(object, globals[i].name,
+		    json_integer((json_int_t)globals[i].value));
 	return object;
 }
 
 json_t *
-status_workers(struct master *m, const json_t *request)
+status_workers(struct master *m, const json_t *request,
+    struct control_wait *wait)
 {
 	return json_pack("{s:o}", "workers", status_worker_list(m));
 }
 
 json_t *
-status_services(struct master *m, const json_t *request)
+status_services(struct master *m, const json_t *request,
+    struct control_wait *wait)
 {
 	struct status_totals totals = { .active = 0 };
 
 	return json_pack("{s:o}", "services",
-	    status_service_list(m, &totals));
+	    status_service_list(m, &totals, NULL));
 }
 
 json_t *
-status_all(struct master *m, const json_t *request)
+status_all(struct master *m, const json_t *request, struct control_wait *wait)
 {
 	struct status_totals totals = { .active = 0 };
-	json_t *services = status_service_list(m, &totals);
+	json_t *services = status_service_list(m, &totals, NULL);
 
 	return json_pack("{s:s,s:i,s:f,s:i,s:s,s:o,s:o,s:o}",
 	    "version", prong_version(),
@@ -206,4 +257,41 @@ status_all(struct master *m, const json_t *request)
 	    "workers", status_worker_list(m),
 	    "services", services,
 	    "totals", status_totals(m, &totals));
+}
+
+static void
+status_add_counter(json_t *list, const char *name, uint64_t value,
+    const char *help)
+{
+	json_array_append_new(list, json_pack("{s:s,s:I,s:s}", "name", name,
+	    "value", (json_int_t)value, "help", help));
+}
+
+/* Every number with its description; of one service, or of all and the rest. */
+json_t *
+status_counters(struct master *m, const json_t *request,
+    struct control_wait *wait)
+{
+	const char *service = json_string_value(json_object_get(request,
+	    "service"));
+	struct status_totals totals = { .active = 0 };
+	struct status_global globals[STATUS_GLOBALS];
+	json_t *list, *services = status_service_list(m, &totals, service);
+	size_t i, found = json_array_size(services);
+
+	json_decref(services);
+	if (found == 0) {
+		error_set(ENOENT, "there is no service \"%.64s\"", service);
+		return NULL;
+	}
+	list = json_array();
+	for (i = 0; i < COUNTERS; i++)
+		status_add_counter(list, counter_table[i].name,
+		    totals.counters[i], counter_table[i].help);
+	status_globals(m, totals.active, globals);
+	/* Of a service alone, only the gauge, which is the first. */
+	for (i = 0; i < (service != NULL ? 1 : STATUS_GLOBALS); i++)
+		status_add_counter(list, globals[i].name, globals[i].value,
+		    globals[i].help);
+	return json_pack("{s:o}", "counters", list);
 }

@@ -1,27 +1,24 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Supervision: how many workers there are, and what becomes of dead ones.
- *
- * One that was ready and was killed from outside is replaced at once.  One
- * that dies by its own fault is replaced at once the first time, then after
- * 1, 2, 4 ... seconds, until it has lived for a minute.
+ * When a dead one is started again is in backoff.c.
  */
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/oom.h"
 #include "base/process.h"
-#include "base/units.h"
 #include "server/channel.h"
 #include "server/master.h"
+#include "server/worker.h"
 
-#define SUPERVISE_DELAY_MAX	60000	/* milliseconds */
-#define SUPERVISE_GOOD_LIFE	60000
 #define CLERK_SECONDS		10
 
 static struct process *
@@ -44,7 +41,8 @@ supervise_start_one(struct master *m)
 	if ((p = supervise_free_slot(m)) == NULL)
 		return error_set(ERANGE, "there is no room for another worker: "
 		    "max-processes is %u", m->slots);
-	p->failures = 0;
+	p->backoff.failures = 0;
+	p->death[0] = '\0';
 	r = listening_add_slot(&m->listening, (int)p->slot);
 	if (r == 0)
 		r = process_start(p);
@@ -82,6 +80,7 @@ static void
 supervise_restart_in(struct process *p, uint64_t ms)
 {
 	p->state = PROCESS_WAITING;
+	p->next = process_milliseconds() + ms;
 	p->timer.fn = supervise_restart_timer;
 	if (loop_timer(p->master->loop, &p->timer, ms) == -1)
 		master_fail(p->master, error_text());
@@ -116,33 +115,39 @@ supervise_is_own_fault(int status)
 	}
 }
 
-static uint64_t
-supervise_delay(struct process *p, bool was_ready, int status)
+static enum death
+supervise_judge(struct process *p, bool was_ready, int status)
 {
-	uint64_t delay;
+	struct master *m = p->master;
+	uint64_t kills = m->oom_kills;
 
-	if (was_ready && !p->stuck && !supervise_is_own_fault(status))
-		return 0;
-	if (process_milliseconds() - p->started > SUPERVISE_GOOD_LIFE)
-		p->failures = 0;
-	if (p->failures++ == 0)
-		return was_ready ? 0 : 1000;
-	delay = 1000ULL << (p->failures < 8 ? p->failures - 2 : 6);
-	return delay < SUPERVISE_DELAY_MAX ? delay : SUPERVISE_DELAY_MAX;
+	m->oom_kills = oom_kills();
+	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_HOPELESS)
+		return DEATH_HOPELESS;
+	if (p->stuck)
+		return was_ready ? DEATH_STUCK : DEATH_EARLY;
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL &&
+	    m->oom_kills != kills)
+		return DEATH_MEMORY;
+	if (supervise_is_own_fault(status))
+		return was_ready ? DEATH_FAULT : DEATH_EARLY;
+	return was_ready ? DEATH_OUTSIDE : DEATH_CUT;
 }
 
 /* The clerk's life.  It keeps nobody's socket or lock open by its own. */
 static void __attribute__((noreturn))
-supervise_clerk(struct scoreboard *sb, uint32_t slot, pid_t dead, pid_t master)
+supervise_clerk(struct master *m, uint32_t slot, pid_t dead, pid_t master)
 {
-	static const int ignored[] = { SIGPIPE, 0 };
-	const int keep[] = { sb->connections.fd, log_descriptor() };
+	struct scoreboard *sb = &m->scoreboard;
+	static const int ignored[] = { SIGPIPE, SIGXFSZ, 0 };
+	const int keep[] = { sb->connections.fd, log_descriptor(LOG_MAIN) };
 
 	signals_reset(ignored);
 	process_title("clerk");
 	log_after_fork();
 	process_close_others(keep, sizeof(keep) / sizeof(keep[0]));
-	if (process_die_with_parent(master) == -1)
+	if (privilege_drop(&m->privilege, "") == -1 ||
+	    process_die_with_parent(master) == -1)
 		_exit(1);
 	alarm(CLERK_SECONDS);
 	if (scoreboard_settle(sb, slot, dead, CLERK_SECONDS * 1000) == -1)
@@ -163,7 +168,54 @@ supervise_send_clerk(struct process *p, pid_t dead)
 	if ((pid = fork()) == -1)
 		log_warning("cannot start a clerk for slot %u", p->slot);
 	if (pid == 0)
-		supervise_clerk(&p->master->scoreboard, p->slot, dead, self);
+		supervise_clerk(p->master, p->slot, dead, self);
+}
+
+/* Once the server is up: it gets a successor, now or after a while. */
+static void
+supervise_replace(struct process *p, enum death how, uint64_t lived,
+    pid_t pid, const char *doing)
+{
+	struct master *m = p->master;
+	char when[64] = "now";
+	uint64_t delay;
+
+	if (how != DEATH_STUCK)
+		m->restarts_crash++;
+	delay = backoff_delay(&p->backoff, &m->pace, how, lived,
+	    process_milliseconds());
+	if (delay > 0)
+		snprintf(when, sizeof(when), "in %.3g s", (double)delay / 1000);
+	log_error("worker %u (pid %d) %s%s%s; the next one starts %s", p->slot,
+	    (int)pid, p->death, how == DEATH_MEMORY ?
+	    " (the kernel was out of memory)" : "", doing, when);
+	if (delay == 0)
+		supervise_restart(p);
+	else
+		supervise_restart_in(p, delay);
+	assign_sockets(m);
+}
+
+/* While the whole server stops, or the slot is given up. */
+static void
+supervise_ended(struct process *p, int status, pid_t pid, const char *doing)
+{
+	struct master *m = p->master;
+
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		log_debug("worker %u (pid %d) ended", p->slot, (int)pid);
+	else {
+		log_warning("worker %u (pid %d) %s%s, while stopping", p->slot,
+		    (int)pid, p->death, doing);
+		/* How a worker ends shows in how the server ends. */
+		if (WIFEXITED(status)) {
+			errno = ECHILD;
+			master_blame(m, "a worker ended badly");
+		}
+	}
+	if (m->state < MASTER_DRAINING)
+		supervise_send_clerk(p, pid);
+	master_process_gone(m);
 }
 
 static void
@@ -171,52 +223,27 @@ supervise_died(struct process *p, int status)
 {
 	struct master *m = p->master;
 	enum process_state was = p->state;
-	char how[64];
-	uint64_t delay;
-	bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	enum death how = supervise_judge(p, was == PROCESS_READY, status);
+	uint64_t lived = process_milliseconds() - p->started;
+	char doing[OBITUARY_MAX];
 	pid_t pid = p->pid;
+	int report = p->report;
 
 	p->last_pid = pid;
-	process_describe_status(status, how, sizeof(how));
+	process_describe_status(status, p->death, sizeof(p->death));
+	obituary_of(p, doing, sizeof(doing));
+	p->report = -1;
 	process_gone(p);
-	if (was == PROCESS_DRAINING || m->state >= MASTER_DRAINING) {
-		if (clean)
-			log_debug("worker %u (pid %d) ended", p->slot,
-			    (int)pid);
-		else {
-			log_warning("worker %u (pid %d) %s while stopping",
-			    p->slot, (int)pid, how);
-			/* How a worker ends shows in how the server ends. */
-			if (WIFEXITED(status)) {
-				errno = ECHILD;
-				master_blame(m, "a worker ended badly");
-			}
-		}
-		if (m->state < MASTER_DRAINING)
-			supervise_send_clerk(p, pid);
-		master_process_gone(m);
-		return;
-	}
-	if (m->state == MASTER_STARTING) {
-		log_error("worker %u (pid %d) %s before it was ready", p->slot,
-		    (int)pid, how);
+	if (was == PROCESS_DRAINING || m->state >= MASTER_DRAINING)
+		supervise_ended(p, status, pid, doing);
+	else if (m->state == MASTER_STARTING) {
+		log_error("worker %u (pid %d) %s before it was ready%s",
+		    p->slot, (int)pid, p->death, doing);
 		errno = ECHILD;
 		master_fail(m, "a worker could not start");
-		return;
-	}
-	if (!p->stuck)
-		m->restarts_crash++;
-	delay = supervise_delay(p, was == PROCESS_READY, status);
-	if (delay == 0) {
-		log_error("worker %u (pid %d) %s; the next one starts now",
-		    p->slot, (int)pid, how);
-		supervise_restart(p);
-	} else {
-		log_error("worker %u (pid %d) %s; the next one starts in "
-		    "%d s", p->slot, (int)pid, how, (int)(delay / 1000));
-		supervise_restart_in(p, delay);
-	}
-	assign_sockets(m);
+	} else
+		supervise_replace(p, how, lived, pid, doing);
+	obituary_log_report(p, pid, report);
 }
 
 void
@@ -241,6 +268,7 @@ supervise_ready(struct process *p)
 	uint32_t i, ready = 0;
 
 	p->state = PROCESS_READY;
+	backoff_ready(&p->backoff);
 	log_debug("worker %u (pid %d) is ready", p->slot, (int)p->pid);
 	if (m->state != MASTER_STARTING) {
 		if (m->state == MASTER_RUNNING)
@@ -289,50 +317,4 @@ supervise_scale(struct master *m, int change)
 	/* Its neighbour first, so that no queue is without a reader. */
 	assign_sockets(m);
 	return process_tell(p, &drain, -1);
-}
-
-uint64_t
-supervise_watchdog_period(const struct master *m)
-{
-	return units_milliseconds(m->server->settings.stuck_timeout) / 4 + 1;
-}
-
-/* Milliseconds since a process last turned, or since it was started. */
-static uint64_t
-supervise_silence(const struct process *p, uint64_t now)
-{
-	uint64_t beat = __atomic_load_n(&scoreboard_slot(
-	    &p->master->scoreboard, p->slot)->last_beat, __ATOMIC_RELAXED);
-
-	if (beat < p->started)
-		beat = p->started;
-	return beat < now ? now - beat : 0;
-}
-
-/* A worker that has not turned for stuck-timeout is killed and replaced. */
-void
-supervise_watchdog(struct master *m)
-{
-	uint64_t limit = units_milliseconds(m->server->settings.stuck_timeout);
-	uint64_t now = process_milliseconds(), silence, before = m->watched;
-	struct process *p;
-	uint32_t i;
-
-	/* If the master was stopped, so were the workers: they get a turn. */
-	m->watched = now;
-	if (now - before > 2 * supervise_watchdog_period(m))
-		return;
-	for (i = 0; i < m->slots; i++) {
-		p = &m->processes[i];
-		silence = p->pid == 0 || p->stuck ? 0 :
-		    supervise_silence(p, now);
-		if (silence <= limit)
-			continue;
-		log_error("worker %u (pid %d) has not turned for %llu s: "
-		    "killed", i, (int)p->pid,
-		    (unsigned long long)(silence / 1000));
-		m->restarts_stuck++;
-		p->stuck = true;
-		kill(p->pid, SIGKILL);
-	}
 }

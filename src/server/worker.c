@@ -7,6 +7,9 @@
 
 #include "config.h"
 
+#include <sys/prctl.h>
+
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +19,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/process.h"
-#include "base/units.h"
+#include "base/rlimits.h"
 #include "dispatch/dispatch.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
@@ -24,7 +27,9 @@
 #include "net/listener.h"
 #include "net/net.h"
 #include "server/channel.h"
+#include "server/crash.h"
 #include "server/loopapi.h"
+#include "server/watchdog.h"
 
 /* How long to wait for a neighbour that holds the scoreboard's lock. */
 #define WORKER_CLAIM_MS		10000
@@ -40,6 +45,10 @@ static struct worker {
 	struct watch channel;
 	struct timer beat;
 	uint64_t beat_ms;
+	uint64_t titled;	/* the load that the title shows */
+	int reserve;		/* a descriptor, to be able to take another */
+	bool draining;
+	bool hopeless;		/* it cannot serve as configured */
 	size_t services_up;	/* whose init has run */
 	uint64_t report_second;
 	unsigned int reports;
@@ -76,17 +85,116 @@ worker_turn(void *arg)
 
 	__atomic_store_n(&s->last_beat, *worker.net->now, __ATOMIC_RELAXED);
 	__atomic_store_n(&s->loops, s->loops + 1, __ATOMIC_RELAXED);
+	if (s->serving != SLOT_NONE)
+		__atomic_store_n(&s->serving, SLOT_NONE, __ATOMIC_RELAXED);
 	net_end_turn(worker.net);
 	/* A handler that fails without saying why must not be given a reason
 	 * of another's. */
 	error_clear();
 }
 
+/* Role, slot and load, for ps(1). */
+static void
+worker_title(void)
+{
+	worker.titled = worker.slot->live;
+	process_title("worker %u%s (%llu)", worker.start->slot,
+	    worker.draining ? " draining" : "",
+	    (unsigned long long)worker.titled);
+}
+
 /* Turning is the beat; this makes an idle worker turn. */
 static void
 worker_beat(struct timer *t)
 {
+	if (worker.slot->live != worker.titled)
+		worker_title();
 	loop_timer(worker.loop, t, worker.beat_ms);
+}
+
+static void
+worker_tell(enum channel_kind kind, uint32_t key, uint64_t number)
+{
+	const struct channel_message m = {
+		.kind = kind, .key = key, .number = number
+	};
+
+	/* It has room for many; and if not, it is told at another time. */
+	channel_send(worker.start->channel, &m, -1);
+}
+
+static void
+worker_full(bool full)
+{
+	worker_tell(CHANNEL_FULL, full, 0);
+}
+
+static const char *
+worker_outcome(enum counter how)
+{
+	const char *name = counter_table[how].name;
+
+	return strchr(name, '_') + 1;
+}
+
+/* For the access log: one that has ended, or was refused. */
+static void
+worker_record(const struct prong_service *s, const struct conn_entry *e,
+    enum counter how)
+{
+	bool closed = COUNTER_IS_CLOSED(how);
+	char peer[ADDRESS_MAX];
+
+	log_access(&(struct log_access){
+		.service = s->name,
+		.peer = conntable_peer(e, peer, sizeof(peer)),
+		.id = e->id,
+		.worker = worker.start->slot,
+		.milliseconds = loop_now(worker.loop) - e->opened,
+		.bytes_in = e->bytes_in,
+		.bytes_out = e->bytes_out,
+		.end = closed ? worker_outcome(how) : NULL,
+		.refused = closed ? NULL : worker_outcome(how),
+	});
+}
+
+/*
+ * For whoever wants to know why a client was or was not let in, and for the
+ * test that does the sums again.
+ */
+static void
+worker_trace(const struct prong_service *s, const struct conn_entry *e,
+    enum counter how, uint64_t now)
+{
+	struct conn_entry source = *e;
+	char text[ADDRESS_MAX];
+
+	/* Of an IPv6 address, the network; of none, the port. */
+	memset(source.address + 8, 0, sizeof(source.address) - 8);
+	source.port = 0;
+	conntable_peer(&source, text, sizeof(text));
+	log_debug("%s service=%s source=%s now=%llu verdict=%s",
+	    COUNTER_IS_CLOSED(how) ? "released" : "admission", s->name, text,
+	    (unsigned long long)now,
+	    how == COUNTER_ACCEPTED ? "admitted" : worker_outcome(how));
+}
+
+static void
+worker_set_level(enum prong_level level)
+{
+	log_set_level(level);
+	worker.net->trace = level == PRONG_DEBUG ? worker_trace : NULL;
+}
+
+/* Of the connections that it finds, the one with this number. */
+static void
+worker_close_one(struct watch *w, void *arg)
+{
+	struct prong_conn *c = conn_of_watch(w);
+	const uint64_t *id = arg;
+
+	if (c != NULL && c->entry->id == *id)
+		conn_close(c, COUNTER_CLOSED_SERVER);
 }
 
 static void
@@ -100,16 +208,32 @@ worker_accept(const struct channel_message *m, int fd)
 {
 	struct prong_server *server = worker.start->server;
 
-	if (fd == -1 || m->service >= server->service_count)
+	if (m->service >= server->service_count)
 		return;
+	if (fd == -1) {
+		/* It comes again when the shortage is over. */
+		log_warning("worker %u: no descriptor left for a listening "
+		    "socket", worker.start->slot);
+		worker_full(true);
+		return;
+	}
 	if (listener_add(server->services[m->service], m->key, m->shared != 0,
 	    fd) == -1)
 		log_error("worker %u: %s", worker.start->slot, error_text());
 }
 
 static void
+worker_log(uint32_t stream, int fd)
+{
+	if (fd != -1 && stream < LOG_STREAMS)
+		log_set_descriptor((enum log_stream)stream, fd);
+}
+
+static void
 worker_obey(const struct channel_message *m, int fd)
 {
+	uint64_t id = m->id;
+
 	switch (m->kind) {
 	case CHANNEL_ACCEPT:
 		worker_accept(m, fd);
@@ -117,18 +241,26 @@ worker_obey(const struct channel_message *m, int fd)
 	case CHANNEL_RELEASE:
 		listener_del(worker.net, m->key);
 		break;
+	case CHANNEL_CLOSE:
+		loop_each(worker.loop, worker_close_one, &id);
+		break;
 	case CHANNEL_DRAIN:
-		process_title("worker %u draining", worker.start->slot);
+		worker.draining = true;
+		worker_title();
 		net_drain(worker.net, worker_drained, NULL);
 		break;
 	case CHANNEL_STOP:
 		loop_stop(worker.loop);
 		break;
+	case CHANNEL_LEVEL:
+		worker_set_level((enum prong_level)m->key);
+		break;
 	case CHANNEL_LOG:
-		if (fd != -1)
-			log_set_descriptor(fd);
+		worker_log(m->key, fd);
 		break;
 	}
+	if (m->number != 0)
+		worker_tell(CHANNEL_DONE, 0, m->number);
 }
 
 static void
@@ -137,8 +269,12 @@ worker_channel_event(struct watch *w, unsigned int events)
 	struct channel_message m;
 	int fd, r;
 
+	/* Without a descriptor left, one that comes here would be lost. */
+	if (worker.reserve != -1)
+		close(worker.reserve);
 	while ((r = channel_receive(w->fd, &m, &fd)) == 1)
 		worker_obey(&m, fd);
+	worker.reserve = fcntl(w->fd, F_DUPFD_CLOEXEC, 0);
 	/* The master has gone; the kernel is about to tell us with SIGKILL. */
 	if (r == -1)
 		loop_stop(worker.loop);
@@ -150,8 +286,10 @@ worker_close_others(void)
 {
 	const int keep[] = {
 		worker.start->channel,
+		worker.start->report,
 		worker.start->scoreboard->connections.fd,
-		log_descriptor(),
+		log_descriptor(LOG_MAIN),
+		log_descriptor(LOG_ACCESS),
 	};
 
 	process_close_others(keep, sizeof(keep) / sizeof(keep[0]));
@@ -164,7 +302,7 @@ worker_set_signals(void)
 	 * A terminal sends these to the whole group, and so do service
 	 * managers: the master decides.
 	 */
-	static const int ignored[] = { SIGPIPE, SIGTERM, SIGINT, SIGQUIT,
+	static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGTERM, SIGINT, SIGQUIT,
 	    SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU, SIGWINCH, 0 };
 
 	signals_reset(ignored);
@@ -195,8 +333,10 @@ worker_init_services(void)
 		dispatch_modes[s->settings.dispatch]->bind(s);
 		s->counters = scoreboard_row(start->scoreboard, start->slot,
 		    s->index);
-		if (s->handler->init != NULL && s->handler->init(s) == -1)
+		if (s->handler->init != NULL && s->handler->init(s) == -1) {
+			worker.hopeless = true;
 			return error_prefix("service \"%s\"", s->name);
+		}
 		worker.services_up = i + 1;
 	}
 	return 0;
@@ -217,16 +357,44 @@ worker_init_loop(void)
 	if (worker.net == NULL)
 		return -1;
 	worker.net->live = &worker.slot->live;
+	worker.net->serving_entry = &worker.slot->serving;
+	worker.net->memory_max = (size_t)set->worker_memory;
+	worker.net->full = worker_full;
+	if (log_has_access())
+		worker.net->record = worker_record;
+	worker_set_level(log_level());
+	worker.reserve = fcntl(worker.start->channel, F_DUPFD_CLOEXEC, 0);
 	worker.channel = (struct watch){ worker_channel_event,
 	    worker.start->channel, PRONG_READ };
 	if (loop_add(worker.loop, &worker.channel) == -1)
 		return -1;
 	loop_on_turn(worker.loop, worker_turn, NULL);
-	if (set->stuck_timeout == 0)
-		return 0;
 	worker.beat.fn = worker_beat;
-	worker.beat_ms = units_milliseconds(set->stuck_timeout) / 4 + 1;
+	worker.beat_ms = watchdog_beat(set);
 	return loop_timer(worker.loop, &worker.beat, worker.beat_ms);
+}
+
+static int
+worker_drop_privileges(void)
+{
+	const struct server_settings *set = &worker.start->server->settings;
+
+	const struct rlimits limits = { set->rlimit_nofile, set->rlimit_core,
+	    set->rlimit_as };
+
+	if (rlimits_apply(&limits) == -1 ||
+	    privilege_drop(worker.start->privilege, set->chroot) == -1) {
+		worker.hopeless = true;
+		return -1;
+	}
+	/* A change of user has made it impossible; leaks are found so, too. */
+#ifdef PRONG_SANITIZED
+	prctl(PR_SET_DUMPABLE, 1);
+#else
+	if (rlimits_wants_core(set->rlimit_core))
+		prctl(PR_SET_DUMPABLE, 1);
+#endif
+	return 0;
 }
 
 static int
@@ -239,6 +407,12 @@ worker_init(void)
 	process_title("worker %u", start->slot);
 	log_after_fork();
 	worker_close_others();
+	/* In a chroot there is no way to it. */
+	log_connect();
+	crash_report_to(start->report);
+	if (worker_drop_privileges() == -1)
+		return -1;
+	/* Not earlier: a change of user takes the request back. */
 	if (process_die_with_parent(start->master) == -1)
 		return error_errno("the master has gone");
 	process_raise_descriptors();
@@ -293,6 +467,8 @@ worker_main(const struct worker_start *start)
 		log_error("worker %u: %s", start->slot, error_text());
 	else
 		status = 0;
+	if (worker.hopeless)
+		status = WORKER_HOPELESS;
 	worker_fini();
 	worker_leave(status);
 }

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "base/privilege.h"
 #include "server/server.h"
 #include "shm/scoreboard.h"
 
@@ -13,10 +14,15 @@
 struct worker_start {
 	struct prong_server *server;
 	struct scoreboard *scoreboard;
+	const struct privilege *privilege;
 	uint32_t slot;
 	int channel;
+	int report;		/* of a fatal signal */
 	pid_t master;
 };
+
+/* Exit code of one that cannot serve as configured: EX_CONFIG of sysexits. */
+#define WORKER_HOPELESS	78
 
 /* The whole life of a worker, from just after the fork. */
 void worker_main(const struct worker_start *) __attribute__((noreturn));

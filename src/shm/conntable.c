@@ -8,10 +8,13 @@
  */
 #include "shm/conntable.h"
 
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
-#include <stdbool.h>
-#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 /* Memory is asked for in pieces of so many entries (256 KiB). */
 #define CONNTABLE_PIECE	4096
@@ -80,6 +83,75 @@ conntable_release(struct conntable *t, struct conn_entry *e)
 	t->free = conntable_index(t, e);
 }
 
+static uint32_t
+conntable_account(const struct conn_entry *e, enum conn_hold hold)
+{
+	return hold == CONN_HOLD_SERVICE ? e->service : (uint32_t)e->source;
+}
+
+/* The entry says what it holds before the ledger forgets that it took it. */
+static void
+conntable_set_hold(struct conntable *t, struct conn_entry *e,
+    enum conn_hold hold, bool held)
+{
+	store_release(&e->holds, (uint8_t)(held ? e->holds | hold :
+	    e->holds & ~hold));
+	ledger_end(t->ledger, t->slot);
+}
+
+bool
+conntable_hold(struct conntable *t, struct conn_entry *e, enum conn_hold hold,
+    uint32_t limit)
+{
+	if (!ledger_take(t->ledger, t->slot, conntable_account(e, hold), limit,
+	    conntable_index(t, e), hold))
+		return false;
+	conntable_set_hold(t, e, hold, true);
+	return true;
+}
+
+static void
+conntable_unhold_one(struct conntable *t, struct conn_entry *e,
+    enum conn_hold hold)
+{
+	uint32_t account = conntable_account(e, hold);
+
+	if ((e->holds & hold) == 0)
+		return;
+	if (account >= ledger_accounts(t->ledger)) {
+		/* Only a hostile process can have written this. */
+		e->holds &= (uint8_t)~hold;
+		return;
+	}
+	ledger_give(t->ledger, t->slot, account, conntable_index(t, e), hold);
+	conntable_set_hold(t, e, hold, false);
+}
+
+void
+conntable_unhold(struct conntable *t, struct conn_entry *e)
+{
+	conntable_unhold_one(t, e, CONN_HOLD_SERVICE);
+	conntable_unhold_one(t, e, CONN_HOLD_SOURCE);
+}
+
+/* What the dead was taking or giving back: it holds it now, or it does not. */
+static void
+conntable_recover_hold(struct conntable *t)
+{
+	const struct ledger_journal *j;
+	enum conn_hold hold;
+	bool done;
+
+	j = ledger_interrupted(t->ledger, t->slot, &done);
+	if (j == NULL || j->entry >= t->journal->used)
+		return;
+	hold = (enum conn_hold)(j->hold &
+	    (CONN_HOLD_SERVICE | CONN_HOLD_SOURCE));
+	if (done)
+		conntable_set_hold(t, &t->entries[j->entry], hold,
+		    j->step == LEDGER_STEP_TAKE);
+}
+
 /* Carries out the step in the journal; may be repeated. */
 static void
 conntable_step(struct conntable *t)
@@ -121,6 +193,26 @@ conntable_close(struct conntable *t, struct conn_entry *e, enum counter counter)
 {
 	assert(COUNTER_IS_CLOSED(counter) && e->service < t->services);
 	conntable_begin(t, CONN_STEP_CLOSE, e, e->service, counter);
+	if (e->holds != 0)
+		conntable_unhold(t, e);
+}
+
+const char *
+conntable_peer(const struct conn_entry *e, char *buf, size_t size)
+{
+	char host[INET6_ADDRSTRLEN];
+	struct ucred cred;
+
+	if (e->family == AF_INET || e->family == AF_INET6) {
+		inet_ntop(e->family, e->address, host, sizeof(host));
+		snprintf(buf, size, e->family == AF_INET6 ? "[%s]:%u" : "%s:%u",
+		    host, e->port);
+	} else {
+		memcpy(&cred, e->address, sizeof(cred));
+		snprintf(buf, size, "unix:uid=%u,pid=%d", (unsigned int)cred.uid,
+		    (int)cred.pid);
+	}
+	return buf;
 }
 
 void
@@ -137,6 +229,8 @@ conntable_recover(struct conntable *t)
 	    j->service < t->services && j->counter < COUNTERS)
 		conntable_step(t);
 	j->step = CONN_STEP_NONE;
+	conntable_recover_hold(t);
+	ledger_end(t->ledger, t->slot);
 	t->free = CONN_NONE;
 	for (i = 0; i < j->used; i++) {
 		if (conntable_back(t, i) == -1)
@@ -144,6 +238,8 @@ conntable_recover(struct conntable *t)
 		e = &t->entries[i];
 		if (e->state == CONN_STATE_OPEN && e->service < t->services)
 			conntable_close(t, e, COUNTER_CLOSED_CRASH);
+		/* One that was not open yet, or not any more, may hold too. */
+		conntable_unhold(t, e);
 		e->state = CONN_STATE_FREE;
 	}
 	/* Every entry is free again: the table starts afresh. */

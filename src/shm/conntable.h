@@ -2,9 +2,12 @@
 #ifndef SHM_CONNTABLE_H
 #define SHM_CONNTABLE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "shm/counter.h"
+#include "shm/ledger.h"
 #include "shm/segment.h"
 
 /*
@@ -22,18 +25,34 @@ enum conn_state {
 	CONN_STATE_OPEN,
 };
 
+/* What an open connection does, for people. */
+enum conn_phase {
+	CONN_PHASE_OPEN,
+	CONN_PHASE_PAUSED,	/* the peer reads too slowly */
+	CONN_PHASE_CLOSING,	/* what is queued goes out first */
+	CONN_PHASE_LINGERING,	/* waiting for the peer to close */
+};
+
+/* What it holds in the ledger. */
+enum conn_hold {
+	CONN_HOLD_SERVICE = 1 << 0,
+	CONN_HOLD_SOURCE = 1 << 1,
+};
+
 struct conn_entry {
 	uint64_t id;
 	uint64_t bytes_in;
 	uint64_t bytes_out;
-	uint64_t opened;	/* process_milliseconds() */
-	uint64_t last;		/* of the last activity */
-	uint8_t address[16];	/* of the peer, network order */
+	uint64_t last;		/* of the last activity, process_milliseconds() */
+	uint64_t opened : 42;	/* the same clock */
+	uint64_t source : 22;	/* its account, or LEDGER_NONE */
+	uint8_t address[16];	/* of the peer: network order, or struct ucred */
 	uint16_t port;		/* of the peer */
 	uint16_t service;
 	uint8_t state;		/* enum conn_state */
 	uint8_t family;		/* AF_INET, AF_INET6, AF_UNIX */
-	uint16_t unused;
+	uint8_t holds;		/* of enum conn_hold */
+	uint8_t phase;		/* enum conn_phase */
 };
 
 enum conn_step {
@@ -59,6 +78,7 @@ struct conntable {
 	struct conn_journal *journal;
 	struct conn_entry *entries;	/* of this slot */
 	uint64_t *rows;			/* counters: service * stride */
+	const struct ledger *ledger;
 	uint32_t stride;		/* words from row to row */
 	uint32_t services;
 	uint32_t slot;
@@ -79,11 +99,26 @@ struct conn_entry *conntable_take(struct conntable *);
 /* Gives back an entry that is not open; what is in it is gone. */
 void conntable_release(struct conntable *, struct conn_entry *);
 
+/*
+ * Takes one of the account of the entry's service, or of its source, unless
+ * limit are taken; both fields are set.  What is held is given back when the
+ * connection is closed, by whoever closes it.
+ */
+bool conntable_hold(struct conntable *, struct conn_entry *, enum conn_hold,
+    uint32_t limit);
+void conntable_unhold(struct conntable *, struct conn_entry *);
+
 /* Books an accepted connection of a service; gives it its id. */
 void conntable_open(struct conntable *, struct conn_entry *, uint32_t service);
 
 /* Books its end under one of the closed counters; the entry can be released. */
 void conntable_close(struct conntable *, struct conn_entry *, enum counter);
+
+/*
+ * "127.0.0.1:40000", "[::1]:40000", "unix:uid=1000,pid=42"; cut to size, always
+ * a string.  Returns buf.
+ */
+const char *conntable_peer(const struct conn_entry *, char *buf, size_t size);
 
 /* After a predecessor's death: ends its half step and its connections. */
 void conntable_recover(struct conntable *);

@@ -52,7 +52,7 @@ scoreboard_table_offset(const struct scoreboard *sb, uint32_t slot)
 
 int
 scoreboard_create(struct scoreboard *sb, uint32_t slots, uint32_t services,
-    uint32_t capacity)
+    uint32_t capacity, uint32_t sources)
 {
 	struct scoreboard_layout *layout;
 
@@ -61,6 +61,8 @@ scoreboard_create(struct scoreboard *sb, uint32_t slots, uint32_t services,
 	sb->table_capacity = capacity;
 	sb->connections.fd = -1;
 	sb->connections.base = MAP_FAILED;
+	sb->ledger.segment.fd = -1;
+	sb->ledger.segment.base = MAP_FAILED;
 	if (segment_create(&sb->segment, "prong-scoreboard",
 	    SCOREBOARD_LAYOUT, scoreboard_row_offset(sb, slots, 0),
 	    true) == -1)
@@ -69,7 +71,8 @@ scoreboard_create(struct scoreboard *sb, uint32_t slots, uint32_t services,
 	if (rlock_init(&layout->lock) == -1 ||
 	    segment_create(&sb->connections, "prong-connections",
 	    SCOREBOARD_LAYOUT, (size_t)scoreboard_table_offset(sb, slots),
-	    false) == -1) {
+	    false) == -1 ||
+	    ledger_create(&sb->ledger, slots, services, sources) == -1) {
 		scoreboard_close(sb);
 		return -1;
 	}
@@ -81,6 +84,7 @@ scoreboard_close(struct scoreboard *sb)
 {
 	segment_close(&sb->segment);
 	segment_close(&sb->connections);
+	ledger_close(&sb->ledger);
 }
 
 struct slot *
@@ -109,6 +113,7 @@ scoreboard_open_table(struct scoreboard *sb, uint32_t slot,
 		    sb->connections.base + scoreboard_table_offset(sb, slot)),
 		.rows = scoreboard_row(sb, slot, 0),
 		.stride = ROW_WORDS,
+		.ledger = &sb->ledger,
 		.services = sb->services,
 		.slot = slot,
 		.slots = sb->slots,
@@ -149,6 +154,7 @@ scoreboard_take_over(struct scoreboard *sb, uint32_t slot,
 	s->last_beat = 0;
 	s->loops = 0;
 	s->live = 0;
+	s->serving = SLOT_NONE;
 	__atomic_store_n(&s->pid, (uint64_t)getpid(), __ATOMIC_RELEASE);
 }
 
@@ -200,30 +206,110 @@ scoreboard_add_row(const struct scoreboard *sb, uint32_t slot,
 	    __ATOMIC_ACQUIRE);
 }
 
+/* How many entries of a slot's table were ever used, within bounds. */
+static uint32_t
+scoreboard_used(const struct scoreboard *sb, uint32_t slot)
+{
+	uint32_t used = __atomic_load_n(&scoreboard_slot(sb,
+	    slot)->journal.used, __ATOMIC_ACQUIRE);
+
+	return used < sb->table_capacity ? used : sb->table_capacity;
+}
+
+static int
+scoreboard_read_entries(const struct scoreboard *sb, uint32_t slot,
+    uint32_t from, struct conn_entry *to, uint32_t count)
+{
+	return segment_read(&sb->connections, scoreboard_table_offset(sb,
+	    slot) + (off_t)(from * sizeof(*to)), to, count * sizeof(*to));
+}
+
+/* A copy, so what is found good of it stays so. */
+static bool
+scoreboard_is_open(const struct scoreboard *sb, const struct conn_entry *e)
+{
+	return e->state == CONN_STATE_OPEN && e->service < sb->services;
+}
+
+#define SCOREBOARD_CHUNK	256		/* entries read at once */
+#define SCOREBOARD_GLANCE	65536		/* and looked at in one call */
+
 void
 scoreboard_add_active(const struct scoreboard *sb, uint32_t slot,
     uint64_t *active)
 {
-	struct conn_entry chunk[256];
+	struct conn_entry chunk[SCOREBOARD_CHUNK];
 	uint32_t used, i, n, k;
-	off_t offset;
 
 	if (slot >= sb->slots)
 		return;
-	used = __atomic_load_n(&scoreboard_slot(sb, slot)->journal.used,
-	    __ATOMIC_ACQUIRE);
-	if (used > sb->table_capacity)
-		used = sb->table_capacity;
+	used = scoreboard_used(sb, slot);
 	for (i = 0; i < used; i += n) {
-		n = used - i < 256 ? used - i : 256;
-		offset = scoreboard_table_offset(sb, slot) +
-		    (off_t)(i * sizeof(struct conn_entry));
-		if (segment_read(&sb->connections, offset, chunk,
-		    n * sizeof(struct conn_entry)) == -1)
+		n = used - i < SCOREBOARD_CHUNK ? used - i : SCOREBOARD_CHUNK;
+		if (scoreboard_read_entries(sb, slot, i, chunk, n) == -1)
 			return;
 		for (k = 0; k < n; k++)
-			if (chunk[k].state == CONN_STATE_OPEN &&
-			    chunk[k].service < sb->services)
+			if (scoreboard_is_open(sb, &chunk[k]))
 				active[chunk[k].service]++;
 	}
+}
+
+size_t
+scoreboard_connections(const struct scoreboard *sb, uint32_t slot,
+    uint32_t service, uint32_t *from, struct conn_entry *to, size_t count)
+{
+	struct conn_entry chunk[SCOREBOARD_CHUNK];
+	uint32_t used = scoreboard_used(sb, slot), i = *from, end, n, k;
+	size_t found = 0;
+
+	end = i < used && used - i > SCOREBOARD_GLANCE ?
+	    i + SCOREBOARD_GLANCE : used;
+	while (i < end && found < count) {
+		n = end - i < SCOREBOARD_CHUNK ? end - i : SCOREBOARD_CHUNK;
+		if (scoreboard_read_entries(sb, slot, i, chunk, n) == -1)
+			break;
+		for (k = 0; k < n && found < count; k++)
+			if (scoreboard_is_open(sb, &chunk[k]) &&
+			    (service == SCOREBOARD_ALL ||
+			    chunk[k].service == service))
+				to[found++] = chunk[k];
+		i += k;
+	}
+	*from = i < used && i > *from ? i : SCOREBOARD_END;
+	return found;
+}
+
+int
+scoreboard_find(const struct scoreboard *sb, uint32_t slot, uint64_t id,
+    struct conn_entry *e)
+{
+	struct conn_entry chunk[SCOREBOARD_CHUNK];
+	uint32_t used = scoreboard_used(sb, slot), i, n, k;
+
+	for (i = 0; i < used; i += n) {
+		n = used - i < SCOREBOARD_CHUNK ? used - i : SCOREBOARD_CHUNK;
+		if (scoreboard_read_entries(sb, slot, i, chunk, n) == -1)
+			break;
+		for (k = 0; k < n; k++)
+			if (chunk[k].id == id &&
+			    scoreboard_is_open(sb, &chunk[k])) {
+				*e = chunk[k];
+				return 0;
+			}
+	}
+	return -1;
+}
+
+int
+scoreboard_serving(const struct scoreboard *sb, uint32_t slot,
+    struct conn_entry *e)
+{
+	uint64_t at = __atomic_load_n(&scoreboard_slot(sb, slot)->serving,
+	    __ATOMIC_RELAXED) / sizeof(*e);
+
+	if (at >= sb->table_capacity ||
+	    scoreboard_read_entries(sb, slot, (uint32_t)at, e, 1) == -1 ||
+	    !scoreboard_is_open(sb, e))
+		return -1;
+	return 0;
 }

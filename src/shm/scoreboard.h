@@ -24,7 +24,7 @@
  * bounded words with scoreboard_read_*().
  */
 
-#define SCOREBOARD_LAYOUT	1
+#define SCOREBOARD_LAYOUT	2
 #define SCOREBOARD_ALIGN	64
 
 /* What the process in a slot tells about itself. */
@@ -33,24 +33,29 @@ struct slot {
 	uint64_t last_beat;	/* process_milliseconds() of its last turn */
 	uint64_t loops;		/* turns of its loop since it began */
 	uint64_t live;		/* connections it has open */
+	uint64_t serving;	/* where its entry is, of the table; SLOT_NONE */
 	struct conn_journal journal;
 } __attribute__((aligned(SCOREBOARD_ALIGN)));
+
+#define SLOT_NONE	UINT64_MAX	/* serving no connection */
 
 struct scoreboard {
 	struct segment segment;
 	struct segment connections;	/* the tables of all slots */
+	struct ledger ledger;
 	uint32_t slots;
 	uint32_t services;
 	uint32_t table_capacity;	/* entries per slot */
 };
 
 /*
- * Makes a scoreboard for so many processes and services, and room for the
+ * Makes a scoreboard for so many processes and services, room for the
  * connection tables of capacity entries a slot (their memory is taken as they
- * fill).  Before any fork; every process inherits it.
+ * fill), and a ledger for so many sources.  Before any fork; every process
+ * inherits it.
  */
 int scoreboard_create(struct scoreboard *, uint32_t slots, uint32_t services,
-    uint32_t capacity);
+    uint32_t capacity, uint32_t sources);
 void scoreboard_close(struct scoreboard *);
 
 /*
@@ -87,6 +92,25 @@ void scoreboard_add_row(const struct scoreboard *, uint32_t slot,
 /* Adds to active[service] the connections in a slot's table. */
 void scoreboard_add_active(const struct scoreboard *, uint32_t slot,
     uint64_t *active);
+
+/*
+ * Copies out the open connections of a slot from the entry at *from on: up to
+ * count, and of service alone unless it is SCOREBOARD_ALL.  Looks at no more
+ * than a bounded number of entries.  Returns how many there are; *from is
+ * where to go on, or SCOREBOARD_END.
+ */
+#define SCOREBOARD_ALL	UINT32_MAX
+#define SCOREBOARD_END	UINT32_MAX
+size_t scoreboard_connections(const struct scoreboard *, uint32_t slot,
+    uint32_t service, uint32_t *from, struct conn_entry *to, size_t count);
+
+/* An open connection of a slot by its number; -1: there is none. */
+int scoreboard_find(const struct scoreboard *, uint32_t slot, uint64_t id,
+    struct conn_entry *);
+
+/* The open connection that a slot's process serves now; -1: none. */
+int scoreboard_serving(const struct scoreboard *, uint32_t slot,
+    struct conn_entry *);
 
 /* Publishing a counter of this process's own row. */
 static inline void

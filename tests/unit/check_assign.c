@@ -20,6 +20,7 @@ static struct master master;
 static struct process processes[SLOTS];
 static struct listening_socket sockets[SOCKETS];
 static struct prong_service service = { .index = 3 };
+static bool paused[4];
 static int ends[SLOTS];			/* where the processes listen */
 
 static void
@@ -42,6 +43,7 @@ setup(void)
 	}
 	master.processes = processes;
 	master.slots = SLOTS;
+	master.paused = paused;
 	master.listening.sockets = sockets;
 	master.listening.count = SOCKETS;
 }

@@ -370,7 +370,7 @@ START_TEST(test_conn_pause)
 
 	peer_resume(peer);
 	fake_run_until(is_resumed);
-	ck_assert_uint_lt(conn_queued(peer->conn), OUTPUT_LOW);
+	ck_assert_uint_lt(conn_queued(peer->conn), OUTPUT_HIGH / 4);
 	ck_assert_int_eq(fake.writables, 1);
 	fake_settle();
 	ck_assert_int_eq(fake.writables, 1);

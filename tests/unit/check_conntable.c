@@ -22,7 +22,7 @@ static struct conntable table;
 static void
 setup(void)
 {
-	ck_assert_int_eq(scoreboard_create(&sb, SLOTS, SERVICES, CAPACITY), 0);
+	ck_assert_int_eq(scoreboard_create(&sb, SLOTS, SERVICES, CAPACITY, 64), 0);
 	ck_assert_int_eq(scoreboard_claim(&sb, SLOT, 1000, &table), 0);
 }
 

@@ -224,7 +224,7 @@ START_TEST(test_crash_at_every_step)
 	int step, steps, stride, kills = 0;
 	bool over = false;
 
-	ck_assert_int_eq(scoreboard_create(&sb, 3, 1, 64), 0);
+	ck_assert_int_eq(scoreboard_create(&sb, 3, 1, 64, 64), 0);
 	steps = crash_trial(s, INT32_MAX);
 	ck_assert_int_gt(steps, 20);
 	crash_claim();

@@ -67,7 +67,7 @@ START_TEST(test_dump_server)
 	prong_service_option(s, "names", "y");
 	prong_service_option(s, "menu", "m");
 	ck_assert_ptr_nonnull(out = prong_server_dump(server));
-	ck_assert_ptr_eq(strstr(out, "workers = 0\n"), out);
+	ck_assert_ptr_eq(strstr(out, "user = \"\"\n"), out);
 	ck_assert_msg(strstr(out, expected) != NULL, "%s", out);
 	ck_assert_msg(strstr(out, expected_options) != NULL, "%s", out);
 	ck_assert_str_eq(strstr(out, expected_options), expected_options);

@@ -225,11 +225,13 @@ END_TEST
 START_TEST(test_public_addresses)
 {
 	struct address a = { .in6 = { .sin6_family = AF_INET6 } };
-	char text[ADDRESS_MAX], small[6];
+	char text[ADDRESS_MAX], me[ADDRESS_MAX], small[6];
 	int fd[2];
 
 	start(PRONG_RAW);
-	ck_assert_str_eq(prong_peer(peer->conn, text, sizeof(text)), "unix:");
+	snprintf(me, sizeof(me), "unix:uid=%u,pid=%d", (unsigned int)getuid(),
+	    (int)getpid());
+	ck_assert_str_eq(prong_peer(peer->conn, text, sizeof(text)), me);
 	ck_assert_ptr_eq(prong_peer(peer->conn, text, sizeof(text)), text);
 	ck_assert_int_eq(strncmp(prong_local(peer->conn, text, sizeof(text)),
 	    "unix:", 5), 0);

@@ -24,7 +24,7 @@ static struct scoreboard sb;
 static void
 setup(void)
 {
-	ck_assert_int_eq(scoreboard_create(&sb, SLOTS, SERVICES, CAPACITY), 0);
+	ck_assert_int_eq(scoreboard_create(&sb, SLOTS, SERVICES, CAPACITY, 64), 0);
 }
 
 static void
@@ -326,7 +326,7 @@ START_TEST(test_scoreboard_close)
 	struct scoreboard other;
 
 	before = helper_descriptors();
-	ck_assert_int_eq(scoreboard_create(&other, 1, 1, 1), 0);
+	ck_assert_int_eq(scoreboard_create(&other, 1, 1, 1, 0), 0);
 	ck_assert_int_gt(helper_descriptors(), before);
 	scoreboard_close(&other);
 	scoreboard_close(&other);

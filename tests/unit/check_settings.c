@@ -3,6 +3,7 @@
  * server/settings: every setting's default, its bounds, and what is written
  * reads back.
  */
+#include "net/admission.h"
 #include "server/settings.h"
 
 #include <errno.h>
@@ -51,6 +52,11 @@ static const struct {
 	    "0", "4097" },
 	{ SERVER(max_services), "max-services", 64, "1", 1, "4096", 4096,
 	    "0", "4097" },
+	{ SERVER(umask), "umask", 027, "0", 0, "777", 0777, NULL, "07777" },
+	{ SERVER(max_sources), "max-sources", 65536, "64", 64, "4186112",
+	    4186112, "63", "4186113" },
+	{ SERVER(worker_memory), "worker-memory", 0, "0", 0, "1024T",
+	    1LL << 50, NULL, "1025T" },
 	{ SERVER(log_level), "log.level", PRONG_INFO, "error", PRONG_ERROR,
 	    "debug", PRONG_DEBUG, NULL, NULL },
 	{ SERVER(log_format), "log.format", 0, "text", 0, "json", 1, NULL,
@@ -73,6 +79,14 @@ static const struct {
 	    "reuseport", ACCEPT_REUSEPORT, NULL, NULL },
 	{ SERVICE(idle_timeout), "idle-timeout", 0, "0", 0, "49d", 49 * DAY,
 	    NULL, "50d" },
+	{ SERVICE(refuse), "refuse", ANSWER_CLOSE, "close", ANSWER_CLOSE,
+	    "banner", ANSWER_BANNER, NULL, NULL },
+	{ SERVICE(limit_connections), "limits.connections", 0, "0", 0,
+	    "16777215", 16777215, "-1", "16777216" },
+	{ SERVICE(limit_per_source), "limits.per-source", 0, "0", 0,
+	    "16777215", 16777215, "-1", "16777216" },
+	{ SERVICE(limit_memory), "limits.memory", 0, "0", 0, "1T", 1LL << 40,
+	    NULL, "1025G" },
 };
 
 /* Texts: the default, one that is right and one that is not. */
@@ -83,6 +97,13 @@ static const struct {
 } texts[] = {
 	{ SERVER(pidfile), "pidfile", PRONG_RUNSTATEDIR "/prongd.pid", "/x",
 	    "relative" },
+	{ SERVER(user), "user", "", "root", NULL },
+	{ SERVER(group), "group", "", "root", NULL },
+	{ SERVER(chroot), "chroot", "", "/x", "relative" },
+	{ SERVER(log_access), "log.access", "", "stderr", "nowhere" },
+	{ SERVER(rlimit_nofile), "rlimit.nofile", "", "100", "many" },
+	{ SERVER(rlimit_core), "rlimit.core", "", "unlimited", "huge" },
+	{ SERVER(rlimit_as), "rlimit.as", "", "1G", "x" },
 	{ SERVER(log_target), "log.target", "syslog", "/var/log/x", "nowhere" },
 	{ SERVER(control_socket), "control.socket", PRONG_RUNSTATEDIR
 	    "/prongd/control.sock", "", "x.sock" },
@@ -90,6 +111,10 @@ static const struct {
 	{ SERVICE(framing), "framing", "", "netstring", "letters" },
 	{ SERVICE(owner), "owner", "", "root", NULL },
 	{ SERVICE(group), "group", "", "root", NULL },
+	{ SERVICE(banner), "banner", "", "busy", NULL },
+	{ SERVICE(limit_rate), "limits.rate", "", "200/s", "5" },
+	{ SERVICE(limit_source_rate), "limits.source-rate", "",
+	    "10/m burst 3", "5/x" },
 };
 
 /* What is a value of none of the numbers. */
@@ -220,6 +245,51 @@ START_TEST(test_settings_listen)
 }
 END_TEST
 
+/* A number with decimals is kept in thousandths, and shown as it was. */
+START_TEST(test_settings_decimal)
+{
+	static const char *const wrong[] = { "", "x", "-1", "1.", ".5", "1.2345",
+	    "01", "1000000.001" };
+	struct service_settings *s = &settings.service;
+	char *out = NULL;
+	int i;
+
+	ck_assert_int_eq(settings_init(PRONG_SERVICE, s), 0);
+	ck_assert_int_eq(s->limit_load, 0);
+	ck_assert_int_eq(settings_set(PRONG_SERVICE, s, "limits.load",
+	    "7.25"), 0);
+	for (i = 0; i < UNIT_COUNT(wrong); i++)
+		ck_assert_msg(settings_set(PRONG_SERVICE, s, "limits.load",
+		    wrong[i]) == -1, "limits.load = \"%s\"", wrong[i]);
+	ck_assert_int_eq(s->limit_load, 7250);
+	ck_assert_int_eq(settings_dump(PRONG_SERVICE, s, &out, 2), 0);
+	ck_assert_msg(strstr(out, "\n  limits {\n    connections = 0\n") !=
+	    NULL && strstr(out, "\n    load = \"7.25\"\n    memory = \"0\"\n"
+	    "  }\n") != NULL, "%s", out);
+	free(out);
+	settings_free(PRONG_SERVICE, s);
+}
+END_TEST
+
+/* Each rule is checked when it is set. */
+START_TEST(test_settings_access)
+{
+	struct service_settings *s = &settings.service;
+
+	ck_assert_int_eq(settings_init(PRONG_SERVICE, s), 0);
+	ck_assert(published(PRONG_SERVICE, "access")->list);
+	ck_assert_int_eq(settings_set(PRONG_SERVICE, s, "access",
+	    "allow 10.0.0.0/8"), 0);
+	ck_assert_int_eq(settings_set(PRONG_SERVICE, s, "access",
+	    "permit all"), -1);
+	ck_assert_int_eq(errno, EINVAL);
+	ck_assert_int_eq(settings_set(PRONG_SERVICE, s, "access",
+	    "deny all"), 0);
+	ck_assert_uint_eq(s->access.count, 2);
+	settings_free(PRONG_SERVICE, s);
+}
+END_TEST
+
 START_TEST(test_settings_mode_texts)
 {
 	static const char *const wrong[] = {
@@ -277,7 +347,8 @@ START_TEST(test_settings_published)
 			ck_assert_ptr_null(strchr(p->help, '\n'));
 			n += scope != PRONG_ARRAY;
 		}
-	i = UNIT_COUNT(numbers) + UNIT_COUNT(texts) + 1;
+	/* And what has a test of its own: listen, access, limits.load. */
+	i = UNIT_COUNT(numbers) + UNIT_COUNT(texts) + 3;
 	ck_assert_int_eq(n, i);
 	ck_assert_str_eq(published(PRONG_ARRAY, "type")->value, "int64");
 	ck_assert_str_eq(published(PRONG_ARRAY, "slots")->value, "1");
@@ -408,10 +479,12 @@ START_TEST(test_settings_dump_form)
 	ck_assert_int_eq(settings_init(PRONG_SERVER, &settings), 0);
 	settings_set(PRONG_SERVER, &settings, "busy-poll", "50us");
 	ck_assert_int_eq(settings_dump(PRONG_SERVER, &settings, &out, 0), 0);
-	ck_assert_ptr_eq(strstr(out, "workers = 0\nevents = \"auto\"\n"
-	    "busy-poll = \"50us\"\n"), out);
+	ck_assert_ptr_eq(strstr(out, "user = \"\"\n"), out);
+	ck_assert_ptr_nonnull(strstr(out, "\nworkers = 0\n"
+	    "events = \"auto\"\nbusy-poll = \"50us\"\n"));
 	ck_assert_ptr_nonnull(strstr(out, "\nlog {\n  target = \"syslog\"\n"
-	    "  level = \"info\"\n  format = \"text\"\n}\ncontrol {\n"));
+	    "  level = \"info\"\n  format = \"text\"\n  access = \"\"\n}\n"
+	    "control {\n"));
 	ck_assert_ptr_nonnull(strstr(out, "\n  mode = \"0660\"\n}\n"));
 	free(out);
 	settings_free(PRONG_SERVER, &settings);
@@ -429,6 +502,8 @@ main(void)
 	tcase_add_test(tc, test_settings_listen);
 	tcase_add_test(tc, test_settings_mode_texts);
 	tcase_add_test(tc, test_settings_unknown);
+	tcase_add_test(tc, test_settings_decimal);
+	tcase_add_test(tc, test_settings_access);
 	tcase_add_test(tc, test_settings_published);
 	tcase_add_loop_test(tc, test_settings_dump, 0, 2);
 	tcase_add_test(tc, test_settings_dump_form);

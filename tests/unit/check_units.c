@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * base/units: sizes, durations, integers and truth values.
+ * base/units: sizes, durations, rates, numbers and truth values.
  */
 #include "base/units.h"
 
@@ -166,11 +166,21 @@ START_TEST(test_units_error_texts)
 	ck_assert_str_eq(error_text(), "10 is not from -1 to 9");
 	units_bool("maybe", &truth);
 	ck_assert_str_eq(error_text(), "\"maybe\" is neither true nor false");
+	units_decimal("1,5", &n);
+	ck_assert_str_eq(error_text(), "\"1,5\" is not a number (write it "
+	    "like 8 or 1.5, with up to three decimals)");
+	units_decimal("9223372036854775.808", &n);
+	ck_assert_str_eq(error_text(),
+	    "\"9223372036854775.808\" is too large");
 
 	/* Text from outside may have any length. */
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	ck_assert_int_eq(units_size(text, &n), -1);
+	ck_assert_uint_lt(strlen(error_text()), 200);
+	ck_assert_int_eq(units_decimal(text, &n), -1);
+	ck_assert_uint_lt(strlen(error_text()), 200);
+	ck_assert_int_eq(units_rate_check(text), -1);
 	ck_assert_uint_lt(strlen(error_text()), 200);
 }
 END_TEST
@@ -312,6 +322,232 @@ START_TEST(test_units_format_reads_back)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	int error;		/* 0: value is expected */
+	int64_t value;
+} decimals[] = {
+	{ "0", 0, 0 },
+	{ "0.0", 0, 0 },
+	{ "0.000", 0, 0 },
+	{ "8", 0, 8000 },
+	{ "10", 0, 10000 },
+	{ "1.5", 0, 1500 },
+	{ "1.50", 0, 1500 },
+	{ "1.500", 0, 1500 },
+	{ "0.05", 0, 50 },
+	{ "0.001", 0, 1 },
+	{ "0.999", 0, 999 },
+	{ "12.345", 0, 12345 },
+	{ "9223372036854775.807", 0, INT64_MAX },
+	{ "9223372036854775", 0, INT64_MAX - 807 },
+	{ "9223372036854775.808", ERANGE, 0 },
+	{ "9223372036854776", ERANGE, 0 },
+	{ "18446744073709551615", ERANGE, 0 },
+	{ "18446744073709551616", ERANGE, 0 },
+	{ "18446744073709551616.5", ERANGE, 0 },
+	{ "", EINVAL, 0 },
+	{ ".", EINVAL, 0 },
+	{ ".5", EINVAL, 0 },
+	{ "1.", EINVAL, 0 },
+	{ "1..5", EINVAL, 0 },
+	{ "1.5.", EINVAL, 0 },
+	{ "1.2345", EINVAL, 0 },
+	{ "1.0000", EINVAL, 0 },
+	{ "01", EINVAL, 0 },
+	{ "00.5", EINVAL, 0 },
+	{ "-1", EINVAL, 0 },
+	{ "-0.5", EINVAL, 0 },
+	{ "+1.5", EINVAL, 0 },
+	{ "1.-5", EINVAL, 0 },
+	{ "1.+5", EINVAL, 0 },
+	{ "1. 5", EINVAL, 0 },
+	{ "1,5", EINVAL, 0 },
+	{ " 1.5", EINVAL, 0 },
+	{ "1.5 ", EINVAL, 0 },
+	{ "1.5\n", EINVAL, 0 },
+	{ "1.5x", EINVAL, 0 },
+	{ "1e3", EINVAL, 0 },
+	{ "0x1", EINVAL, 0 },
+	{ "inf", EINVAL, 0 },
+	{ "nan", EINVAL, 0 },
+};
+
+START_TEST(test_units_decimal)
+{
+	int64_t n = -7;
+	int result;
+
+	errno = 0;
+	result = units_decimal(decimals[_i].text, &n);
+	ck_assert_int_eq(errno, decimals[_i].error);
+	ck_assert_int_eq(result, decimals[_i].error == 0 ? 0 : -1);
+	ck_assert_int_eq(n, result == 0 ? decimals[_i].value : -7);
+}
+END_TEST
+
+START_TEST(test_units_format_decimal)
+{
+	char buf[UNITS_MAX];
+	int64_t n, back;
+	int shift;
+
+	ck_assert_str_eq(units_format_decimal(0, buf), "0");
+	ck_assert_str_eq(units_format_decimal(1, buf), "0.001");
+	ck_assert_str_eq(units_format_decimal(50, buf), "0.05");
+	ck_assert_str_eq(units_format_decimal(500, buf), "0.5");
+	ck_assert_str_eq(units_format_decimal(1000, buf), "1");
+	ck_assert_str_eq(units_format_decimal(1010, buf), "1.01");
+	ck_assert_str_eq(units_format_decimal(10000, buf), "10");
+	ck_assert_str_eq(units_format_decimal(100000, buf), "100");
+	ck_assert_str_eq(units_format_decimal(100500, buf), "100.5");
+	ck_assert_str_eq(units_format_decimal(INT64_MAX, buf),
+	    "9223372036854775.807");
+	ck_assert_ptr_eq(units_format_decimal(1, buf), buf);
+
+	for (shift = 0; shift < 63; shift++)
+		for (n = (INT64_C(1) << shift) - 1; n <= INT64_C(1) << shift;
+		    n++) {
+			ck_assert_int_eq(units_decimal(units_format_decimal(n,
+			    buf), &back), 0);
+			ck_assert_int_eq(back, n);
+		}
+}
+END_TEST
+
+#define NS	UINT64_C(1000000000)
+
+static const struct {
+	const char *text;
+	uint64_t interval, burst;
+} good_rates[] = {
+	{ "", 0, 1 },
+	{ "0", 0, 1 },
+	{ "1/s", NS, 1 },
+	{ "200/s", 5000000, 200 },
+	{ "3/s", 333333334, 3 },	/* upwards */
+	{ "7/s", 142857143, 7 },
+	{ "1000000/s", 1000, 1000000 },
+	{ "999999/s", 1001, 999999 },
+	{ "10/m", 6 * NS, 10 },
+	{ "5/h", 720 * NS, 5 },
+	{ "1000/d", 86400 * NS / 1000, 1000 },
+	{ "1/d", 86400 * NS, 1 },
+	{ "1000000/d", 86400000, 1000000 },
+	{ "200/s burst 50", 5000000, 50 },
+	{ "200/s burst 1", 5000000, 1 },
+	{ "1/s burst 1000000", NS, 1000000 },
+	{ "1/m burst 5", 60 * NS, 5 },
+	{ "1/h burst 8760", 3600 * NS, 8760 },
+	{ "1/d burst 365", 86400 * NS, 365 },
+};
+
+START_TEST(test_units_rate)
+{
+	struct units_rate r = { 7, 7 };
+
+	errno = 0;
+	ck_assert_int_eq(units_rate(good_rates[_i].text, &r), 0);
+	ck_assert_int_eq(errno, 0);
+	ck_assert_uint_eq(r.interval_ns, good_rates[_i].interval);
+	ck_assert_uint_eq(r.burst, good_rates[_i].burst);
+	ck_assert_int_eq(units_rate_check(good_rates[_i].text), 0);
+}
+END_TEST
+
+#define NO_RATE(t)	{ t, EINVAL, "\"" t "\" is not a rate (write it like " \
+    "200/s, 10/m or \"5/h burst 20\")" }
+#define COUNT_RANGE	": the count is not from 1 to 1000000"
+#define BURST_RANGE	": the burst is not from 1 to 1000000"
+#define TOO_LONG	": at this rate the burst is what comes in more " \
+    "than 365 days"
+
+static const struct {
+	const char *text;
+	int error;
+	const char *says;
+} bad_rates[] = {
+	NO_RATE(" "), NO_RATE("200"), NO_RATE("1"), NO_RATE("00"),
+	NO_RATE("/s"), NO_RATE("200/"), NO_RATE("200/x"), NO_RATE("200/S"),
+	NO_RATE("200/sec"), NO_RATE("200/ms"), NO_RATE("200s"),
+	NO_RATE("200 /s"), NO_RATE("200/ s"), NO_RATE(" 200/s"),
+	NO_RATE("200/s "), NO_RATE("200/s\n"), NO_RATE("-1/s"),
+	NO_RATE("+1/s"), NO_RATE("01/s"), NO_RATE("1.5/s"), NO_RATE("1K/s"),
+	NO_RATE("200//s"), NO_RATE("200/s/s"), NO_RATE("s/200"),
+	NO_RATE("1/2s"), NO_RATE("200/s burst"), NO_RATE("200/s burst "),
+	NO_RATE("200/s burst  5"), NO_RATE("200/s  burst 5"),
+	NO_RATE("200/sburst 5"), NO_RATE("200/s burst5"),
+	NO_RATE("200/s burst -5"), NO_RATE("200/s burst 05"),
+	NO_RATE("200/s burst 5 "), NO_RATE("200/s burst 5/s"),
+	NO_RATE("200/s burst 1K"), NO_RATE("200/s Burst 5"),
+	NO_RATE("200/s 5"), NO_RATE("burst 5"), NO_RATE("0 burst 5"),
+	{ "0/s", ERANGE, "\"0/s\"" COUNT_RANGE },
+	{ "0/d burst 5", ERANGE, "\"0/d burst 5\"" COUNT_RANGE },
+	{ "1000001/s", ERANGE, "\"1000001/s\"" COUNT_RANGE },
+	{ "1000001/d", ERANGE, "\"1000001/d\"" COUNT_RANGE },
+	{ "18446744073709551617/s", ERANGE,
+	    "\"18446744073709551617/s\"" COUNT_RANGE },
+	{ "5/s burst 0", ERANGE, "\"5/s burst 0\"" BURST_RANGE },
+	{ "5/s burst 1000001", ERANGE, "\"5/s burst 1000001\"" BURST_RANGE },
+	{ "5/s burst 18446744073709551617", ERANGE,
+	    "\"5/s burst 18446744073709551617\"" BURST_RANGE },
+	{ "1/d burst 366", ERANGE, "\"1/d burst 366\"" TOO_LONG },
+	{ "1/h burst 8761", ERANGE, "\"1/h burst 8761\"" TOO_LONG },
+	{ "1/d burst 1000000", ERANGE, "\"1/d burst 1000000\"" TOO_LONG },
+};
+
+START_TEST(test_units_rate_errors)
+{
+	struct units_rate r = { 7, 7 };
+
+	errno = 0;
+	ck_assert_int_eq(units_rate(bad_rates[_i].text, &r), -1);
+	ck_assert_int_eq(errno, bad_rates[_i].error);
+	ck_assert_str_eq(error_text(), bad_rates[_i].says);
+	ck_assert_uint_eq(r.interval_ns, 7);
+	ck_assert_uint_eq(r.burst, 7);
+
+	errno = 0;
+	error_clear();
+	ck_assert_int_eq(units_rate_check(bad_rates[_i].text), -1);
+	ck_assert_int_eq(errno, bad_rates[_i].error);
+	ck_assert_str_eq(error_text(), bad_rates[_i].says);
+}
+END_TEST
+
+/* Whatever is written: never more than it says, at most a thousandth less. */
+START_TEST(test_units_rate_never_more)
+{
+	static const struct {
+		char letter;
+		uint64_t ns;
+	} periods[] = {
+		{ 's', NS }, { 'm', 60 * NS }, { 'h', 3600 * NS },
+		{ 'd', 86400 * NS },
+	};
+	struct units_rate r;
+	uint64_t count, period;
+	char text[64];
+	int i;
+
+	for (i = 0; i < UNIT_COUNT(periods); i++)
+		for (count = 1; count <= UNITS_RATE_COUNT_MAX;
+		    count += 1 + count / 50) {
+			period = periods[i].ns;
+			snprintf(text, sizeof(text), "%u/%c",
+			    (unsigned int)count, periods[i].letter);
+			ck_assert_int_eq(units_rate(text, &r), 0);
+			ck_assert_uint_ge(r.interval_ns, 1000);
+			ck_assert_uint_ge(r.interval_ns * count, period);
+			ck_assert_uint_le((r.interval_ns - 1) * count, period -
+			    1);
+			ck_assert_uint_le(r.interval_ns * count,
+			    period + period / 1000);
+			ck_assert_uint_eq(r.burst, count);
+		}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -330,5 +566,11 @@ main(void)
 	tcase_add_test(tc, test_units_bool);
 	tcase_add_test(tc, test_units_format_is_shortest);
 	tcase_add_test(tc, test_units_format_reads_back);
+	tcase_add_loop_test(tc, test_units_decimal, 0, UNIT_COUNT(decimals));
+	tcase_add_test(tc, test_units_format_decimal);
+	tcase_add_loop_test(tc, test_units_rate, 0, UNIT_COUNT(good_rates));
+	tcase_add_loop_test(tc, test_units_rate_errors, 0,
+	    UNIT_COUNT(bad_rates));
+	tcase_add_test(tc, test_units_rate_never_more);
 	return unit_run(s);
 }

@@ -25,7 +25,8 @@ static struct prong_server *server;
 static struct prong_service *service;
 static struct scoreboard sb;
 static struct worker_start given;
-static int ends[2], listening, errors[2];
+static int ends[2], report[2], listening, errors[2];
+static struct privilege privilege;
 static struct sockaddr_in where = { .sin_family = AF_INET };
 static pid_t worker;
 
@@ -92,8 +93,10 @@ setup(void)
 	ck_assert_int_eq(prong_service_set(service, "listen", "127.0.0.1:0"),
 	    0);
 	ck_assert_int_eq(server_resolve(service, no_fault, NULL), 0);
-	ck_assert_int_eq(scoreboard_create(&sb, 2, 1, 100), 0);
+	ck_assert_int_eq(scoreboard_create(&sb, 2, 1, 100, 64), 0);
 	ck_assert_int_eq(channel_open(ends), 0);
+	ck_assert_int_eq(pipe(report), 0);
+	ck_assert_int_eq(privilege_find(&privilege, "", ""), 0);
 	ck_assert_int_eq(pipe(errors), 0);
 	where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC |
@@ -106,6 +109,7 @@ setup(void)
 	given = (struct worker_start){
 		.server = server, .scoreboard = &sb, .slot = SLOT,
 		.channel = ends[1], .master = getpid(),
+		.privilege = &privilege, .report = report[1],
 	};
 }
 
@@ -350,7 +354,7 @@ START_TEST(test_worker_init_fails)
 
 	prong_service_option(service, "refuse", "yes");
 	start();
-	ck_assert_int_eq(helper_wait_exit(worker), 1);
+	ck_assert_int_eq(helper_wait_exit(worker), WORKER_HOPELESS);
 	/* Never ready. */
 	ck_assert_int_eq(channel_receive(ends[0], &m, &fd), -1);
 	ck_assert_str_eq(complaints(), "error: worker 1: service \"s\": not "

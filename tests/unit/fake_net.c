@@ -101,7 +101,7 @@ fake_start_with(enum loop_mechanism mechanism, enum prong_framing framing)
 {
 	struct conntable table;
 
-	ck_assert_int_eq(scoreboard_create(&fake.sb, 2, 2, 1000), 0);
+	ck_assert_int_eq(scoreboard_create(&fake.sb, 2, 2, 1000, 64), 0);
 	ck_assert_int_eq(scoreboard_claim(&fake.sb, SLOT, 1000, &table), 0);
 	fake.loop = loop_new(mechanism, 0);
 	ck_assert_ptr_nonnull(fake.loop);
@@ -109,6 +109,7 @@ fake_start_with(enum loop_mechanism mechanism, enum prong_framing framing)
 	ck_assert_ptr_nonnull(fake.net);
 	fake.net->table = table;
 	fake.net->live = &scoreboard_slot(&fake.sb, SLOT)->live;
+	fake.net->serving_entry = &scoreboard_slot(&fake.sb, SLOT)->serving;
 	fake.service.name = fake_name;
 	fake.service.handler = &fake.handler;
 	fake.service.framing = framing;

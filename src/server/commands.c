@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The control commands that change something, and the table of all.  They run
+ * in the master, so they do not wait: what has to be waited for is said in
+ * struct control_wait.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "server/control.h"
+
+/* --- what is waited for -------------------------------------------------- */
+
+static json_t *
+commands_slots(const struct master *m, uint64_t number,
+    bool (*is)(const struct process *, uint64_t))
+{
+	json_t *list = json_array();
+	uint32_t i;
+
+	for (i = 0; i < m->slots; i++)
+		if (is(&m->processes[i], number))
+			json_array_append_new(list, json_integer(i));
+	return list;
+}
+
+static bool
+commands_is_silent(const struct process *p, uint64_t number)
+{
+	return p->pid != 0 && p->asked >= number && p->answered < number;
+}
+
+static json_t *
+commands_silent(const struct master *m, uint64_t number)
+{
+	return commands_slots(m, number, commands_is_silent);
+}
+
+static void
+commands_wait_answers(const struct master *m, struct control_wait *wait)
+{
+	wait->is_done = master_is_answered;
+	wait->who = commands_silent;
+	wait->number = m->number;
+}
+
+static bool
+commands_is_unready(const struct process *p, uint64_t number)
+{
+	return p->state == PROCESS_STARTING || p->state == PROCESS_WAITING;
+}
+
+static json_t *
+commands_unready(const struct master *m, uint64_t number)
+{
+	return commands_slots(m, number, commands_is_unready);
+}
+
+static bool
+commands_are_ready(const struct master *m, uint64_t number)
+{
+	uint32_t i;
+
+	for (i = 0; i < m->slots; i++)
+		if (commands_is_unready(&m->processes[i], number))
+			return false;
+	return true;
+}
+
+/* --- arguments ----------------------------------------------------------- */
+
+static struct prong_service *
+commands_service(const struct master *m, const json_t *request)
+{
+	const char *name = json_string_value(json_object_get(request,
+	    "service"));
+	size_t i;
+
+	for (i = 0; name != NULL && i < m->server->service_count; i++)
+		if (strcmp(m->server->services[i]->name, name) == 0)
+			return m->server->services[i];
+	error_set(ENOENT, "there is no service \"%.64s\"",
+	    name == NULL ? "" : name);
+	return NULL;
+}
+
+/* What cannot be done any more once the end has begun. */
+static int
+commands_check_running(const struct master *m)
+{
+	if (m->state == MASTER_RUNNING)
+		return 0;
+	return error_set(EBUSY, "the server is %s", master_state_name(m->state));
+}
+
+/* --- commands ------------------------------------------------------------ */
+
+static json_t *
+commands_stop(struct master *m, const json_t *request,
+    struct control_wait *wait)
+{
+	if (json_is_true(json_object_get(request, "fast")))
+		master_stop(m);
+	else
+		master_drain(m, units_milliseconds(
+		    m->server->settings.drain_timeout));
+	return json_pack("{s:s}", "state", master_state_name(m->state));
+}
+
+/* Whose connection it is is in its number; whether it is open, in the table. */
+static json_t *
+commands_close(struct master *m, const json_t *request,
+    struct control_wait *wait)
+{
+	const json_t *number = json_object_get(request, "id");
+	struct channel_message message = { .kind = CHANNEL_CLOSE };
+	char peer[ADDRESS_MAX];
+	struct conn_entry e;
+	struct process *p;
+
+	message.id = (uint64_t)json_integer_value(number);
+	p = &m->processes[message.id % m->slots];
+	if (!json_is_integer(number) || p->pid == 0 ||
+	    scoreboard_find(&m->scoreboard, p->slot, message.id, &e) == -1 ||
+	    e.service >= m->server->service_count) {
+		error_set(ENOENT, "there is no connection %llu",
+		    (unsigned long long)message.id);
+		return NULL;
+	}
+	message.number = ++m->number;
+	if (process_tell(p, &message, -1) == -1) {
+		error_set(EAGAIN, "worker %u does not listen now", p->slot);
+		return NULL;
+	}
+	commands_wait_answers(m, wait);
+	log_info("closing connection %llu of service=%s peer=%s, as asked",
+	    (unsigned long long)message.id,
+	    m->server->services[e.service]->name,
+	    conntable_peer(&e, peer, sizeof(peer)));
+	return json_pack("{s:I,s:s,s:s}", "id", (json_int_t)message.id,
+	    "service", m->server->services[e.service]->name, "peer", peer);
+}
+
+static json_t *
+commands_set_paused(struct master *m, const json_t *request,
+    struct control_wait *wait, bool paused)
+{
+	struct prong_service *s = commands_service(m, request);
+
+	if (s == NULL || commands_check_running(m) == -1)
+		return NULL;
+	if (m->paused[s->index] != paused)
+		log_info("service=%s %s, as asked", s->name,
+		    paused ? "paused" : "resumed");
+	m->paused[s->index] = paused;
+	m->number++;
+	assign_sockets(m);
+	commands_wait_answers(m, wait);
+	return json_pack("{s:s,s:b}", "service", s->name, "paused", paused);
+}
+
+static json_t *
+commands_pause(struct master *m, const json_t *request,
+    struct control_wait *wait)
+{
+	return commands_set_paused(m, request, wait, true);
+}
+
+static json_t *
+commands_resume(struct master *m, const json_t *request,
+    struct control_wait *wait)
+{
+	return commands_set_paused(m, request, wait, false);
+}
+
+static json_t *
+commands_scale(struct master *m, const json_t *request,
+    struct control_wait *wait)
+{
+	const json_t *wanted = json_object_get(request, "workers");
+	json_int_t n = json_integer_value(wanted);
+
+	if (commands_check_running(m) == -1)
+		return NULL;
+	if (!json_is_integer(wanted) || n < 1 || n > m->slots) {
+		error_set(ERANGE, "workers can be 1 to %u (max-processes)",
+		    m->slots);
+		return NULL;
+	}
+	while (m->workers != n)
+		if (supervise_scale(m, m->workers < n ? 1 : -1) == -1)
+			return NULL;
+	log_info("workers=%u, as asked", m->workers);
+	wait->is_done = commands_are_ready;
+	wait->who = commands_unready;
+	return json_pack("{s:i}", "workers", (int)m->workers);
+}
+
+static json_t *
+commands_reopen(struct master *m, const json_t *request,
+    struct control_wait *wait)
+{
+	json_t *list;
+	int stream;
+
+	if (master_reopen_logs(m) == -1)
+		return NULL;
+	commands_wait_answers(m, wait);
+	list = json_array();
+	for (stream = 0; stream < LOG_STREAMS; stream++)
+		if (log_path((enum log_stream)stream) != NULL)
+			json_array_append_new(list, json_string(
+			    log_path((enum log_stream)stream)));
+	return json_pack("{s:o}", "reopened", list);
+}
+
+static json_t *
+commands_log_level(struct master *m, const json_t *request,
+    struct control_wait *wait)
+{
+	const char *name = json_string_value(json_object_get(request,
+	    "level"));
+	struct channel_message message = { .kind = CHANNEL_LEVEL };
+	int level = name == NULL ? -1 : log_level_by_name(name);
+
+	if (level == -1) {
+		error_set(EINVAL, "a level is error, warning, info or debug");
+		return NULL;
+	}
+	log_set_level((enum prong_level)level);
+	message.key = (uint32_t)level;
+	master_ask_all(m, &message, -1);
+	commands_wait_answers(m, wait);
+	return json_pack("{s:s}", "level", name);
+}
+
+const struct control_command control_commands[] = {
+	{ "status", status_all },
+	{ "workers", status_workers },
+	{ "services", status_services },
+	{ "counters", status_counters },
+	{ "conns", conns_list },
+	{ "close", commands_close },
+	{ "pause", commands_pause },
+	{ "resume", commands_resume },
+	{ "scale", commands_scale },
+	{ "reopen", commands_reopen },
+	{ "log-level", commands_log_level },
+	{ "stop", commands_stop },
+	{ NULL }
+};

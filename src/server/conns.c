@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The connections that are open, from the table: a page of them at a time, so
+ * that the master is never held up, however many there are.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/process.h"
+#include "server/control.h"
+
+#define CONNS_PAGE	500
+
+static const char *
+conns_phase(uint8_t phase)
+{
+	static const char *const names[] = {
+		[CONN_PHASE_OPEN] = "open",
+		[CONN_PHASE_PAUSED] = "paused",
+		[CONN_PHASE_CLOSING] = "closing",
+		[CONN_PHASE_LINGERING] = "lingering",
+	};
+
+	/* A worker wrote it: it may be anything. */
+	return phase < sizeof(names) / sizeof(names[0]) ? names[phase] : "?";
+}
+
+static double
+conns_seconds(uint64_t from, uint64_t to)
+{
+	return to > from ? (double)(to - from) / 1000 : 0;
+}
+
+static json_t *
+conns_one(const struct master *m, uint32_t slot, const struct conn_entry *e,
+    uint64_t now)
+{
+	char peer[ADDRESS_MAX];
+
+	return json_pack("{s:I,s:s,s:i,s:i,s:s,s:f,s:f,s:I,s:I,s:s}",
+	    "id", (json_int_t)e->id,
+	    "service", m->server->services[e->service]->name,
+	    "worker", (int)slot,
+	    "pid", (int)m->processes[slot].pid,
+	    "peer", conntable_peer(e, peer, sizeof(peer)),
+	    "age", conns_seconds(e->opened, now),
+	    "idle", conns_seconds(e->last, now),
+	    "bytes_in", (json_int_t)e->bytes_in,
+	    "bytes_out", (json_int_t)e->bytes_out,
+	    "state", conns_phase(e->phase));
+}
+
+/* The service that is asked for; -1: one that there is not. */
+static int
+conns_service(const struct master *m, const json_t *request, uint32_t *index)
+{
+	const json_t *name = json_object_get(request, "service");
+	size_t i;
+
+	*index = SCOREBOARD_ALL;
+	if (name == NULL)
+		return 0;
+	for (i = 0; json_is_string(name) && i < m->server->service_count; i++)
+		if (strcmp(m->server->services[i]->name,
+		    json_string_value(name)) == 0) {
+			*index = (uint32_t)i;
+			return 0;
+		}
+	return error_set(ENOENT, "there is no service \"%.64s\"",
+	    json_is_string(name) ? json_string_value(name) : "");
+}
+
+/* A place to go on from: the slot, and the entry in its table. */
+#define CONNS_PLACE(slot, entry)	((json_int_t)(slot) << 32 | (entry))
+
+json_t *
+conns_list(struct master *m, const json_t *request, struct control_wait *wait)
+{
+	struct conn_entry page[CONNS_PAGE];
+	uint64_t now = process_milliseconds();
+	json_int_t from = json_integer_value(json_object_get(request, "from"));
+	uint32_t slot = (uint32_t)(from >> 32), entry = (uint32_t)from, service;
+	json_t *list, *next = NULL;
+	size_t count = 0, i;
+
+	if (conns_service(m, request, &service) == -1)
+		return NULL;
+	/* Slots that have no process have no connections either. */
+	while (slot < m->slots && m->processes[slot].pid == 0) {
+		slot++;
+		entry = 0;
+	}
+	if (slot < m->slots)
+		count = scoreboard_connections(&m->scoreboard, slot, service,
+		    &entry, page, CONNS_PAGE);
+	list = json_array();
+	for (i = 0; i < count; i++)
+		if (page[i].service < m->server->service_count)
+			json_array_append_new(list, conns_one(m, slot, &page[i],
+			    now));
+	if (slot < m->slots && entry != SCOREBOARD_END)
+		next = json_integer(CONNS_PLACE(slot, entry));
+	else if (slot + 1 < m->slots)
+		next = json_integer(CONNS_PLACE(slot + 1, 0));
+	return json_pack("{s:o,s:o}", "conns", list, "next",
+	    next != NULL ? next : json_null());
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The report of a fatal signal: the one signal handler that does more than set
+ * a flag.  It has a stack of its own, calls only what may be called there
+ * (signal-safety(7)) and backtrace(3), whose library is loaded beforehand, and
+ * then lets the signal do what it does.
+ */
+#include "server/crash.h"
+
+#include "config.h"
+
+#include <execinfo.h>
+#include <signal.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#define CRASH_FRAMES	48
+#define CRASH_STACK	(64 * 1024)
+
+static int crash_fd = -1;
+static char crash_stack[CRASH_STACK] __attribute__((aligned(16)));
+
+/* A sanitizer reports what it knows better by itself. */
+static const int crash_signals[] = {
+	SIGABRT,
+#ifndef PRONG_SANITIZED
+	SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP,
+#endif
+};
+
+static void
+crash_handler(int signo)
+{
+	void *frames[CRASH_FRAMES];
+
+	/* The first two are this function and the return from the signal. */
+	backtrace_symbols_fd(frames + 2, backtrace(frames, CRASH_FRAMES) - 2,
+	    crash_fd);
+	/* SA_RESETHAND: it comes again when this returns, and ends us. */
+	raise(signo);
+}
+
+void
+crash_report_to(int fd)
+{
+	const stack_t stack = {
+		.ss_sp = crash_stack, .ss_size = sizeof(crash_stack)
+	};
+	struct sigaction action = {
+		.sa_handler = crash_handler,
+		.sa_flags = SA_ONSTACK | SA_RESETHAND,
+	};
+	void *frames[2];
+	size_t i;
+
+	crash_fd = fd;
+	/* The first call loads a library, which a handler must not do. */
+	backtrace(frames, 2);
+	sigemptyset(&action.sa_mask);
+	sigaltstack(&stack, NULL);
+	for (i = 0; i < sizeof(crash_signals) / sizeof(crash_signals[0]); i++)
+		sigaction(crash_signals[i], &action, NULL);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What is known of a process that died or is stuck: the connection that it
+ * served, from the scoreboard, and the backtrace that it may have left.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/process.h"
+#include "server/master.h"
+
+/* So much of a report is logged; a process may write anything into it. */
+#define OBITUARY_BYTES	8192
+#define OBITUARY_LINES	48
+
+const char *
+obituary_of(const struct process *p, char *buf, size_t size)
+{
+	const struct master *m = p->master;
+	const struct prong_service *s;
+	char peer[ADDRESS_MAX];
+	struct conn_entry e;
+	uint64_t now = process_milliseconds();
+
+	buf[0] = '\0';
+	if (scoreboard_serving(&m->scoreboard, p->slot, &e) == -1 ||
+	    e.service >= m->server->service_count)
+		return buf;
+	s = m->server->services[e.service];
+	snprintf(buf, size, " while serving service=%s handler=%s peer=%s "
+	    "id=%llu, connected for %.1f s", s->name, s->handler->name,
+	    conntable_peer(&e, peer, sizeof(peer)), (unsigned long long)e.id,
+	    now > e.opened ? (double)(now - e.opened) / 1000 : 0);
+	return buf;
+}
+
+/* The title that a process has in place of its name is padded. */
+static void
+obituary_squeeze(char *line)
+{
+	char *to = line;
+
+	for (; *line != '\0'; line++)
+		if (line[0] != ' ' || line[1] != ' ')
+			*to++ = *line;
+	*to = '\0';
+}
+
+void
+obituary_log_report(const struct process *p, pid_t pid, int report)
+{
+	char text[OBITUARY_BYTES + 1], *rest = text, *line;
+	size_t length = 0;
+	ssize_t n;
+	int lines = 0;
+
+	while (length < OBITUARY_BYTES && (n = read(report, text + length,
+	    OBITUARY_BYTES - length)) > 0)
+		length += (size_t)n;
+	close(report);
+	text[length] = '\0';
+	while (lines < OBITUARY_LINES &&
+	    (line = strsep(&rest, "\n")) != NULL) {
+		obituary_squeeze(line);
+		if (line[0] != '\0')
+			log_error("worker %u (pid %d) #%d %s", p->slot,
+			    (int)pid, lines++, line);
+	}
+}

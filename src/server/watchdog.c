@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The watchdog of the master.
+ *
+ * What a process writes into the scoreboard is only compared with a clock; at
+ * worst a hostile one makes itself, or its neighbour, look alive or dead.  Who
+ * is signalled is known from the master's own memory.
+ */
+#include "server/watchdog.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/process.h"
+#include "base/units.h"
+#include "server/master.h"
+
+#define WATCHDOG_BEAT_MAX	1000
+#define WATCHDOG_LOOK_MAX	250
+#define WATCHDOG_LOOK_MIN	5
+/* A process that is stuck is seen late so often, at the least. */
+#define WATCHDOG_LOOKS		3
+/* From the abort to the kill; a core dump may take longer. */
+#define WATCHDOG_ABORT_MS	300
+#define WATCHDOG_CORE_MS	30000
+
+uint64_t
+watchdog_beat(const struct server_settings *set)
+{
+	uint64_t beat = units_milliseconds(set->stuck_timeout) / 4;
+
+	if (beat == 0 || beat > WATCHDOG_BEAT_MAX)
+		return WATCHDOG_BEAT_MAX;
+	return beat;
+}
+
+static uint64_t
+watchdog_period(const struct master *m)
+{
+	uint64_t period = watchdog_beat(&m->server->settings) / 4;
+
+	if (period > WATCHDOG_LOOK_MAX)
+		return WATCHDOG_LOOK_MAX;
+	return period < WATCHDOG_LOOK_MIN ? WATCHDOG_LOOK_MIN : period;
+}
+
+/* Milliseconds since it turned, or was started, or we could see it turn. */
+static uint64_t
+watchdog_silence(const struct process *p, uint64_t now)
+{
+	uint64_t from = __atomic_load_n(&scoreboard_slot(
+	    &p->master->scoreboard, p->slot)->last_beat, __ATOMIC_RELAXED);
+
+	if (from < p->started)
+		from = p->started;
+	if (from < p->master->watched_from)
+		from = p->master->watched_from;
+	return from < now ? now - from : 0;
+}
+
+static void
+watchdog_report(struct process *p, uint64_t silence, char state,
+    const char *what)
+{
+	char doing[OBITUARY_MAX];
+
+	log_error("worker %u (pid %d) has not turned for %.1f s%s; its state "
+	    "is %s: %s", p->slot, (int)p->pid, (double)silence / 1000,
+	    obituary_of(p, doing, sizeof(doing)), process_state_text(state),
+	    what);
+}
+
+/* A stopped process cannot report; another leaves its backtrace. */
+static void
+watchdog_act(struct process *p, uint64_t silence, uint64_t now)
+{
+	char state = process_state(p->pid);
+	bool stopped = state == 'T' || state == 't';
+
+	watchdog_report(p, silence, state, stopped ? "killed" : "aborted");
+	p->master->restarts_stuck++;
+	p->stuck = true;
+	p->aborted = now;
+	kill(p->pid, stopped ? SIGKILL : SIGABRT);
+}
+
+/* One that was aborted and is still there. */
+static void
+watchdog_insist(struct process *p, uint64_t now)
+{
+	uint64_t since = now - p->aborted;
+
+	if (since < WATCHDOG_ABORT_MS ||
+	    (since < WATCHDOG_CORE_MS && process_dumps_core(p->pid)))
+		return;
+	kill(p->pid, SIGKILL);
+}
+
+/* Returns whether its lateness has changed. */
+static bool
+watchdog_look_at(struct process *p, uint64_t now)
+{
+	const struct server_settings *set = &p->master->server->settings;
+	uint64_t beat = watchdog_beat(set), silence = watchdog_silence(p, now);
+	uint64_t limit = units_milliseconds(set->stuck_timeout);
+	bool was = p->late;
+
+	if (p->stuck) {
+		watchdog_insist(p, now);
+		return false;
+	}
+	p->looks = silence > beat + beat / 2 + WATCHDOG_LOOK_MIN ?
+	    p->looks + 1 : 0;
+	p->late = p->state != PROCESS_STARTING && p->looks > 0;
+	if (limit > 0 && silence > limit && p->looks >= WATCHDOG_LOOKS)
+		watchdog_act(p, silence, now);
+	if (p->late && !was)
+		log_warning("worker %u (pid %d) has missed a beat; a neighbour "
+		    "accepts for it", p->slot, (int)p->pid);
+	return p->late != was;
+}
+
+static void
+watchdog_timer(struct timer *t)
+{
+	struct master *m = (struct master *)((char *)t -
+	    offsetof(struct master, watchdog));
+	uint64_t now = process_milliseconds(), before = m->watched;
+	bool changed = false;
+	uint32_t i;
+
+	/* If the master did not run, nor did the others: they get a turn. */
+	if (now - before > 2 * watchdog_period(m) + WATCHDOG_LOOK_MAX)
+		m->watched_from = now;
+	m->watched = now;
+	for (i = 0; i < m->slots; i++)
+		if (m->processes[i].pid != 0)
+			changed |= watchdog_look_at(&m->processes[i], now);
+	if (changed && m->state == MASTER_RUNNING)
+		assign_sockets(m);
+	loop_timer(m->loop, t, watchdog_period(m));
+}
+
+void
+watchdog_start(struct master *m)
+{
+	m->watched = process_milliseconds();
+	m->watchdog.fn = watchdog_timer;
+	loop_timer(m->loop, &m->watchdog, watchdog_period(m));
+}
+
+void
+watchdog_stop(struct master *m)
+{
+	loop_timer_stop(m->loop, &m->watchdog);
+}

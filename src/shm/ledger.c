@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Accounts, the table of sources, and counting that survives a death.
+ */
+#include "shm/ledger.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/siphash.h"
+
+/*
+ * The word of a count: from the top the number of the operation that wrote it,
+ * the slot of its process, the count.
+ */
+#define COUNT_BITS	24
+#define SLOT_BITS	12
+#define NUMBER_BITS	28
+
+#define COUNT_OF(w)	((uint32_t)((w) & ((1U << COUNT_BITS) - 1)))
+#define SLOT_OF(w)	((uint32_t)((w) >> COUNT_BITS & ((1U << SLOT_BITS) - 1)))
+#define NUMBER_OF(w)	((w) >> (COUNT_BITS + SLOT_BITS))
+#define NUMBER_MASK	((1ULL << NUMBER_BITS) - 1)
+
+/* A source is looked for in so many places from its own on. */
+#define LEDGER_WINDOW	32
+
+struct ledger_layout {
+	struct segment_header header;
+	uint64_t secret[2];		/* of the hash */
+	struct ledger_journal journals[];	/* then the accounts */
+};
+
+#define store_release(p, v)	__atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#define load_acquire(p)		__atomic_load_n((p), __ATOMIC_ACQUIRE)
+
+static size_t
+ledger_accounts_offset(const struct ledger *l)
+{
+	return sizeof(struct ledger_layout) +
+	    l->slots * sizeof(struct ledger_journal);
+}
+
+uint32_t
+ledger_accounts(const struct ledger *l)
+{
+	return l->services + l->sources;
+}
+
+int
+ledger_create(struct ledger *l, uint32_t slots, uint32_t services,
+    uint32_t sources)
+{
+	struct ledger_layout *layout;
+
+	l->slots = slots;
+	/* Account 0 is a service's, so that LEDGER_NONE is no source. */
+	l->services = services > 0 ? services : 1;
+	l->sources = sources;
+	if (segment_create(&l->segment, "prong-ledger", LEDGER_LAYOUT,
+	    ledger_accounts_offset(l) + ledger_accounts(l) *
+	    sizeof(struct account), true) == -1)
+		return -1;
+	layout = l->segment.base;
+	arc4random_buf(layout->secret, sizeof(layout->secret));
+	return 0;
+}
+
+void
+ledger_close(struct ledger *l)
+{
+	segment_close(&l->segment);
+}
+
+struct account *
+ledger_account(const struct ledger *l, uint32_t account)
+{
+	return (struct account *)((char *)l->segment.base +
+	    ledger_accounts_offset(l)) + account;
+}
+
+static struct ledger_journal *
+ledger_journal(const struct ledger *l, uint32_t slot)
+{
+	struct ledger_layout *layout = l->segment.base;
+
+	return &layout->journals[slot];
+}
+
+uint32_t
+ledger_count(const struct account *a)
+{
+	return COUNT_OF(__atomic_load_n(&a->count, __ATOMIC_RELAXED));
+}
+
+/* --- sources ------------------------------------------------------------ */
+
+static uint64_t
+ledger_key(const struct ledger *l, uint32_t service, uint8_t family,
+    const uint8_t address[16])
+{
+	const struct ledger_layout *layout = l->segment.base;
+	static const uint8_t mapped[12] =
+	    { [10] = 0xff, [11] = 0xff };
+	uint8_t source[16] = { 0 };
+	uint64_t key;
+
+	memcpy(source, &service, sizeof(service));
+	source[4] = family;
+	if (family == AF_INET6 &&
+	    memcmp(address, mapped, sizeof(mapped)) == 0) {
+		/* The same machine, by way of an IPv6 socket. */
+		source[4] = AF_INET;
+		memcpy(source + 8, address + 12, 4);
+	} else if (family == AF_INET6)
+		memcpy(source + 8, address, 8);
+	else
+		memcpy(source + 8, address, 4);
+	key = siphash(layout->secret, source, sizeof(source));
+	return key != 0 ? key : 1;
+}
+
+static bool
+ledger_is_idle(const struct account *a, uint64_t now)
+{
+	return ledger_count(a) == 0 && rate_is_idle(&a->due, now);
+}
+
+/*
+ * The place of a key within its window, or the first that can be had for it;
+ * LEDGER_NONE when there is neither.  A place never becomes unused again, so
+ * no key stands behind an unused one.
+ */
+static uint32_t
+ledger_place(const struct ledger *l, uint64_t key, uint64_t now)
+{
+	uint32_t i, account, free = LEDGER_NONE;
+	struct account *a;
+	uint64_t there;
+
+	for (i = 0; i < LEDGER_WINDOW && i < l->sources; i++) {
+		account = l->services + (uint32_t)((key + i) % l->sources);
+		a = ledger_account(l, account);
+		there = load_acquire(&a->key);
+		if (there == key)
+			return account;
+		if (free == LEDGER_NONE &&
+		    (there == 0 || ledger_is_idle(a, now)))
+			free = account;
+		if (there == 0)
+			break;
+	}
+	return free;
+}
+
+/*
+ * Two processes that see a new source in the same instant may find different
+ * places free, when one falls idle just then.  Those that came by the second
+ * are then not counted with the others, for as long as they last.
+ */
+uint32_t
+ledger_source(const struct ledger *l, uint32_t service, uint8_t family,
+    const uint8_t address[16], uint64_t now)
+{
+	uint64_t key = ledger_key(l, service, family, address), there;
+	uint32_t account;
+	struct account *a;
+
+	while ((account = ledger_place(l, key, now)) != LEDGER_NONE) {
+		a = ledger_account(l, account);
+		there = load_acquire(&a->key);
+		if (there == key)
+			return account;
+		if ((there == 0 || ledger_is_idle(a, now)) &&
+		    __atomic_compare_exchange_n(&a->key, &there, key, false,
+		    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			return account;
+	}
+	return LEDGER_NONE;
+}
+
+bool
+ledger_is_source(const struct ledger *l, uint32_t account, uint32_t service,
+    uint8_t family, const uint8_t address[16])
+{
+	return load_acquire(&ledger_account(l, account)->key) ==
+	    ledger_key(l, service, family, address);
+}
+
+/* --- counts ------------------------------------------------------------- */
+
+/* Tells the process that wrote a word that its operation has taken place. */
+static void
+ledger_tell(const struct ledger *l, uint64_t word)
+{
+	uint64_t told = NUMBER_OF(word) << 1;
+
+	/* A hostile process may have written anything. */
+	if (SLOT_OF(word) >= l->slots)
+		return;
+	/* Not if it has gone on to another operation since. */
+	__atomic_compare_exchange_n(&ledger_journal(l, SLOT_OF(word))->told,
+	    &told, told | 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+static void
+ledger_begin(const struct ledger *l, uint32_t slot, enum ledger_step step,
+    uint32_t account, uint32_t entry, uint32_t hold)
+{
+	struct ledger_journal *j = ledger_journal(l, slot);
+
+	j->account = account;
+	j->entry = entry;
+	j->hold = hold;
+	j->number = (j->number + 1) & NUMBER_MASK;
+	__atomic_store_n(&j->told, j->number << 1, __ATOMIC_SEQ_CST);
+	store_release(&j->step, step);
+}
+
+void
+ledger_end(const struct ledger *l, uint32_t slot)
+{
+	store_release(&ledger_journal(l, slot)->step, LEDGER_STEP_NONE);
+}
+
+/* Sets the count to count + change while it is below limit. */
+static bool
+ledger_change(const struct ledger *l, uint32_t slot, uint32_t account,
+    int change, uint32_t limit)
+{
+	uint64_t *word = &ledger_account(l, account)->count;
+	uint64_t number = ledger_journal(l, slot)->number;
+	uint64_t old = load_acquire(word), new;
+
+	do {
+		if (COUNT_OF(old) >= limit)
+			return false;
+		if (SLOT_OF(old) != slot)
+			ledger_tell(l, old);
+		new = number << (COUNT_BITS + SLOT_BITS) |
+		    (uint64_t)slot << COUNT_BITS |
+		    COUNT_OF(COUNT_OF(old) + (uint32_t)change);
+	} while (!__atomic_compare_exchange_n(word, &old, new, false,
+	    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+	return true;
+}
+
+bool
+ledger_take(const struct ledger *l, uint32_t slot, uint32_t account,
+    uint32_t limit, uint32_t entry, uint32_t hold)
+{
+	ledger_begin(l, slot, LEDGER_STEP_TAKE, account, entry, hold);
+	if (ledger_change(l, slot, account, 1, limit))
+		return true;
+	ledger_end(l, slot);
+	return false;
+}
+
+void
+ledger_give(const struct ledger *l, uint32_t slot, uint32_t account,
+    uint32_t entry, uint32_t hold)
+{
+	ledger_begin(l, slot, LEDGER_STEP_GIVE, account, entry, hold);
+	/* Only a hostile neighbour can have made it 0. */
+	if (ledger_count(ledger_account(l, account)) > 0)
+		ledger_change(l, slot, account, -1, UINT32_MAX);
+}
+
+const struct ledger_journal *
+ledger_interrupted(const struct ledger *l, uint32_t slot, bool *done)
+{
+	const struct ledger_journal *j = ledger_journal(l, slot);
+	uint64_t word;
+
+	/* What the dead left is not believed: it may have been hostile. */
+	if (j->step == LEDGER_STEP_NONE || j->account >= ledger_accounts(l))
+		return NULL;
+	word = load_acquire(&ledger_account(l, j->account)->count);
+	*done = (SLOT_OF(word) == slot && NUMBER_OF(word) == j->number) ||
+	    load_acquire(&j->told) == (j->number << 1 | 1);
+	return j;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SHM_LEDGER_H
+#define SHM_LEDGER_H
+
+#include <sys/socket.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shm/rate.h"
+#include "shm/segment.h"
+
+/*
+ * The ledger: what the connections of all processes hold of the limits.
+ *
+ * An account is a count and a rate: one for each service, and one for each
+ * source (an address, or the /64 of an IPv6 address) of a service, in a table
+ * of fixed size.  Nothing here takes a lock: a process that is stopped at any
+ * instruction delays nobody.
+ *
+ * A process that is killed at any instruction leaves the counts exact.  An
+ * atomic addition alone would not do: whoever comes after could not tell
+ * whether it had happened.  So the word of a count names the process (by its
+ * slot) and the operation that wrote it last, and who overwrites it tells the
+ * one before, in that one's slot, that its operation had taken place: a
+ * recoverable compare-and-swap, after H. Attiya, O. Ben-Baruch, D. Hendler,
+ * "Nesting-safe recoverable linearizability", PODC 2018.
+ */
+
+#define LEDGER_LAYOUT		1
+#define LEDGER_NONE		0	/* no account of a source */
+#define LEDGER_SOURCES_MAX	((1 << 22) - 8192)
+
+struct account {
+	uint64_t key;		/* of a source; 0: never used */
+	uint64_t count;		/* with who wrote it: ledger_count() */
+	uint64_t due;		/* see struct rate */
+	uint64_t unused;
+};
+
+enum ledger_step {
+	LEDGER_STEP_NONE,
+	LEDGER_STEP_TAKE,
+	LEDGER_STEP_GIVE,
+};
+
+/* The operation of a process that is under way, if one is. */
+struct ledger_journal {
+	uint32_t step;		/* enum ledger_step; written last */
+	uint32_t account;
+	uint32_t entry;		/* whom it is for: the caller's numbers */
+	uint32_t hold;
+	uint64_t number;	/* of the operation */
+	uint64_t told;		/* number << 1, | 1: it has taken place */
+} __attribute__((aligned(64)));
+
+struct ledger {
+	struct segment segment;
+	uint32_t slots;
+	uint32_t services;
+	uint32_t sources;
+};
+
+/* sources: for how many there is room; 0 when no limit needs them. */
+int ledger_create(struct ledger *, uint32_t slots, uint32_t services,
+    uint32_t sources);
+void ledger_close(struct ledger *);
+
+/* The account of a service is the one of its index. */
+struct account *ledger_account(const struct ledger *, uint32_t account);
+uint32_t ledger_accounts(const struct ledger *);
+uint32_t ledger_count(const struct account *);
+
+/*
+ * The account of a source: its address as conn_entry has it.  Finds it, or
+ * makes one of one that is not used any more.  LEDGER_NONE: the table is full
+ * of those that are.  now: as for rates.
+ */
+uint32_t ledger_source(const struct ledger *, uint32_t service,
+    uint8_t family, const uint8_t address[16], uint64_t now);
+
+/* Whether an account is still this source's; it may be given to another. */
+bool ledger_is_source(const struct ledger *, uint32_t account,
+    uint32_t service, uint8_t family, const uint8_t address[16]);
+
+/*
+ * Takes one of an account, unless limit are taken; or gives one back.  To be
+ * called with the journal's entry and hold set; the journal stays open, so
+ * that the caller can note what it has: ledger_end() closes it.
+ */
+bool ledger_take(const struct ledger *, uint32_t slot, uint32_t account,
+    uint32_t limit, uint32_t entry, uint32_t hold);
+void ledger_give(const struct ledger *, uint32_t slot, uint32_t account,
+    uint32_t entry, uint32_t hold);
+void ledger_end(const struct ledger *, uint32_t slot);
+
+/*
+ * After the death of a slot's process: the operation that was under way, and
+ * whether it had taken place.  NULL when there was none.
+ */
+const struct ledger_journal *ledger_interrupted(const struct ledger *,
+    uint32_t slot, bool *done);
+
+#endif
