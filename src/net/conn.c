@@ -35,21 +35,6 @@ conn_of_watch(struct watch *w)
 	return w->fn == conn_event ? conn_of(w) : NULL;
 }
 
-/*
- * An event of its own begins.  Others see in the scoreboard whom this process
- * serves, if it should get stuck or die over it; the turn's end clears that.
- */
-static inline void
-conn_serve(struct prong_conn *c)
-{
-	struct net *net = c->service->net;
-
-	net->serving = c;
-	net->burst = 0;
-	*net->serving_entry = (uint64_t)((const char *)c->entry -
-	    (const char *)net->table.entries);
-}
-
 static void
 conn_count(struct prong_conn *c, enum counter counter, uint64_t n)
 {
@@ -261,17 +246,6 @@ conn_phase(const struct prong_conn *c)
 	    CONN_PHASE_OPEN;
 }
 
-/*
- * The kernel has no memory for what is to be sent, and being ready to write
- * would not change with it: a timer asks again.
- */
-static UNUSUAL void
-conn_starve(struct prong_conn *c)
-{
-	if (loop_timer(c->service->net->loop, &c->timer, CONN_STARVED_MS) == 0)
-		c->flags |= CONN_STARVED;
-}
-
 /* What the state of a connection asks for, when it is not the usual one. */
 static OUT_OF_LINE void
 conn_update_state(struct prong_conn *c)
@@ -281,7 +255,7 @@ conn_update_state(struct prong_conn *c)
 
 	if (net->outbox.starved) {
 		net->outbox.starved = false;
-		conn_starve(c);
+		conn_timer_starve(c);
 	}
 	c->entry->phase = (uint8_t)conn_phase(c);
 	if (c->output == NULL) {
@@ -432,7 +406,7 @@ conn_readable(struct prong_conn *c)
 		conn_read_ended(c, n);
 }
 
-static void
+void
 conn_writable(struct prong_conn *c)
 {
 	ssize_t n;
@@ -442,7 +416,7 @@ conn_writable(struct prong_conn *c)
 		return;
 	}
 	if (n == 0 && c->output != NULL && output_is_starved(errno))
-		conn_starve(c);
+		conn_timer_starve(c);
 	conn_wrote(c, n);
 	if ((c->flags & CONN_PAUSED) != 0 &&
 	    output_bytes(c->output) < conn_high_water(c) / 4) {
@@ -489,140 +463,25 @@ conn_event(struct watch *w, unsigned int events)
 	net->serving = NULL;
 }
 
-/* The timer was lent for it: what it was for is looked at anew. */
-static void
-conn_starved_long_enough(struct prong_conn *c)
+void
+conn_init(struct prong_conn *c, struct prong_service *service, int fd)
 {
-	struct net *net = c->service->net;
-
-	c->flags &= (uint8_t)~CONN_STARVED;
-	if (c->timeout != 0 &&
-	    loop_timer(net->loop, &c->timer, c->timeout) == -1) {
-		conn_end(c, COUNTER_CLOSED_ERROR);
-		return;
-	}
-	conn_serve(c);
-	conn_writable(c);
-	net->serving = NULL;
-}
-
-/* The timer is not moved with each message: it looks when it is due. */
-static void
-conn_timer(struct timer *t)
-{
-	struct prong_conn *c = (struct prong_conn *)((char *)t -
-	    offsetof(struct prong_conn, timer));
-	struct loop *loop = c->service->net->loop;
-	uint64_t idle = loop_now(loop) - c->entry->last;
-
-	if ((c->flags & CONN_STARVED) != 0)
-		conn_starved_long_enough(c);
-	else if ((c->flags & CONN_LINGER) != 0)
-		conn_end(c, (enum counter)c->reason);
-	else if (c->timeout == 0)
-		return;
-	else if (idle >= c->timeout)
-		conn_end(c, COUNTER_CLOSED_TIMEOUT);
-	else if (loop_timer(loop, t, c->timeout - idle) == -1)
-		conn_end(c, COUNTER_CLOSED_ERROR);
-}
-
-int
-conn_set_timeout(struct prong_conn *c, uint32_t ms)
-{
-	struct loop *loop = c->service->net->loop;
-
-	if ((c->flags & CONN_DEAD) != 0)
-		return error_set(EPIPE, "the connection has ended");
-	c->timeout = ms;
-	c->entry->last = loop_now(loop);
-	if ((c->flags & CONN_LINGER) != 0)
-		return 0;
-	if (ms > 0)
-		return loop_timer(loop, &c->timer, ms);
-	loop_timer_stop(loop, &c->timer);
-	return 0;
-}
-
-/* What was made for a connection that is refused after all. */
-static void
-conn_unmake(struct prong_conn *c)
-{
-	struct net *net = c->service->net;
-
-	if (c->entry != NULL) {
-		conntable_unhold(&net->table, c->entry);
-		conntable_release(&net->table, c->entry);
-	}
-	free(c);
-}
-
-/* 0, or why there is no room for it. */
-static enum counter
-conn_make(struct prong_service *service, int fd, const struct conn_entry *who,
-    struct prong_conn **made)
-{
-	struct net *net = service->net;
-	struct prong_conn *c;
-	enum counter why;
-
-	if ((*made = c = calloc(1, sizeof(*c))) == NULL) {
-		error_errno("connection");
-		return COUNTER_REFUSED_MEMORY;
-	}
 	c->service = service;
 	c->watch = (struct watch){ conn_event, fd, PRONG_READ };
-	c->timer.fn = conn_timer;
-	error_clear();
-	if ((c->entry = conntable_take(&net->table)) == NULL) {
-		error_errno("connection");
-		return COUNTER_REFUSED_MEMORY;
-	}
-	*c->entry = *who;
-	if ((why = admission_enter(service, c->entry)) != 0)
-		return why;
-	/* select(2) cannot watch every descriptor; the rest is memory. */
-	if (loop_add(net->loop, &c->watch) == -1)
-		return errno == ERANGE ? COUNTER_REFUSED_LIMIT :
-		    COUNTER_REFUSED_MEMORY;
-	if (conn_set_timeout(c, units_milliseconds(
-	    service->settings.idle_timeout)) == -1) {
-		loop_del(net->loop, &c->watch);
-		return COUNTER_REFUSED_MEMORY;
-	}
-	return 0;
+	conn_timer_init(c);
 }
 
-int
-conn_open(struct prong_service *service, int fd, const struct address *peer)
+void
+conn_begin(struct prong_conn *c)
 {
-	struct net *net = service->net;
-	struct prong_conn *c = NULL;
-	struct conn_entry who;
-	enum counter why;
-	int error;
+	struct net *net = c->service->net;
 
-	error_clear();
-	admission_describe(&who, service, fd, peer);
-	why = admission_gate(service, fd, peer);
-	if (why == 0)
-		why = conn_make(service, fd, &who, &c);
-	if (why != 0) {
-		error = errno;
-		if (c != NULL)
-			conn_unmake(c);
-		admission_refuse(service, fd, &who, why,
-		    error_text()[0] != '\0' ? error_text() : NULL);
-		errno = error;
-		return -1;
-	}
-	conntable_open(&net->table, c->entry, service->index);
+	conntable_open(&net->table, c->entry, c->service->index);
 	conn_live(net, 1);
 	conn_serve(c);
-	conn_check(c, service->ops->opened(c));
+	conn_check(c, c->service->ops->opened(c));
 	conn_update(c);
 	net->serving = NULL;
-	return 0;
 }
 
 void

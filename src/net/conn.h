@@ -67,9 +67,6 @@ size_t conn_queued(const struct prong_conn *);
 /* Sees to what a call from outside an event of its own has changed. */
 void conn_update(struct prong_conn *);
 
-/* Sets the time without activity after which it is closed; 0: never. */
-int conn_set_timeout(struct prong_conn *, uint32_t ms);
-
 /* The connection of a watch, or NULL when it is another's. */
 struct prong_conn *conn_of_watch(struct watch *);
 
@@ -81,6 +78,41 @@ void conn_drain(struct prong_conn *);
  * whether the connection still lives.
  */
 bool conn_check(struct prong_conn *, int result);
+
+/*
+ * An event of its own begins.  Others see in the scoreboard whom this process
+ * serves, if it should get stuck or die over it; the turn's end clears that.
+ */
+static inline void
+conn_serve(struct prong_conn *c)
+{
+	struct net *net = c->service->net;
+
+	net->serving = c;
+	net->burst = 0;
+	*net->serving_entry = (uint64_t)((const char *)c->entry -
+	    (const char *)net->table.entries);
+}
+
+/* --- for conn_open.c and conn_timer.c ------------------------------------ */
+
+/* One that is still to be opened: its service and its descriptor. */
+void conn_init(struct prong_conn *, struct prong_service *, int fd);
+/* Books it as accepted and asks the handler for its greeting. */
+void conn_begin(struct prong_conn *);
+/* Writes what is queued; goes on reading when there is room again. */
+void conn_writable(struct prong_conn *);
+
+/* --- conn_timer.c -------------------------------------------------------- */
+
+void conn_timer_init(struct prong_conn *);
+/* Sets the time without activity after which it is closed; 0: never. */
+int conn_timer_set(struct prong_conn *, uint32_t ms);
+/*
+ * The kernel has no memory for what is to be sent, and being ready to write
+ * would not change with it: a timer asks again.
+ */
+void conn_timer_starve(struct prong_conn *);
 
 /* For input.c: malformed input, reported and closed. */
 void conn_malformed(struct prong_conn *, enum prong_malformed);

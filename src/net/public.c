@@ -173,7 +173,7 @@ prong_set_timeout(struct prong_conn *c, int64_t ms)
 {
 	if (ms < 0 || ms > UINT32_MAX)
 		return error_set(EINVAL, "no such time-out");
-	return conn_set_timeout(c, (uint32_t)ms);
+	return conn_timer_set(c, (uint32_t)ms);
 }
 
 const char *

@@ -51,8 +51,14 @@ client_timed_out(const struct client *c)
 static int
 client_limit_socket(struct client *c)
 {
-	struct timeval t = { c->limit / 1000000, c->limit % 1000000 };
+	int64_t left = c->deadline == 0 ? 0 : c->deadline - client_now();
+	struct timeval t;
 
+	/* 0 would be no limit. */
+	if (c->deadline != 0 && left < 1)
+		left = 1;
+	t.tv_sec = left / 1000000;
+	t.tv_usec = left % 1000000;
 	return setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
 }
 
@@ -96,6 +102,8 @@ client_write(struct client *c, const char *data, size_t len)
 	ssize_t n;
 
 	while (len > 0) {
+		if (client_limit_socket(c) == -1)
+			return error_errno("setsockopt");
 		n = send(c->fd, data, len, MSG_NOSIGNAL);
 		if (n == -1 && errno == EINTR)
 			continue;
@@ -117,7 +125,6 @@ client_send(struct client *c, const json_t *request)
 
 	if (text == NULL)
 		return error_set(ENOMEM, "no memory");
-	client_set_limit(c, c->limit);
 	result = client_write(c, text, strlen(text));
 	if (result == 0)
 		result = client_write(c, "\n", 1);

@@ -23,8 +23,9 @@ struct client {
 };
 
 /*
- * Connects within limit microseconds, 0 being no limit.  errno ETIMEDOUT:
- * there is a server, but it is too busy to accept.
+ * Connects.  This and all that follows must come within limit microseconds, 0
+ * being no limit.  errno ETIMEDOUT: there is a server, but it is too busy to
+ * accept.
  */
 int client_open(struct client *, const char *path, int64_t limit);
 /* Releasing twice, or what failed to open, is harmless. */
@@ -33,7 +34,7 @@ void client_close(struct client *);
 /* Begins a new limit; what is waited for from now on must come within it. */
 void client_set_limit(struct client *, int64_t limit);
 
-/* Sends a request and begins the limit of its answer. */
+/* Sends a request.  errno EPIPE: the server has closed the connection. */
 int client_send(struct client *, const json_t *request);
 
 /*

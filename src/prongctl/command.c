@@ -13,36 +13,68 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "prongctl/cell.h"
 #include "prongctl/client.h"
 #include "prongctl/print.h"
+#include "prongctl/request.h"
 
 #define COMMAND_TICK	1000		/* ms between looks at a drain */
 #define COMMAND_GLANCE	1000000		/* us for such a look */
+#define COMMAND_WAITING	"does not answer: it will do so when it turns"
+#define COMMAND_LEFT	80		/* room for a call of a command */
 
-static int command_ask(const struct command *, const struct command_line *);
-static int command_stop(const struct command *, const struct command_line *);
-static int command_help(const struct command *, const struct command_line *);
+typedef int command_run_fn(const struct command *,
+    const struct command_line *, json_t *);
+
+static command_run_fn command_ask;
+static command_run_fn command_list;
+static command_run_fn command_stop;
+static command_run_fn command_help;
+
+static const struct command_argument command_service =
+    { "SERVICE", "service", .kind = COMMAND_TEXT };
+static const struct command_argument command_any_service =
+    { "SERVICE", "service", .kind = COMMAND_TEXT, .optional = true };
+static const struct command_argument command_id =
+    { "ID", "id", .kind = COMMAND_NUMBER, .max = INT64_MAX };
+static const struct command_argument command_workers =
+    { "N", "workers", .kind = COMMAND_NUMBER, .min = 1, .max = INT32_MAX };
+static const struct command_argument command_level =
+    { "LEVEL", "level", .kind = COMMAND_TEXT };
 
 const struct command command_table[] = {
-	{ "status", "", "one screen: the server, its services and workers", 0,
-	  command_ask, print_status },
-	{ "workers", "", "a table of the server's processes", 0,
-	  command_ask, print_workers },
-	{ "services", "", "a table of what it serves, how and where", 0,
-	  command_ask, print_services },
-	{ "stop", "[--fast]", "drain (--fast: do not), wait until it is gone",
-	  COMMAND_FAST, command_stop, NULL },
-	{ "help", "", "print this", 0,
-	  command_help, NULL },
+	{ "status", "one screen: the server, its services and workers", 0,
+	  { NULL }, command_ask, print_status },
+	{ "workers", "a table of the server's processes", 0,
+	  { NULL }, command_ask, print_workers },
+	{ "services", "a table of what it serves, how and where", 0,
+	  { NULL }, command_ask, print_services },
+	{ "conns", "a table of who is connected", 0,
+	  { &command_any_service }, command_list, print_conns },
+	{ "counters", "a table of what is counted, with what it means", 0,
+	  { &command_any_service }, command_ask, print_counters },
+	{ "close", "end a connection; conns has the IDs", 0,
+	  { &command_id }, command_ask, .text = "closing connection {id} of "
+	  "service {service} ({peer})" },
+	{ "pause", "take no connections; those that come wait", 0,
+	  { &command_service }, command_ask,
+	  .text = "service {service} is paused" },
+	{ "resume", "take connections again, those that wait first", 0,
+	  { &command_service }, command_ask,
+	  .text = "service {service} takes connections" },
+	{ "scale", "run so many workers; wait until they are ready", 0,
+	  { &command_workers }, command_ask,
+	  .text = "number of workers: {workers}",
+	  .waiting = "is not ready yet" },
+	{ "log-level", "log error, warning, info or debug and above", 0,
+	  { &command_level }, command_ask, .text = "log level: {level}" },
+	{ "reopen", "open the log files again, after they were renamed", 0,
+	  { NULL }, command_ask, print_reopened },
+	{ "stop", "drain (--fast: do not), wait until it is gone",
+	  COMMAND_FAST, { NULL }, command_stop, NULL },
+	{ "help", "print this", 0,
+	  { NULL }, command_help, NULL },
 	{ NULL }
-};
-
-/* The names that flags have in a request. */
-static const struct {
-	enum command_flag flag;
-	const char *name;
-} command_flags[] = {
-	{ COMMAND_FAST, "fast" },
 };
 
 const struct command *
@@ -63,31 +95,25 @@ command_usage(FILE *out)
 	    "       prongctl help\n");
 }
 
+/* The line of one command alone. */
+static void
+command_usage_of(const struct command *cmd)
+{
+	char left[COMMAND_LEFT];
+
+	fprintf(stderr, "usage: prongctl [-j] [-s SOCKET] [-t LIMIT] %s\n",
+	    request_usage(cmd, left, sizeof(left)));
+}
+
 /* What went wrong may quote the server: it is made harmless too. */
 static int
 command_fail(enum command_exit code, const char *text)
 {
 	char safe[4 * ERROR_MAX + 8];
 
-	fprintf(stderr, "prongctl: %s\n", print_safe(text, safe,
+	fprintf(stderr, "prongctl: %s\n", cell_safe(text, safe,
 	    sizeof(safe)));
 	return code;
-}
-
-static json_t *
-command_request(const struct command *cmd, unsigned int flags)
-{
-	json_t *request = json_pack("{s:s}", "command", cmd->name);
-	size_t i;
-
-	for (i = 0; i < sizeof(command_flags) / sizeof(command_flags[0]); i++)
-		if ((flags & command_flags[i].flag) != 0 &&
-		    json_object_set_new(request, command_flags[i].name,
-		    json_true()) == -1) {
-			json_decref(request);
-			return NULL;
-		}
-	return request;
 }
 
 /*
@@ -133,57 +159,147 @@ command_result(struct client *c, json_t **result)
 	return n;
 }
 
-/* Asks over a new connection, which stays open; an enum command_exit. */
+/* An enum command_exit. */
 static int
-command_call(struct client *c, const struct command *cmd,
-    const struct command_line *line, json_t **result)
+command_open(struct client *c, const struct command_line *line)
 {
-	json_t *request = command_request(cmd, line->flags);
-	int n = -1;
-
-	*result = NULL;
-	if (client_open(c, line->socket, line->limit) == -1) {
-		json_decref(request);
-		return errno == ETIMEDOUT ? COMMAND_REFUSED :
-		    COMMAND_NO_SERVER;
-	}
-	if (request == NULL)
-		error_set(ENOMEM, "no memory");
-	/* A server that refuses before it reads has answered all the same. */
-	else if (client_send(c, request) == 0 || errno == EPIPE)
-		n = command_result(c, result);
-	json_decref(request);
-	return n == 0 ? COMMAND_DONE : COMMAND_REFUSED;
+	if (client_open(c, line->socket, line->limit) == 0)
+		return COMMAND_DONE;
+	return errno == ETIMEDOUT ? COMMAND_REFUSED : COMMAND_NO_SERVER;
 }
 
+/* Sends a request and takes the result of its answer. */
+static int
+command_exchange(struct client *c, const json_t *request, json_t **result)
+{
+	*result = NULL;
+	/* A server that refuses before it reads has answered all the same. */
+	if (client_send(c, request) == -1 && errno != EPIPE)
+		return -1;
+	return command_result(c, result);
+}
+
+/* Asks over a new connection, which stays open; an enum command_exit. */
+static int
+command_call(struct client *c, const struct command_line *line,
+    const json_t *request, json_t **result)
+{
+	int code = command_open(c, line);
+
+	*result = NULL;
+	if (code == COMMAND_DONE &&
+	    command_exchange(c, request, result) == -1)
+		code = COMMAND_REFUSED;
+	return code;
+}
+
+/* Shows the result, or says why there is none. */
 static int
 command_show(const struct command *cmd, const struct command_line *line,
-    const json_t *result)
+    int code, const json_t *result)
 {
 	int n = 0;
 
+	if (code != COMMAND_DONE)
+		return command_fail(code, error_text());
 	if (line->json)
 		n = print_json(result);
 	else if (cmd->print != NULL)
 		n = cmd->print(result);
+	else if (cmd->text != NULL)
+		n = print_text(cmd->text, result);
+	print_waiting(result, cmd->waiting != NULL ? cmd->waiting :
+	    COMMAND_WAITING);
 	return n == 0 ? COMMAND_DONE :
 	    command_fail(COMMAND_REFUSED, error_text());
 }
 
 static int
-command_ask(const struct command *cmd, const struct command_line *line)
+command_ask(const struct command *cmd, const struct command_line *line,
+    json_t *request)
 {
 	struct client c;
 	json_t *result;
 	int code;
 
-	code = command_call(&c, cmd, line, &result);
+	code = command_call(&c, line, request, &result);
 	client_close(&c);
-	if (code != COMMAND_DONE)
-		command_fail(code, error_text());
-	else
-		code = command_show(cmd, line, result);
+	code = command_show(cmd, line, code, result);
 	json_decref(result);
+	return code;
+}
+
+/* --- lists that come in parts ------------------------------------------- */
+
+/*
+ * Where the next part begins: 0 after the last.  A server that does not get
+ * ahead must not keep us asking.
+ */
+static int
+command_next(const json_t *part, json_int_t *from)
+{
+	const json_t *next = json_object_get(part, "next");
+	json_int_t n = json_integer_value(next);
+
+	if (next == NULL || json_is_null(next)) {
+		*from = 0;
+		return 0;
+	}
+	if (!json_is_integer(next) || n <= *from)
+		return error_set(EPROTO, "the server's list does not get on "
+		    "from %lld", (long long)*from);
+	*from = n;
+	return 0;
+}
+
+/* Asks for all parts; *whole is the first with the others' rows added. */
+static int
+command_gather(struct client *c, const char *list, json_t *request,
+    json_t **whole)
+{
+	json_int_t from = 0;
+	json_t *part, *rows;
+	int n;
+
+	do {
+		if (json_object_set_new(request, "from",
+		    json_integer(from)) == -1)
+			return error_set(ENOMEM, "no memory");
+		n = command_exchange(c, request, &part);
+		rows = json_object_get(part, list);
+		if (n == 0 && !json_is_array(rows))
+			n = error_set(EPROTO, "the answer has no list \"%s\"",
+			    list);
+		if (n == 0)
+			n = command_next(part, &from);
+		if (n == 0 && *whole == NULL)
+			*whole = json_incref(part);
+		else if (n == 0 && json_array_extend(json_object_get(*whole,
+		    list), rows) == -1)
+			n = error_set(ENOMEM, "no memory");
+		json_decref(part);
+	} while (n == 0 && from != 0);
+	return n;
+}
+
+/* The list in the result has the name of the command. */
+static int
+command_list(const struct command *cmd, const struct command_line *line,
+    json_t *request)
+{
+	struct client c;
+	json_t *whole = NULL;
+	int code;
+
+	code = command_open(&c, line);
+	if (code == COMMAND_DONE &&
+	    command_gather(&c, cmd->name, request, &whole) == -1)
+		code = COMMAND_REFUSED;
+	client_close(&c);
+	/* It tells where to go on, and that is over. */
+	json_object_del(whole, "next");
+	code = command_show(cmd, line, code, whole);
+	json_decref(whole);
 	return code;
 }
 
@@ -195,15 +311,16 @@ command_show_wait(const struct command_line *line)
 {
 	const struct command_line glance = { .socket = line->socket,
 	    .limit = COMMAND_GLANCE };
+	json_t *request = json_pack("{s:s}", "command", "status"), *status;
 	struct winsize window;
 	struct client c;
-	json_t *status;
 	char text[256];
 	int width = 79;
 
 	/* Whatever hinders the look does not hinder the stop. */
-	command_call(&c, command_find("status"), &glance, &status);
+	command_call(&c, &glance, request, &status);
 	client_close(&c);
+	json_decref(request);
 	print_progress(status, text, sizeof(text));
 	json_decref(status);
 	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 &&
@@ -239,23 +356,21 @@ command_wait_gone(struct client *c, const struct command_line *line)
 }
 
 static int
-command_stop(const struct command *cmd, const struct command_line *line)
+command_stop(const struct command *cmd, const struct command_line *line,
+    json_t *request)
 {
 	struct client c;
 	json_t *result;
 	int code;
 
-	code = command_call(&c, cmd, line, &result);
+	code = command_call(&c, line, request, &result);
 	if (code == COMMAND_DONE) {
 		if (!line->has_limit)
 			client_set_limit(&c, 0);
 		if (command_wait_gone(&c, line) == -1)
 			code = COMMAND_REFUSED;
 	}
-	if (code != COMMAND_DONE)
-		command_fail(code, error_text());
-	else
-		code = command_show(cmd, line, result);
+	code = command_show(cmd, line, code, result);
 	client_close(&c);
 	json_decref(result);
 	return code;
@@ -264,9 +379,10 @@ command_stop(const struct command *cmd, const struct command_line *line)
 /* --- help --------------------------------------------------------------- */
 
 static int
-command_help(const struct command *cmd, const struct command_line *line)
+command_help(const struct command *cmd, const struct command_line *line,
+    json_t *request)
 {
-	char left[40];
+	char left[COMMAND_LEFT];
 
 	command_usage(stdout);
 	printf("\nTalks to a running prongd.\n\n"
@@ -277,10 +393,28 @@ command_help(const struct command *cmd, const struct command_line *line)
 	    "  -j, --json           print the result as JSON\n"
 	    "  -V, --version        print the version\n"
 	    "  -h, --help           print this\n\ncommands:\n", line->socket);
-	for (cmd = command_table; cmd->name != NULL; cmd++) {
-		snprintf(left, sizeof(left), "%s %s", cmd->name,
-		    cmd->arguments);
-		printf("  %-19s  %s\n", left, cmd->help);
-	}
+	for (cmd = command_table; cmd->name != NULL; cmd++)
+		printf("  %-19s  %s\n", request_usage(cmd, left,
+		    sizeof(left)), cmd->help);
 	return COMMAND_DONE;
+}
+
+/* --- running ------------------------------------------------------------ */
+
+int
+command_run(const struct command *cmd, const struct command_line *line)
+{
+	json_t *request = request_make(cmd, line);
+	int code;
+
+	if (request == NULL && errno != EINVAL)
+		return command_fail(COMMAND_REFUSED, error_text());
+	if (request == NULL) {
+		command_fail(COMMAND_USAGE, error_text());
+		command_usage_of(cmd);
+		return COMMAND_USAGE;
+	}
+	code = cmd->run(cmd, line, request);
+	json_decref(request);
+	return code;
 }

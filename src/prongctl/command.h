@@ -20,6 +20,22 @@ enum command_flag {
 	COMMAND_FAST = 1 << 0,
 };
 
+enum command_kind {
+	COMMAND_TEXT,
+	COMMAND_NUMBER,
+};
+
+/* What may follow a command. */
+struct command_argument {
+	const char *name;		/* for people */
+	const char *key;		/* in the request */
+	bool optional;			/* and so is all that follows it */
+	enum command_kind kind;
+	int64_t min, max;		/* of a number */
+};
+
+#define COMMAND_ARGUMENTS	3	/* the most that a command has, and 1 */
+
 /* What the command line said. */
 struct command_line {
 	const char *socket;
@@ -27,26 +43,41 @@ struct command_line {
 	bool has_limit;			/* -t was given */
 	int64_t limit;			/* microseconds; 0: none */
 	unsigned int flags;		/* of enum command_flag */
+	char *const *arguments;		/* those of the command */
+	int argument_count;
 };
 
 /*
- * A command is added here and nowhere else.  Its request is its name, and
- * true under the name of each of its flags that was given.
+ * A command is added here and nowhere else.  Its request is its name, each of
+ * its arguments under the key of the argument, and true under the name of each
+ * of its flags that was given (request.h).
  */
 struct command {
 	const char *name;
-	const char *arguments;		/* for people */
 	const char *help;		/* for people, one line */
 	unsigned int flags;		/* those that it has */
-	/* Returns an enum command_exit; has told what went wrong. */
-	int (*run)(const struct command *, const struct command_line *);
-	int (*print)(const json_t *result);	/* NULL: nothing to show */
+	/* Ends with NULL. */
+	const struct command_argument *arguments[COMMAND_ARGUMENTS];
+	/*
+	 * Returns an enum command_exit; has told what went wrong.  The request
+	 * is its to change, not to release.
+	 */
+	int (*run)(const struct command *, const struct command_line *,
+	    json_t *request);
+	/* How the result is shown: by a function, or as a line (cell.h). */
+	int (*print)(const json_t *result);
+	const char *text;
+	/* What is said of a worker that has not done it yet; or NULL. */
+	const char *waiting;
 };
 
 /* Ends with a name of NULL. */
 extern const struct command command_table[];
 
 const struct command *command_find(const char *name);
+
+/* Checks the arguments and runs it; as its run(). */
+int command_run(const struct command *, const struct command_line *);
 
 /* Prints how prongctl is called. */
 void command_usage(FILE *);

@@ -46,18 +46,14 @@ main_usage(const char *fmt, ...)
 }
 
 static int
-main_run(const char *name, const struct command_line *line, int extra)
+main_run(const char *name, const struct command_line *line)
 {
 	const struct command *cmd = command_find(name);
 
 	if (cmd == NULL)
 		return main_usage("there is no command %s (see prongctl help)",
 		    name);
-	if (extra > 0)
-		return main_usage("the command %s takes no argument", name);
-	if ((line->flags & ~cmd->flags) != 0)
-		return main_usage("the command %s has no option --fast", name);
-	return cmd->run(cmd, line);
+	return command_run(cmd, line);
 }
 
 static int
@@ -89,7 +85,7 @@ main_parse(int argc, char *argv[], struct command_line *line)
 		case 'V':
 			return main_version();
 		case 'h':
-			return main_run("help", line, 0);
+			return main_run("help", line);
 		case MAIN_FAST:
 			line->flags |= COMMAND_FAST;
 			break;
@@ -100,7 +96,9 @@ main_parse(int argc, char *argv[], struct command_line *line)
 		}
 	if (optind == argc)
 		return main_usage("a command is missing (see prongctl help)");
-	return main_run(argv[optind], line, argc - optind - 1);
+	line->arguments = argv + optind + 1;
+	line->argument_count = argc - optind - 1;
+	return main_run(argv[optind], line);
 }
 
 int

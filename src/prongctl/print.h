@@ -13,17 +13,23 @@
 int print_status(const json_t *result);
 int print_workers(const json_t *result);
 int print_services(const json_t *result);
+int print_conns(const json_t *result);
+int print_counters(const json_t *result);
+int print_reopened(const json_t *result);
+
+/* A line in which {key} stands for that member of the result. */
+int print_text(const char *text, const json_t *result);
 
 /* The result as it came, indented. */
 int print_json(const json_t *result);
+
+/* On standard error: "worker 1 " and the text for each that is waited for. */
+void print_waiting(const json_t *result, const char *text);
 
 /*
  * One line without newline that says what keeps a server from stopping:
  * "waiting for 3 connections: echo 2, chargen 1".
  */
 void print_progress(const json_t *status, char *buf, size_t size);
-
-/* Text from the server made harmless for a terminal; cut to size. */
-const char *print_safe(const char *text, char *buf, size_t size);
 
 #endif

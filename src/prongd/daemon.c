@@ -8,8 +8,6 @@
  */
 #include "prongd/daemon.h"
 
-#include <sys/stat.h>
-
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -127,7 +125,6 @@ daemon_start(struct daemon *d, bool tell)
 	/* Not the leader of the session: it gets no terminal by accident. */
 	if (daemon_fork() != 0)
 		_exit(0);
-	umask(027);
 	if (chdir("/") == -1)
 		err(1, "/");
 	d->ready = pipes.ready[1];

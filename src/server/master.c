@@ -296,13 +296,27 @@ master_needs_sources(const struct prong_server *s)
 	return false;
 }
 
+/* A table has room for as many connections as a worker has descriptors. */
+static uint32_t
+master_table_capacity(const struct server_settings *set)
+{
+	uint64_t own = process_raise_descriptors(), wanted = own;
+	int64_t n;
+
+	if (strcmp(set->rlimit_nofile, "unlimited") == 0)
+		wanted = PROCESS_DESCRIPTORS_MAX;
+	else if (units_integer(set->rlimit_nofile, 0, PROCESS_DESCRIPTORS_MAX,
+	    &n) == 0)
+		wanted = (uint64_t)n;
+	return (uint32_t)(wanted > own ? wanted : own);
+}
+
 static int
 master_open_memory(struct master *m)
 {
-	/* A table has room for as many connections as there are descriptors. */
 	if (scoreboard_create(&m->scoreboard, m->slots,
 	    (uint32_t)m->server->settings.max_services,
-	    (uint32_t)process_raise_descriptors(),
+	    master_table_capacity(&m->server->settings),
 	    master_needs_sources(m->server) ?
 	    (uint32_t)m->server->settings.max_sources : 0) == -1)
 		return -1;

@@ -42,6 +42,7 @@ struct process {
 	uint64_t started;	/* process_milliseconds() */
 	int report;		/* what it says of a fatal signal; or -1 */
 	uint32_t untold;	/* messages, by kind, that found no room */
+	uint64_t talk;		/* the word of a rate: of what it says */
 	uint64_t asked;		/* the number of the last one to be answered */
 	uint64_t answered;
 	bool full;		/* has no descriptors left to accept with */

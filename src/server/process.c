@@ -102,6 +102,8 @@ process_heard(struct process *p, const struct channel_message *m)
 
 /* So much at once, so that one that talks all the time holds up nobody. */
 #define PROCESS_HEAR_MAX	16
+/* Far more than one has to say: 50 a second, 500 at once. */
+static const struct rate process_talk = { 20000000, 500 };
 
 static void
 process_hear(struct process *p)
@@ -109,16 +111,15 @@ process_hear(struct process *p)
 	struct channel_message m;
 	int r, left = PROCESS_HEAR_MAX;
 
-	while (left-- > 0 &&
+	while (left-- > 0 && p->channel.fd != -1 &&
 	    (r = channel_receive(p->channel.fd, &m, NULL)) != 0) {
-		if (r == -1) {
+		if (r == -1)
 			process_disown(p, NULL);
-			return;
-		}
-		if (!process_heard(p, &m)) {
+		else if (!rate_take(&p->talk, &process_talk,
+		    process_milliseconds() * 1000000))
+			process_disown(p, "talks all the time");
+		else if (!process_heard(p, &m))
 			process_disown(p, "sends nonsense");
-			return;
-		}
 	}
 }
 
@@ -224,6 +225,7 @@ process_born(struct process *p, pid_t pid, struct process_ends *e)
 	p->pid = pid;
 	p->stuck = p->full = p->late = false;
 	p->looks = 0;
+	p->talk = 0;
 	p->asked = p->answered = 0;
 	p->untold = 0;
 	p->state = PROCESS_STARTING;

@@ -85,8 +85,7 @@ worker_turn(void *arg)
 
 	__atomic_store_n(&s->last_beat, *worker.net->now, __ATOMIC_RELAXED);
 	__atomic_store_n(&s->loops, s->loops + 1, __ATOMIC_RELAXED);
-	if (s->serving != SLOT_NONE)
-		__atomic_store_n(&s->serving, SLOT_NONE, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->serving, SLOT_NONE, __ATOMIC_RELAXED);
 	net_end_turn(worker.net);
 	/* A handler that fails without saying why must not be given a reason
 	 * of another's. */

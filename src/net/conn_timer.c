@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The timer of a connection: its idle time-out, its lingering, and waiting for
+ * a kernel without memory.
+ */
+#include <errno.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "net/conn.h"
+
+void
+conn_timer_starve(struct prong_conn *c)
+{
+	if (loop_timer(c->service->net->loop, &c->timer, CONN_STARVED_MS) == 0)
+		c->flags |= CONN_STARVED;
+}
+
+/* The timer was lent for it: what it was for is looked at anew. */
+static void
+conn_timer_fed(struct prong_conn *c)
+{
+	struct net *net = c->service->net;
+
+	c->flags &= (uint8_t)~CONN_STARVED;
+	if (c->timeout != 0 &&
+	    loop_timer(net->loop, &c->timer, c->timeout) == -1) {
+		conn_end(c, COUNTER_CLOSED_ERROR);
+		return;
+	}
+	conn_serve(c);
+	conn_writable(c);
+	net->serving = NULL;
+}
+
+/* The timer is not moved with each message: it looks when it is due. */
+static void
+conn_timer_due(struct timer *t)
+{
+	struct prong_conn *c = (struct prong_conn *)((char *)t -
+	    offsetof(struct prong_conn, timer));
+	struct loop *loop = c->service->net->loop;
+	uint64_t idle = loop_now(loop) - c->entry->last;
+
+	if ((c->flags & CONN_STARVED) != 0)
+		conn_timer_fed(c);
+	else if ((c->flags & CONN_LINGER) != 0)
+		conn_end(c, (enum counter)c->reason);
+	else if (c->timeout == 0)
+		return;
+	else if (idle >= c->timeout)
+		conn_end(c, COUNTER_CLOSED_TIMEOUT);
+	else if (loop_timer(loop, t, c->timeout - idle) == -1)
+		conn_end(c, COUNTER_CLOSED_ERROR);
+}
+
+int
+conn_timer_set(struct prong_conn *c, uint32_t ms)
+{
+	struct loop *loop = c->service->net->loop;
+
+	if ((c->flags & CONN_DEAD) != 0)
+		return error_set(EPIPE, "the connection has ended");
+	c->timeout = ms;
+	c->entry->last = loop_now(loop);
+	if ((c->flags & CONN_LINGER) != 0)
+		return 0;
+	if (ms > 0)
+		return loop_timer(loop, &c->timer, ms);
+	loop_timer_stop(loop, &c->timer);
+	return 0;
+}
+
+void
+conn_timer_init(struct prong_conn *c)
+{
+	c->timer.fn = conn_timer_due;
+}
