@@ -285,6 +285,8 @@ process_tell(struct process *p, const struct channel_message *m, int fd)
 void
 process_gone(struct process *p)
 {
+	if (p->master->loop != NULL)
+		loop_timer_stop(p->master->loop, &p->timer);
 	process_close_channel(p);
 	if (p->report != -1)
 		close(p->report);

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/oom.h"
 #include "base/process.h"
+#include "base/units.h"
 #include "server/channel.h"
 #include "server/master.h"
 #include "server/worker.h"
@@ -287,6 +288,30 @@ supervise_ready(struct process *p)
 		m->ready(m->ready_arg);
 }
 
+static void
+supervise_drained_long_enough(struct timer *t)
+{
+	struct process *p = (struct process *)((char *)t -
+	    offsetof(struct process, timer));
+	const struct channel_message stop = { .kind = CHANNEL_STOP };
+
+	log_warning("worker %u (pid %d): drain-timeout is over: closing what "
+	    "is still open", p->slot, (int)p->pid);
+	process_tell(p, &stop, -1);
+}
+
+/* A worker that is not wanted any more has as long as a whole server has. */
+static void
+supervise_limit_drain(struct process *p)
+{
+	uint64_t ms = units_milliseconds(
+	    p->master->server->settings.drain_timeout);
+
+	p->timer.fn = supervise_drained_long_enough;
+	if (ms > 0)
+		loop_timer(p->master->loop, &p->timer, ms);
+}
+
 int
 supervise_scale(struct master *m, int change)
 {
@@ -316,5 +341,7 @@ supervise_scale(struct master *m, int change)
 	p->state = PROCESS_DRAINING;
 	/* Its neighbour first, so that no queue is without a reader. */
 	assign_sockets(m);
-	return process_tell(p, &drain, -1);
+	process_tell(p, &drain, -1);
+	supervise_limit_drain(p);
+	return 0;
 }
