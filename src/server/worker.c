@@ -192,7 +192,12 @@ worker_close_one(struct watch *w, void *arg)
 	struct prong_conn *c = conn_of_watch(w);
 	const uint64_t *id = arg;
 
-	if (c != NULL && c->entry->id == *id)
+	if (c == NULL || c->entry->id != *id)
+		return;
+	/* Whoever asks again does not want to wait for a slow reader. */
+	if ((c->flags & CONN_CLOSING) != 0)
+		conn_end(c, COUNTER_CLOSED_SERVER);
+	else
 		conn_close(c, COUNTER_CLOSED_SERVER);
 }
 

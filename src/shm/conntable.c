@@ -89,6 +89,17 @@ conntable_account(const struct conn_entry *e, enum conn_hold hold)
 	return hold == CONN_HOLD_SERVICE ? e->service : (uint32_t)e->source;
 }
 
+/* Of an entry that a dead process left, which may have been hostile. */
+static bool
+conntable_is_account(const struct conntable *t, uint32_t account,
+    enum conn_hold hold)
+{
+	if (hold == CONN_HOLD_SERVICE)
+		return account < t->services;
+	return account >= t->ledger->services &&
+	    account < ledger_accounts(t->ledger);
+}
+
 /* The entry says what it holds before the ledger forgets that it took it. */
 static void
 conntable_set_hold(struct conntable *t, struct conn_entry *e,
@@ -118,8 +129,7 @@ conntable_unhold_one(struct conntable *t, struct conn_entry *e,
 
 	if ((e->holds & hold) == 0)
 		return;
-	if (account >= ledger_accounts(t->ledger)) {
-		/* Only a hostile process can have written this. */
+	if (!conntable_is_account(t, account, hold)) {
 		e->holds &= (uint8_t)~hold;
 		return;
 	}

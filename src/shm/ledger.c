@@ -4,6 +4,7 @@
  */
 #include "shm/ledger.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,6 +115,9 @@ ledger_key(const struct ledger *l, uint32_t service, uint8_t family,
 		memcpy(source + 8, address + 12, 4);
 	} else if (family == AF_INET6)
 		memcpy(source + 8, address, 8);
+	else if (family == AF_UNIX)
+		memcpy(source + 8, address + offsetof(struct ucred, uid),
+		    sizeof(uid_t));
 	else
 		memcpy(source + 8, address, 4);
 	key = siphash(layout->secret, source, sizeof(source));

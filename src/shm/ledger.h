@@ -14,8 +14,8 @@
  * The ledger: what the connections of all processes hold of the limits.
  *
  * An account is a count and a rate: one for each service, and one for each
- * source (an address, or the /64 of an IPv6 address) of a service, in a table
- * of fixed size.  Nothing here takes a lock: a process that is stopped at any
+ * source of a service (an IPv4 address, the /64 of an IPv6 address, the user of
+ * a unix peer), in a table of fixed size.  Nothing here takes a lock: a process that is stopped at any
  * instruction delays nobody.
  *
  * A process that is killed at any instruction leaves the counts exact.  An
