@@ -37,7 +37,6 @@ struct process {
 	uint32_t slot;
 	enum process_state state;
 	pid_t pid;
-	pid_t last_pid;		/* of the one before */
 	struct watch channel;	/* fd -1 when there is none */
 	uint64_t started;	/* process_milliseconds() */
 	int report;		/* what it says of a fatal signal; or -1 */

@@ -137,7 +137,7 @@ supervise_judge(struct process *p, bool was_ready, int status)
 
 /* The clerk's life.  It keeps nobody's socket or lock open by its own. */
 static void __attribute__((noreturn))
-supervise_clerk(struct master *m, uint32_t slot, pid_t dead, pid_t master)
+supervise_clerk(struct master *m, uint32_t slot, uint64_t last, pid_t master)
 {
 	struct scoreboard *sb = &m->scoreboard;
 	static const int ignored[] = { SIGPIPE, SIGXFSZ, 0 };
@@ -151,7 +151,7 @@ supervise_clerk(struct master *m, uint32_t slot, pid_t dead, pid_t master)
 	    process_die_with_parent(master) == -1)
 		_exit(1);
 	alarm(CLERK_SECONDS);
-	if (scoreboard_settle(sb, slot, dead, CLERK_SECONDS * 1000) == -1)
+	if (scoreboard_settle(sb, slot, last, CLERK_SECONDS * 1000) == -1)
 		log_warning("slot %u: %s", slot, error_text());
 	_exit(0);
 }
@@ -161,15 +161,18 @@ supervise_clerk(struct master *m, uint32_t slot, pid_t dead, pid_t master)
  * successor will: the master itself takes no shared lock.
  */
 static void
-supervise_send_clerk(struct process *p, pid_t dead)
+supervise_send_clerk(struct process *p)
 {
+	/* Who had the slot last; another may claim it before the clerk does. */
+	uint64_t last = __atomic_load_n(&scoreboard_slot(
+	    &p->master->scoreboard, p->slot)->pid, __ATOMIC_RELAXED);
 	pid_t pid, self = getpid();
 
 	fflush(NULL);
 	if ((pid = fork()) == -1)
 		log_warning("cannot start a clerk for slot %u", p->slot);
 	if (pid == 0)
-		supervise_clerk(p->master, p->slot, dead, self);
+		supervise_clerk(p->master, p->slot, last, self);
 }
 
 /* Once the server is up: it gets a successor, now or after a while. */
@@ -192,8 +195,11 @@ supervise_replace(struct process *p, enum death how, uint64_t lived,
 	    " (the kernel was out of memory)" : "", doing, when);
 	if (delay == 0)
 		supervise_restart(p);
-	else
+	else {
 		supervise_restart_in(p, delay);
+		/* What it held of the limits is not to be missed so long. */
+		supervise_send_clerk(p);
+	}
 	assign_sockets(m);
 }
 
@@ -215,7 +221,7 @@ supervise_ended(struct process *p, int status, pid_t pid, const char *doing)
 		}
 	}
 	if (m->state < MASTER_DRAINING)
-		supervise_send_clerk(p, pid);
+		supervise_send_clerk(p);
 	master_process_gone(m);
 }
 
@@ -230,7 +236,6 @@ supervise_died(struct process *p, int status)
 	pid_t pid = p->pid;
 	int report = p->report;
 
-	p->last_pid = pid;
 	process_describe_status(status, p->death, sizeof(p->death));
 	obituary_of(p, doing, sizeof(doing));
 	p->report = -1;
@@ -335,7 +340,7 @@ supervise_scale(struct master *m, int change)
 	if (p->state == PROCESS_WAITING) {
 		loop_timer_stop(m->loop, &p->timer);
 		p->state = PROCESS_NONE;
-		supervise_send_clerk(p, p->last_pid);
+		supervise_send_clerk(p);
 		return 0;
 	}
 	p->state = PROCESS_DRAINING;

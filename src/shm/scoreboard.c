@@ -170,13 +170,14 @@ scoreboard_claim(struct scoreboard *sb, uint32_t slot, int64_t ms,
 }
 
 int
-scoreboard_settle(struct scoreboard *sb, uint32_t slot, pid_t dead, int64_t ms)
+scoreboard_settle(struct scoreboard *sb, uint32_t slot, uint64_t last,
+    int64_t ms)
 {
 	struct conntable t;
 
 	if (scoreboard_lock(sb, ms) == -1)
 		return error_prefix("slot %u", slot);
-	if (scoreboard_slot(sb, slot)->pid == (uint64_t)dead)
+	if (scoreboard_slot(sb, slot)->pid == last)
 		scoreboard_take_over(sb, slot, &t);
 	scoreboard_unlock(sb);
 	return 0;

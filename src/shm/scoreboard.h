@@ -67,10 +67,11 @@ int scoreboard_claim(struct scoreboard *, uint32_t slot, int64_t ms,
     struct conntable *);
 
 /*
- * The same booking for a slot that nobody takes over: for the clerk.  Nothing
- * when another process than the dead one has the slot by now.
+ * The same booking for a slot that nobody takes over, or not yet: for the
+ * clerk.  last: what stood in the slot's pid; nothing happens when another
+ * process has the slot by now.
  */
-int scoreboard_settle(struct scoreboard *, uint32_t slot, pid_t dead,
+int scoreboard_settle(struct scoreboard *, uint32_t slot, uint64_t last,
     int64_t ms);
 
 struct slot *scoreboard_slot(const struct scoreboard *, uint32_t slot);
