@@ -87,10 +87,8 @@ admission_prepare(struct prong_service *s)
 		free(a);
 		return -1;
 	}
-	if (admission_is_open(a))
-		free(a);
-	else
-		s->admission = a;
+	a->is_open = admission_is_open(a);
+	s->admission = a;
 	return 0;
 }
 
@@ -183,7 +181,7 @@ admission_gate(struct prong_service *s, int fd, const struct address *peer)
 
 	if (s->net->memory_max > 0 && !admission_has_memory(s->net))
 		return COUNTER_REFUSED_MEMORY;
-	if (a == NULL)
+	if (a == NULL || a->is_open)
 		return 0;
 	if (a->access != NULL && !admission_is_allowed(a, fd, peer))
 		return COUNTER_REFUSED_ACL;
@@ -271,7 +269,7 @@ admission_enter(struct prong_service *s, struct conn_entry *e)
 	uint64_t now = loop_nanoseconds(s->net->loop);
 	enum counter why;
 
-	if (s->admission == NULL)
+	if (s->admission == NULL || s->admission->is_open)
 		return 0;
 	why = admission_ask(s, e, now);
 	if (s->net->trace != NULL)

@@ -23,7 +23,8 @@ struct admission_refusals {
 
 /* The rules and limits of a service, made ready from its settings. */
 struct admission {
-	struct access *access;
+	bool is_open;			/* nothing is asked of anybody */
+	struct access *access;		/* NULL: no rules */
 	uint32_t connections;		/* UINT32_MAX: no limit */
 	uint32_t per_source;		/* UINT32_MAX: no limit */
 	struct rate rate;
@@ -35,7 +36,7 @@ struct admission {
 	    COUNTER_REFUSED_FIRST + 1];
 };
 
-/* Replaces service->admission; NULL when everybody is let in. */
+/* Replaces service->admission. */
 int admission_prepare(struct prong_service *);
 void admission_free(struct admission *);
 

@@ -74,7 +74,7 @@ struct prong_service {
 	const struct prong_handler *handler;
 	struct prong_server *server;
 	struct prong_section *options;		/* of the handler */
-	struct admission *admission;		/* NULL: everybody */
+	struct admission *admission;		/* who is let in */
 	struct service_settings settings;
 };
 

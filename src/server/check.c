@@ -122,16 +122,24 @@ check_is_held(struct check *c, const struct address *a)
 	return false;
 }
 
-/* The folder of a file to be made must be there and allow it. */
+/*
+ * The folder of a file to be made must be there and allow it; that of the
+ * control socket is made at the start.
+ */
 static int
-check_folder(const char *path)
+check_folder(const struct check *c, const char *path)
 {
-	char copy[PATH_MAX];
+	char copy[PATH_MAX], control[PATH_MAX], *folder;
 
 	if (strlcpy(copy, path, sizeof(copy)) >= sizeof(copy))
 		return error_set(ENAMETOOLONG, "%.64s...: path too long", path);
+	strlcpy(control, c->server->settings.control_socket, sizeof(control));
+	folder = dirname(copy);
+	if (access(folder, F_OK) == -1 && errno == ENOENT &&
+	    strcmp(folder, dirname(control)) == 0)
+		folder = dirname(folder);
 	if (access(path, F_OK) == 0 ? access(path, W_OK) == 0 :
-	    access(dirname(copy), W_OK | X_OK) == 0)
+	    access(folder, W_OK | X_OK) == 0)
 		return 0;
 	return error_errno("%s", path);
 }
@@ -153,7 +161,7 @@ check_address(struct check *c, struct prong_service *s, struct address *a,
 			error_set(EADDRINUSE, "cannot listen on unix:%s: %s",
 			    a->un.sun_path, strerror(EADDRINUSE));
 			check_environment(c, s, "listen");
-		} else if (check_folder(a->un.sun_path) == -1)
+		} else if (check_folder(c, a->un.sun_path) == -1)
 			check_environment(c, s, "listen");
 		return;
 	}
@@ -213,7 +221,7 @@ check_init(struct check *c, struct prong_service *s)
 		return;
 	if (privilege_assume(&c->privilege, c->server->settings.chroot,
 	    &saved) == -1) {
-		check_environment(c, NULL, "chroot");
+		check_environment(c, NULL, "user");
 		return;
 	}
 	if (s->handler->init(s) == -1)
@@ -229,6 +237,20 @@ check_service(struct check *c, struct prong_service *s)
 	check_listen(c, s);
 	if (server_resolve(s, check_fault, c) == 0 && c->has_privilege)
 		check_init(c, s);
+}
+
+static void
+check_chroot(struct check *c)
+{
+	struct privilege_saved saved;
+
+	if (privilege_assume(&c->privilege, c->server->settings.chroot,
+	    &saved) == 0) {
+		privilege_resume(&saved);
+		return;
+	}
+	c->has_privilege = false;
+	check_environment(c, NULL, "chroot");
 }
 
 /* Whom the workers run as, and what they may use. */
@@ -250,6 +272,8 @@ check_privilege(struct check *c)
 		check_environment(c, NULL, key);
 	else
 		check_problem(c, NULL, key);
+	if (c->has_privilege)
+		check_chroot(c);
 	if (rlimits_try(&limits) == -1)
 		check_environment(c, NULL, "rlimit");
 }
@@ -314,11 +338,11 @@ check_server(struct check *c)
 		    server_workers(c->server), (long long)set->max_processes);
 		check_problem(c, NULL, "workers");
 	}
-	if (set->log_target[0] == '/' && check_folder(set->log_target) == -1)
+	if (set->log_target[0] == '/' && check_folder(c, set->log_target) == -1)
 		check_environment(c, NULL, "log.target");
-	if (set->log_access[0] == '/' && check_folder(set->log_access) == -1)
+	if (set->log_access[0] == '/' && check_folder(c, set->log_access) == -1)
 		check_environment(c, NULL, "log.access");
-	if (set->pidfile[0] != '\0' && check_folder(set->pidfile) == -1)
+	if (set->pidfile[0] != '\0' && check_folder(c, set->pidfile) == -1)
 		check_environment(c, NULL, "pidfile");
 	if (strlen(set->control_socket) >=
 	    sizeof(((struct sockaddr_un *)0)->sun_path)) {

@@ -290,14 +290,16 @@ control_accept(struct watch *w, unsigned int events)
 	control->count++;
 }
 
-/* The folder below a run directory that is empty after each boot. */
-static void
-control_make_folder(const char *path)
+void
+control_make_folder(const struct server_settings *set)
 {
-	char copy[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	char copy[sizeof(((struct sockaddr_un *)0)->sun_path)], *folder;
 
-	strlcpy(copy, path, sizeof(copy));
-	mkdir(dirname(copy), 0755);
+	strlcpy(copy, set->control_socket, sizeof(copy));
+	folder = dirname(copy);
+	/* Whatever the umask: it is the sockets' own modes that decide. */
+	if (set->control_socket[0] != '\0' && mkdir(folder, 0755) == 0)
+		chmod(folder, 0755);
 }
 
 struct control *
@@ -323,7 +325,6 @@ control_open(struct master *m)
 		return NULL;
 	}
 	free(text);
-	control_make_folder(set->control_socket);
 	if ((control = calloc(1, sizeof(*control))) == NULL) {
 		error_errno("control socket");
 		free(address);

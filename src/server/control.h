@@ -17,6 +17,12 @@
 
 struct control;
 
+/*
+ * Makes the folder of the socket below a run directory that is empty after
+ * each boot; services may have sockets in it too.
+ */
+void control_make_folder(const struct server_settings *);
+
 /* Binds the socket and listens; "" is none: NULL with errno 0. */
 struct control *control_open(struct master *);
 void control_close(struct control *);

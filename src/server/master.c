@@ -308,6 +308,8 @@ master_table_capacity(const struct server_settings *set)
 	else if (units_integer(set->rlimit_nofile, 0, PROCESS_DESCRIPTORS_MAX,
 	    &n) == 0)
 		wanted = (uint64_t)n;
+	else if (errno == ERANGE)
+		wanted = PROCESS_DESCRIPTORS_MAX;
 	return (uint32_t)(wanted > own ? wanted : own);
 }
 
@@ -393,8 +395,10 @@ master_open(struct master *m)
 	    privilege_find(&m->privilege, set->user, set->group) == -1 ||
 	    master_resolve(m) == -1 ||
 	    master_open_processes(m) == -1 ||
-	    master_open_pidfile(m) == -1 ||
-	    listening_open(&m->listening, m->server, (int)m->workers) == -1 ||
+	    master_open_pidfile(m) == -1)
+		return -1;
+	control_make_folder(set);
+	if (listening_open(&m->listening, m->server, (int)m->workers) == -1 ||
 	    master_open_memory(m) == -1 ||
 	    master_open_loop(m) == -1 ||
 	    listening_start(&m->listening) == -1)

@@ -72,9 +72,10 @@ process_set_full(struct process *p, bool full)
 	/* Sockets that it was given meanwhile may not have reached it. */
 	if (!full && p->serves_size > 0)
 		memset(p->serves, 0, p->serves_size * sizeof(*p->serves));
-	log_write(full ? PRONG_WARNING : PRONG_INFO, "worker %u (pid %d) %s",
-	    p->slot, (int)p->pid, full ? "has no descriptors left; a "
-	    "neighbour accepts for it" : "has descriptors again");
+	log_write(full ? PRONG_WARNING : PRONG_INFO, "worker %u (pid %d) %s%s",
+	    p->slot, (int)p->pid, full ? "has no descriptors left" :
+	    "has descriptors again", full && p->master->workers > 1 ?
+	    "; a neighbour accepts for it" : "");
 	if (p->master->state == MASTER_RUNNING)
 		assign_sockets(p->master);
 }

@@ -117,8 +117,9 @@ watchdog_look_at(struct process *p, uint64_t now)
 	if (limit > 0 && silence > limit && p->looks >= WATCHDOG_LOOKS)
 		watchdog_act(p, silence, now);
 	if (p->late && !was)
-		log_warning("worker %u (pid %d) has missed a beat; a neighbour "
-		    "accepts for it", p->slot, (int)p->pid);
+		log_warning("worker %u (pid %d) has missed a beat%s", p->slot,
+		    (int)p->pid, p->master->workers > 1 ?
+		    "; a neighbour accepts for it" : "");
 	return p->late != was;
 }
 
