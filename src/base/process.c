@@ -23,7 +23,8 @@
 #include <unistd.h>
 
 #ifdef PRONG_SANITIZED
-#include <sanitizer/allocator_interface.h>
+/* Of <sanitizer/allocator_interface.h>, which is not everywhere. */
+size_t __sanitizer_get_current_allocated_bytes(void);
 #endif
 
 /* More CPUs than any machine has, in steps that the kernel accepts. */

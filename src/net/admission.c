@@ -201,18 +201,18 @@ admission_take_source(struct prong_service *s, struct conn_entry *e,
     uint64_t now)
 {
 	struct conntable *t = &s->net->table;
+	bool held;
 
 	do {
-		e->source = ledger_source(t->ledger, s->index, e->family,
-		    e->address, now) & ((1U << 22) - 1);
+		e->source = ledger_source(t->ledger, t->slot, s->index,
+		    e->family, e->address, now) & ((1U << 22) - 1);
 		if (e->source == LEDGER_NONE)
 			return true;
-		if (!conntable_hold(t, e, CONN_HOLD_SOURCE,
-		    s->admission->per_source))
-			return false;
+		held = conntable_hold(t, e, CONN_HOLD_SOURCE,
+		    s->admission->per_source);
 		if (ledger_is_source(t->ledger, (uint32_t)e->source, s->index,
 		    e->family, e->address))
-			return true;
+			return held;
 		conntable_unhold(t, e);
 	} while (true);
 }
@@ -228,18 +228,27 @@ admission_tell_full(struct prong_service *s, const struct conn_entry *e)
 	    "ones are let in without a limit of their own (see max-sources)",
 	    s->name);
 	s->net->report(PRONG_WARNING, NULL, error_text());
+	/* It is not why this one is refused, should it be. */
+	error_clear();
 }
 
+/* Its own rate first; one that is refused uses up nothing of either. */
 static bool
 admission_is_slow_enough(struct prong_service *s, const struct conn_entry *e,
     uint64_t now)
 {
 	const struct ledger *l = s->net->table.ledger;
 	const struct admission *a = s->admission;
+	uint64_t *own = &ledger_account(l, (uint32_t)e->source)->due;
+	bool has_own = e->source != LEDGER_NONE;
 
-	return (e->source == LEDGER_NONE || rate_take(&ledger_account(l,
-	    (uint32_t)e->source)->due, &a->source_rate, now)) &&
-	    rate_take(&ledger_account(l, s->index)->due, &a->rate, now);
+	if (has_own && !rate_take(own, &a->source_rate, now))
+		return false;
+	if (rate_take(&ledger_account(l, s->index)->due, &a->rate, now))
+		return true;
+	if (has_own)
+		rate_return(own, &a->source_rate);
+	return false;
 }
 
 static enum counter

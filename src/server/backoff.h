@@ -32,7 +32,7 @@ struct backoff {
 struct backoff_pace {
 	uint32_t failures;	/* of any, with no minute without one */
 	uint64_t last;		/* when the last one was */
-	uint64_t next;		/* no start before */
+	uint64_t next;		/* no start after a failure before */
 	uint64_t outside;	/* the word of a rate */
 };
 
@@ -54,5 +54,11 @@ void backoff_ready(struct backoff *);
  */
 uint64_t backoff_delay(struct backoff *, struct backoff_pace *, enum death,
     uint64_t lived, uint64_t now);
+
+/*
+ * When that time is over: how long to wait still, because of others that fail
+ * too; 0 is to start now, and is booked.
+ */
+uint64_t backoff_wait(struct backoff_pace *, uint64_t now);
 
 #endif

@@ -203,12 +203,15 @@ static json_t *
 commands_reopen(struct master *m, const json_t *request,
     struct control_wait *wait)
 {
+	uint64_t before = m->number;
 	json_t *list;
 	int stream;
 
 	if (master_reopen_logs(m) == -1)
 		return NULL;
-	commands_wait_answers(m, wait);
+	/* Where nothing goes to a file nobody was told anything. */
+	if (m->number != before)
+		commands_wait_answers(m, wait);
 	list = json_array();
 	for (stream = 0; stream < LOG_STREAMS; stream++)
 		if (log_path((enum log_stream)stream) != NULL)

@@ -108,22 +108,6 @@ control_answer(struct control_client *c, json_t *result)
 	return r == 0 ? output_append(&c->output, "\n", 1) : -1;
 }
 
-/* Runs one command and answers, unless it has to wait for something. */
-static int
-control_line(struct control_client *c, size_t length)
-{
-	struct control *control = c->control;
-	json_t *result = control_run(c, c->line, length);
-
-	if (result == NULL || c->wait.is_done == NULL ||
-	    c->wait.is_done(control->master, c->wait.number))
-		return control_answer(c, result);
-	c->result = result;
-	c->wait.deadline = process_milliseconds() + CONTROL_WAIT_MS;
-	return loop_timer(control->master->loop, &control->glance,
-	    CONTROL_GLANCE_MS);
-}
-
 /* What it waited for is there, or has taken too long. */
 static int
 control_answer_late(struct control_client *c)
@@ -136,6 +120,23 @@ control_answer_late(struct control_client *c)
 	json_decref(who);
 	c->result = NULL;
 	return control_answer(c, result);
+}
+
+/* Runs one command and answers, unless it has to wait for something. */
+static int
+control_line(struct control_client *c, size_t length)
+{
+	struct control *control = c->control;
+	json_t *result = control_run(c, c->line, length);
+
+	if (result == NULL || c->wait.is_done == NULL)
+		return control_answer(c, result);
+	c->result = result;
+	if (c->wait.is_done(control->master, c->wait.number))
+		return control_answer_late(c);
+	c->wait.deadline = process_milliseconds() + CONTROL_WAIT_MS;
+	return loop_timer(control->master->loop, &control->glance,
+	    CONTROL_GLANCE_MS);
 }
 
 /* Answers the whole lines that are there; false when the client is to go. */

@@ -9,9 +9,13 @@
 
 #include "config.h"
 
+#include <sys/mman.h>
+
 #include <execinfo.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 #define CRASH_FRAMES	48
@@ -31,13 +35,40 @@ static const int crash_signals[] = {
 static void
 crash_handler(int signo)
 {
+	static const char end[1];
 	void *frames[CRASH_FRAMES];
 
+	lseek(crash_fd, 0, SEEK_SET);
 	/* The first two are this function and the return from the signal. */
 	backtrace_symbols_fd(frames + 2, backtrace(frames, CRASH_FRAMES) - 2,
 	    crash_fd);
+	if (write(crash_fd, end, sizeof(end)) == -1)
+		_exit(1);
 	/* SA_RESETHAND: it comes again when this returns, and ends us. */
 	raise(signo);
+}
+
+int
+crash_open(void)
+{
+	int fd = memfd_create("prong-report", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd == -1)
+		return -1;
+	if (ftruncate(fd, CRASH_REPORT_SIZE) == 0 && fcntl(fd, F_ADD_SEALS,
+	    F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+size_t
+crash_read(int fd, char buf[CRASH_REPORT_SIZE + 1])
+{
+	ssize_t n = pread(fd, buf, CRASH_REPORT_SIZE, 0);
+
+	buf[n > 0 ? n : 0] = '\0';
+	return strlen(buf);
 }
 
 void

@@ -2,12 +2,24 @@
 #ifndef SERVER_CRASH_H
 #define SERVER_CRASH_H
 
+#include <stddef.h>
+
 /*
- * What a process says when it dies of a fatal signal: its backtrace, in lines,
- * to a descriptor.  Whoever reads it writes it to the log.
+ * What a process says when it dies of a fatal signal: its backtrace, in lines.
+ * It goes to a memory file that the master has made and reads when the process
+ * is dead, so it has the log's form, and a reader who is busy costs nothing.
+ * What else the process may have written there is overwritten.
  */
+
+#define CRASH_REPORT_SIZE	16384
+
+/* The file of a report; -1.  Its size is fixed, and it is close-on-exec. */
+int crash_open(void);
 
 /* For this process; fd stays the caller's, and open. */
 void crash_report_to(int fd);
+
+/* What a dead process has left, as a string; returns its length. */
+size_t crash_read(int fd, char buf[CRASH_REPORT_SIZE + 1]);
 
 #endif

@@ -3,17 +3,16 @@
  * What is known of a process that died or is stuck: the connection that it
  * served, from the scoreboard, and the backtrace that it may have left.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/process.h"
+#include "server/crash.h"
 #include "server/master.h"
 
-/* So much of a report is logged; a process may write anything into it. */
-#define OBITUARY_BYTES	8192
+/* So much of a report is logged: a process may write anything into it. */
 #define OBITUARY_LINES	48
 
 const char *
@@ -26,6 +25,10 @@ obituary_of(const struct process *p, char *buf, size_t size)
 	uint64_t now = process_milliseconds();
 
 	buf[0] = '\0';
+	/* One that died early has left its slot to the one before. */
+	if (__atomic_load_n(&scoreboard_slot(&m->scoreboard, p->slot)->pid,
+	    __ATOMIC_RELAXED) != (uint64_t)p->pid)
+		return buf;
 	if (scoreboard_serving(&m->scoreboard, p->slot, &e) == -1 ||
 	    e.service >= m->server->service_count)
 		return buf;
@@ -52,16 +55,11 @@ obituary_squeeze(char *line)
 void
 obituary_log_report(const struct process *p, pid_t pid, int report)
 {
-	char text[OBITUARY_BYTES + 1], *rest = text, *line;
-	size_t length = 0;
-	ssize_t n;
+	char text[CRASH_REPORT_SIZE + 1], *rest = text, *line;
 	int lines = 0;
 
-	while (length < OBITUARY_BYTES && (n = read(report, text + length,
-	    OBITUARY_BYTES - length)) > 0)
-		length += (size_t)n;
+	crash_read(report, text);
 	close(report);
-	text[length] = '\0';
 	while (lines < OBITUARY_LINES &&
 	    (line = strsep(&rest, "\n")) != NULL) {
 		obituary_squeeze(line);

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "server/channel.h"
+#include "server/crash.h"
 #include "server/master.h"
 #include "server/worker.h"
 
@@ -189,10 +190,10 @@ process_child(struct process *p, int end, int report, pid_t master)
 	worker_main(&start);
 }
 
-/* The ends of a new process: what is said, and its last words. */
+/* What a new process is given: its channel, and where its last words go. */
 struct process_ends {
 	int channel[2];
-	int report[2];
+	int report;
 };
 
 static void
@@ -200,8 +201,8 @@ process_close_ends(struct process_ends *e)
 {
 	close(e->channel[0]);
 	close(e->channel[1]);
-	close(e->report[0]);
-	close(e->report[1]);
+	if (e->report != -1)
+		close(e->report);
 }
 
 static int
@@ -209,20 +210,18 @@ process_open_ends(struct process_ends *e)
 {
 	if (channel_open(e->channel) == -1)
 		return -1;
-	if (pipe2(e->report, O_CLOEXEC | O_NONBLOCK) == -1) {
-		close(e->channel[0]);
-		close(e->channel[1]);
-		return error_errno("report");
-	}
-	return 0;
+	if ((e->report = crash_open()) != -1)
+		return 0;
+	error_errno("report");
+	process_close_ends(e);
+	return -1;
 }
 
 static void
 process_born(struct process *p, pid_t pid, struct process_ends *e)
 {
 	close(e->channel[1]);
-	close(e->report[1]);
-	p->report = e->report[0];
+	p->report = e->report;
 	p->pid = pid;
 	p->stuck = p->full = p->late = false;
 	p->looks = 0;
@@ -250,7 +249,7 @@ process_start(struct process *p)
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0)
-		process_child(p, ends.channel[1], ends.report[1], self);
+		process_child(p, ends.channel[1], ends.report, self);
 	if (pid == -1) {
 		error_errno("cannot start worker %u", p->slot);
 		loop_del(m->loop, &p->channel);

@@ -65,6 +65,7 @@ supervise_start_all(struct master *m)
 }
 
 static void supervise_restart(struct process *);
+static void supervise_restart_in(struct process *, uint64_t ms);
 
 static void
 supervise_restart_timer(struct timer *t)
@@ -72,6 +73,12 @@ supervise_restart_timer(struct timer *t)
 	struct process *p = (struct process *)((char *)t -
 	    offsetof(struct process, timer));
 
+	uint64_t wait = backoff_wait(&p->master->pace, process_milliseconds());
+
+	if (wait > 0) {
+		supervise_restart_in(p, wait);
+		return;
+	}
 	p->state = PROCESS_NONE;
 	supervise_restart(p);
 }
@@ -317,12 +324,27 @@ supervise_limit_drain(struct process *p)
 		loop_timer(p->master->loop, &p->timer, ms);
 }
 
+/* Whom to give up: a dead one, one that is not ready, the last of the rest. */
+static struct process *
+supervise_spare(struct master *m)
+{
+	static const enum process_state order[] =
+	    { PROCESS_WAITING, PROCESS_STARTING, PROCESS_READY };
+	size_t k;
+	uint32_t i;
+
+	for (k = 0; k < sizeof(order) / sizeof(order[0]); k++)
+		for (i = m->slots; i-- > 0;)
+			if (m->processes[i].state == order[k])
+				return &m->processes[i];
+	return NULL;
+}
+
 int
 supervise_scale(struct master *m, int change)
 {
 	struct channel_message drain = { .kind = CHANNEL_DRAIN };
-	struct process *p = NULL;
-	uint32_t i;
+	struct process *p;
 
 	if (change > 0) {
 		if (supervise_start_one(m) == -1)
@@ -332,10 +354,7 @@ supervise_scale(struct master *m, int change)
 	}
 	if (m->workers == 1)
 		return error_set(ERANGE, "there must be at least one worker");
-	for (i = 0; i < m->slots; i++)
-		if (m->processes[i].state != PROCESS_NONE &&
-		    m->processes[i].state != PROCESS_DRAINING)
-			p = &m->processes[i];
+	p = supervise_spare(m);
 	m->workers--;
 	if (p->state == PROCESS_WAITING) {
 		loop_timer_stop(m->loop, &p->timer);

@@ -29,11 +29,11 @@
 uint64_t
 watchdog_beat(const struct server_settings *set)
 {
-	uint64_t beat = units_milliseconds(set->stuck_timeout) / 4;
+	uint64_t timeout = units_milliseconds(set->stuck_timeout);
 
-	if (beat == 0 || beat > WATCHDOG_BEAT_MAX)
+	if (timeout == 0 || timeout / 4 > WATCHDOG_BEAT_MAX)
 		return WATCHDOG_BEAT_MAX;
-	return beat;
+	return timeout < 4 ? 1 : timeout / 4;
 }
 
 static uint64_t

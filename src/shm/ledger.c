@@ -23,6 +23,13 @@
 #define NUMBER_OF(w)	((w) >> (COUNT_BITS + SLOT_BITS))
 #define NUMBER_MASK	((1ULL << NUMBER_BITS) - 1)
 
+/*
+ * The low bits of a key are free for a mark: who is about to give the account
+ * to another source, his slot + 1.
+ */
+#define MARK_BITS	(SLOT_BITS + 1)
+#define KEY_OF(k)	((k) & ~((1ULL << MARK_BITS) - 1))
+
 /* A source is looked for in so many places from its own on. */
 #define LEDGER_WINDOW	32
 
@@ -120,8 +127,8 @@ ledger_key(const struct ledger *l, uint32_t service, uint8_t family,
 		    sizeof(uid_t));
 	else
 		memcpy(source + 8, address, 4);
-	key = siphash(layout->secret, source, sizeof(source));
-	return key != 0 ? key : 1;
+	key = KEY_OF(siphash(layout->secret, source, sizeof(source)));
+	return key != 0 ? key : 1ULL << MARK_BITS;
 }
 
 static bool
@@ -143,10 +150,11 @@ ledger_place(const struct ledger *l, uint64_t key, uint64_t now)
 	uint64_t there;
 
 	for (i = 0; i < LEDGER_WINDOW && i < l->sources; i++) {
-		account = l->services + (uint32_t)((key + i) % l->sources);
+		account = l->services +
+		    (uint32_t)(((key >> MARK_BITS) + i) % l->sources);
 		a = ledger_account(l, account);
 		there = load_acquire(&a->key);
-		if (there == key)
+		if (KEY_OF(there) == key)
 			return account;
 		if (free == LEDGER_NONE &&
 		    (there == 0 || ledger_is_idle(a, now)))
@@ -157,27 +165,43 @@ ledger_place(const struct ledger *l, uint64_t key, uint64_t now)
 	return free;
 }
 
+#define exchange(p, old, new)	__atomic_compare_exchange_n((p), (old), (new), \
+    false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
+
+/*
+ * Gives an account to a source, if it is still idle.  The mark comes first:
+ * whoever has just found it for its old source, and takes of it now, clears
+ * the mark (ledger_is_source), and the exchange fails.
+ */
+static bool
+ledger_give_over(struct account *a, uint64_t key, uint32_t slot, uint64_t now)
+{
+	uint64_t there = load_acquire(&a->key), marked;
+
+	if (there == 0)
+		return exchange(&a->key, &there, key);
+	marked = KEY_OF(there) | (slot + 1);
+	return exchange(&a->key, &there, marked) && ledger_is_idle(a, now) &&
+	    exchange(&a->key, &marked, key);
+}
+
 /*
  * Two processes that see a new source in the same instant may find different
  * places free, when one falls idle just then.  Those that came by the second
  * are then not counted with the others, for as long as they last.
  */
 uint32_t
-ledger_source(const struct ledger *l, uint32_t service, uint8_t family,
-    const uint8_t address[16], uint64_t now)
+ledger_source(const struct ledger *l, uint32_t slot, uint32_t service,
+    uint8_t family, const uint8_t address[16], uint64_t now)
 {
-	uint64_t key = ledger_key(l, service, family, address), there;
+	uint64_t key = ledger_key(l, service, family, address);
 	uint32_t account;
 	struct account *a;
 
 	while ((account = ledger_place(l, key, now)) != LEDGER_NONE) {
 		a = ledger_account(l, account);
-		there = load_acquire(&a->key);
-		if (there == key)
-			return account;
-		if ((there == 0 || ledger_is_idle(a, now)) &&
-		    __atomic_compare_exchange_n(&a->key, &there, key, false,
-		    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		if (KEY_OF(load_acquire(&a->key)) == key ||
+		    ledger_give_over(a, key, slot, now))
 			return account;
 	}
 	return LEDGER_NONE;
@@ -187,8 +211,14 @@ bool
 ledger_is_source(const struct ledger *l, uint32_t account, uint32_t service,
     uint8_t family, const uint8_t address[16])
 {
-	return load_acquire(&ledger_account(l, account)->key) ==
-	    ledger_key(l, service, family, address);
+	uint64_t key = ledger_key(l, service, family, address);
+	uint64_t *word = &ledger_account(l, account)->key;
+	uint64_t there = load_acquire(word);
+
+	while (KEY_OF(there) == key)
+		if (there == key || exchange(word, &there, key))
+			return true;
+	return false;
 }
 
 /* --- counts ------------------------------------------------------------- */
@@ -216,7 +246,8 @@ ledger_begin(const struct ledger *l, uint32_t slot, enum ledger_step step,
 	j->account = account;
 	j->entry = entry;
 	j->hold = hold;
-	j->number = (j->number + 1) & NUMBER_MASK;
+	/* 0 is in the words that nobody has written. */
+	j->number = j->number >= NUMBER_MASK ? 1 : j->number + 1;
 	__atomic_store_n(&j->told, j->number << 1, __ATOMIC_SEQ_CST);
 	store_release(&j->step, step);
 }

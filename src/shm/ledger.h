@@ -73,13 +73,17 @@ uint32_t ledger_count(const struct account *);
 
 /*
  * The account of a source: its address as conn_entry has it.  Finds it, or
- * makes one of one that is not used any more.  LEDGER_NONE: the table is full
+ * makes one of one that is not used any more; slot: the caller's.  LEDGER_NONE: the table is full
  * of those that are.  now: as for rates.
  */
-uint32_t ledger_source(const struct ledger *, uint32_t service,
+uint32_t ledger_source(const struct ledger *, uint32_t slot, uint32_t service,
     uint8_t family, const uint8_t address[16], uint64_t now);
 
-/* Whether an account is still this source's; it may be given to another. */
+/*
+ * Whether an account is still this source's: to be asked after taking of it,
+ * since one that is idle may be given to another at any time.  After a yes it
+ * stays, for as long as something is taken.
+ */
 bool ledger_is_source(const struct ledger *, uint32_t account,
     uint32_t service, uint8_t family, const uint8_t address[16]);
 

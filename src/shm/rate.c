@@ -21,6 +21,12 @@ rate_take(uint64_t *word, const struct rate *r, uint64_t now)
 	return true;
 }
 
+void
+rate_return(uint64_t *word, const struct rate *r)
+{
+	__atomic_sub_fetch(word, r->interval, __ATOMIC_RELAXED);
+}
+
 bool
 rate_is_idle(const uint64_t *word, uint64_t now)
 {

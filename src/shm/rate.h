@@ -22,6 +22,9 @@ struct rate {
  */
 bool rate_take(uint64_t *word, const struct rate *, uint64_t now);
 
+/* Takes back what was just booked. */
+void rate_return(uint64_t *word, const struct rate *);
+
 /* Whether a word says no more than one that was never used. */
 bool rate_is_idle(const uint64_t *word, uint64_t now);
 

@@ -211,9 +211,12 @@ scoreboard_add_row(const struct scoreboard *sb, uint32_t slot,
 static uint32_t
 scoreboard_used(const struct scoreboard *sb, uint32_t slot)
 {
-	uint32_t used = __atomic_load_n(&scoreboard_slot(sb,
-	    slot)->journal.used, __ATOMIC_ACQUIRE);
+	uint32_t used;
 
+	if (slot >= sb->slots)
+		return 0;
+	used = __atomic_load_n(&scoreboard_slot(sb, slot)->journal.used,
+	    __ATOMIC_ACQUIRE);
 	return used < sb->table_capacity ? used : sb->table_capacity;
 }
 
@@ -240,11 +243,8 @@ scoreboard_add_active(const struct scoreboard *sb, uint32_t slot,
     uint64_t *active)
 {
 	struct conn_entry chunk[SCOREBOARD_CHUNK];
-	uint32_t used, i, n, k;
+	uint32_t used = scoreboard_used(sb, slot), i, n, k;
 
-	if (slot >= sb->slots)
-		return;
-	used = scoreboard_used(sb, slot);
 	for (i = 0; i < used; i += n) {
 		n = used - i < SCOREBOARD_CHUNK ? used - i : SCOREBOARD_CHUNK;
 		if (scoreboard_read_entries(sb, slot, i, chunk, n) == -1)
@@ -305,9 +305,12 @@ int
 scoreboard_serving(const struct scoreboard *sb, uint32_t slot,
     struct conn_entry *e)
 {
-	uint64_t at = __atomic_load_n(&scoreboard_slot(sb, slot)->serving,
-	    __ATOMIC_RELAXED) / sizeof(*e);
+	uint64_t at;
 
+	if (slot >= sb->slots)
+		return -1;
+	at = __atomic_load_n(&scoreboard_slot(sb, slot)->serving,
+	    __ATOMIC_RELAXED) / sizeof(*e);
 	if (at >= sb->table_capacity ||
 	    scoreboard_read_entries(sb, slot, (uint32_t)at, e, 1) == -1 ||
 	    !scoreboard_is_open(sb, e))

@@ -204,8 +204,12 @@ def _value(value):
 
 
 def _settings(settings):
-    return "".join("  %s = %s\n" % (key.replace("_", "-"), _value(value))
-                   for key, value in settings.items())
+    """A value that is a dictionary is a section."""
+    return "".join(
+        "  %s {\n%s  }\n" % (key, _settings(value))
+        if isinstance(value, dict) else
+        "  %s = %s\n" % (key.replace("_", "-"), _value(value))
+        for key, value in settings.items())
 
 
 def service_text(name, settings):
@@ -218,9 +222,9 @@ def service_text(name, settings):
                                           for key, value in options.items()))
 
 
-def _before_exec(limit):
+def _before_exec(limit, core_limit):
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, core_limit))
     if limit is not None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
 
@@ -238,14 +242,19 @@ class Server:
                  directory=None, arguments=None, level="info", **settings):
         self.own_directory = directory is None
         self.directory = directory or tempfile.mkdtemp(prefix="prongtest.")
+        # The workers, who may be nobody, read files of a test in it.
+        if directory is None:
+            os.chmod(self.directory, 0o755)
         self.pidfile = os.path.join(self.directory, "prongd.pid")
         self.control = os.path.join(self.directory, "control.sock")
         self.log_target = log.replace("@", self.directory)
         self.limit = descriptors
+        self.core_limit = 0
         self.arguments = arguments
         self.process = None
         self.reader = None
         self.lines = []
+        self.times = []         # when each line came
         self.news = threading.Condition()
         self.settings = dict({"workers": 1, "drain_timeout": "10s"},
                              **settings)
@@ -271,10 +280,11 @@ class Server:
     def launch(self):
         """Starts it and does not wait for anything."""
         self.lines = []
+        self.times = []
         self.process = subprocess.Popen(
             self.command("-f"), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            preexec_fn=lambda: _before_exec(self.limit))
+            preexec_fn=lambda: _before_exec(self.limit, self.core_limit))
         EXPECTED.add(self.process.pid)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
@@ -361,6 +371,7 @@ class Server:
             with self.news:
                 self.lines.append(line.decode("utf-8", "replace")
                                   .rstrip("\n"))
+                self.times.append(time.monotonic())
                 self.news.notify_all()
         with self.news:
             self.lines.append("(the end of the log)")
@@ -534,8 +545,9 @@ def nobody_left(limit=1):
 
 # --- a client ---------------------------------------------------------------
 
-def connect(address, receive_buffer=None, timeout=BOUND):
-    """A connection to "127.0.0.1:1", "[::1]:1" or "unix:path"."""
+def connect(address, receive_buffer=None, timeout=BOUND, source=None):
+    """A connection to "127.0.0.1:1", "[::1]:1" or "unix:path", by way of the
+    address source of this machine."""
     if address.startswith("unix:"):
         s = socket.socket(socket.AF_UNIX)
         where = address[len("unix:"):]
@@ -549,6 +561,8 @@ def connect(address, receive_buffer=None, timeout=BOUND):
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     s.settimeout(timeout)
     try:
+        if source is not None:
+            s.bind((source, 0))
         s.connect(where)
     except BaseException:
         s.close()
@@ -717,6 +731,61 @@ class Together:
         self.stopping.set()
         if kind is None:
             self.join()
+
+
+# --- other users, other namespaces ------------------------------------------
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWNET = 0x40000000
+_MS_REC_PRIVATE = 16384 | 262144
+
+
+def as_user(uid, function, gid=None, groups=()):
+    """What a function returns, a number from 0 to 99, as another user."""
+    pid = os.fork()
+    if pid == 0:
+        code = 100
+        try:
+            os.setgroups(groups)
+            os.setresgid(*3 * (uid if gid is None else gid,))
+            os.setresuid(uid, uid, uid)
+            code = int(function())
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    check(0 <= code < 100, "the function fails as user", uid)
+    return code
+
+
+def apart(flags, function):
+    """Runs a function with namespaces of its own; or says why it cannot.  A
+    server that is started in it must also be ended in it."""
+    lacking = []
+
+    def run(_):
+        if _libc.unshare(flags) == -1:
+            lacking.append("needs the right to have a namespace of its own")
+            return
+        if flags & CLONE_NEWNS and _libc.mount(b"none", b"/", None,
+                                               _MS_REC_PRIVATE, None) == -1:
+            lacking.append("needs the right to mount")
+            return
+        function()
+
+    # A namespace belongs to a thread, and ends with it.
+    with Together(run):
+        pass
+    return lacking[0] if lacking else None
+
+
+def mount(kind, what, where, flags=0, options=None):
+    """mount(2), within apart(); 4096 as flags is another place of a file."""
+    if _libc.mount(what.encode(), where.encode(), kind and kind.encode(),
+                   flags, options and options.encode()) == -1:
+        error = ctypes.get_errno()
+        raise OSError(error, "mount %s: %s" % (where, os.strerror(error)))
 
 
 # --- TAP --------------------------------------------------------------------

@@ -20,6 +20,7 @@ static struct master master;
 static struct process processes[SLOTS];
 static struct listening_socket sockets[SOCKETS];
 static struct prong_service service = { .index = 3 };
+static struct prong_service other_service = { .index = 2 };
 static bool paused[4];
 static int ends[SLOTS];			/* where the processes listen */
 
@@ -79,7 +80,12 @@ told(int slot)
 		ck_assert_int_eq(fd != -1, m.kind == CHANNEL_ACCEPT);
 		if (fd != -1)
 			close(fd);
-		ck_assert_uint_eq(m.service, 3);
+		ck_assert_uint_eq(m.service, sockets[m.key].service->index);
+		/* Its own is its own; all others it may share. */
+		ck_assert_int_eq(m.shared != 0, sockets[m.key].slot != slot);
+		/* Who pauses a service waits until all have let go. */
+		ck_assert_uint_eq(m.number, m.kind == CHANNEL_RELEASE ?
+		    master.number : 0);
 		snprintf(one, sizeof(one), "%c%u ",
 		    m.kind == CHANNEL_ACCEPT ? '+' : '-', m.key);
 		strlcat(text, one, sizeof(text));
@@ -170,6 +176,72 @@ START_TEST(test_assign_more_sockets)
 }
 END_TEST
 
+static void
+all_ready(void)
+{
+	int i;
+
+	for (i = 0; i < SLOTS; i++)
+		processes[i].state = PROCESS_READY;
+	expect("+0 +1 ", "+0 +2 ", "+0 +3 ", "+0 +4 ");
+}
+
+/*
+ * One that is there but not well keeps what it has, and another helps it; its
+ * own neighbour it helps no more.
+ */
+START_TEST(test_assign_not_well)
+{
+	bool *const ills[] = {
+		&processes[1].late, &processes[1].full, &processes[1].stuck
+	};
+
+	all_ready();
+	*ills[_i] = true;
+	expect("", "", "+2 ", "");
+	processes[0].state = PROCESS_DRAINING;
+	/* Not by slot 1, which is next but not well. */
+	expect("", "", "+1 ", "");
+	*ills[_i] = false;
+	expect("", "+1 ", "-1 -2 ", "");
+}
+END_TEST
+
+/* When nobody is well, who is ready does what it can. */
+START_TEST(test_assign_nobody_well)
+{
+	int i;
+
+	all_ready();
+	for (i = 0; i < SLOTS; i++)
+		processes[i].late = true;
+	expect("", "", "", "");
+	processes[3].state = PROCESS_WAITING;
+	expect("+4 ", "", "", "");
+	processes[2].late = false;
+	expect("-4 ", "", "+1 +2 +4 ", "");
+}
+END_TEST
+
+/* Everybody lets go of a paused service, and of no other. */
+START_TEST(test_assign_paused)
+{
+	sockets[0].service = &other_service;
+	master.number = 17;
+	all_ready();
+	paused[3] = true;
+	expect("-1 ", "-2 ", "-3 ", "-4 ");
+	/* A new one does not begin with it, nor does a deputy. */
+	processes[2].state = PROCESS_WAITING;
+	processes[3].late = true;
+	expect("", "", "", "");
+	paused[2] = true;
+	expect("-0 ", "-0 ", "", "-0 ");
+	paused[2] = paused[3] = false;
+	expect("+0 +1 +3 +4 ", "+0 +2 ", "", "+0 +4 ");
+}
+END_TEST
+
 START_TEST(test_assign_leaves_nothing)
 {
 	int before = helper_descriptors();
@@ -192,6 +264,9 @@ main(void)
 	tcase_add_test(tc, test_assign_going);
 	tcase_add_test(tc, test_assign_replaced);
 	tcase_add_test(tc, test_assign_more_sockets);
+	tcase_add_loop_test(tc, test_assign_not_well, 0, 3);
+	tcase_add_test(tc, test_assign_nobody_well);
+	tcase_add_test(tc, test_assign_paused);
 	tcase_add_test(tc, test_assign_leaves_nothing);
 	return unit_run(s);
 }

@@ -497,19 +497,19 @@ START_TEST(test_conn_activity)
 }
 END_TEST
 
-START_TEST(test_conn_set_timeout)
+START_TEST(test_conn_timer_set)
 {
 	fake.service.settings.idle_timeout = 20000;
 	peer = peer_unix();
 	other = peer_unix();
 	/* None for one of them. */
-	ck_assert_int_eq(conn_set_timeout(peer->conn, 0), 0);
+	ck_assert_int_eq(conn_timer_set(peer->conn, 0), 0);
 	while (!other->eof)
 		fake_settle();
 	fake_settle();
 	ck_assert(!peer->eof);
-	ck_assert_int_eq(conn_set_timeout(peer->conn, 100000), 0);
-	ck_assert_int_eq(conn_set_timeout(peer->conn, 15), 0);
+	ck_assert_int_eq(conn_timer_set(peer->conn, 100000), 0);
+	ck_assert_int_eq(conn_timer_set(peer->conn, 15), 0);
 	fake_run_until(has_eof);
 	ck_assert_uint_eq(fake_count(COUNTER_CLOSED_TIMEOUT), 2);
 	peer_free(peer);
@@ -540,6 +540,6 @@ main(void)
 	tcase_add_test(tc, test_conn_idle);
 	tcase_add_test(tc, test_conn_idle_microseconds);
 	tcase_add_test(tc, test_conn_activity);
-	tcase_add_test(tc, test_conn_set_timeout);
+	tcase_add_test(tc, test_conn_timer_set);
 	return unit_run(s);
 }

@@ -265,7 +265,7 @@ START_TEST(test_conn_end_linger)
 	ck_assert_uint_ne(peer->conn->timer.place, 0);
 	ck_assert_uint_le(peer->conn->timer.deadline,
 	    loop_now(fake.loop) + CONN_LINGER_MS);
-	ck_assert_int_eq(conn_set_timeout(peer->conn, 1000000), 0);
+	ck_assert_int_eq(conn_timer_set(peer->conn, 1000000), 0);
 	ck_assert_uint_le(peer->conn->timer.deadline,
 	    loop_now(fake.loop) + CONN_LINGER_MS);
 	/* The rest of the time passes now. */

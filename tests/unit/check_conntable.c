@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * shm/conntable: entries, what is booked, and recovery from a half step.
- * Being killed in earnest is check_crash's.
+ * Being killed in earnest is check_crash's, what they hold of the limits
+ * check_conntable_holds'.
  */
 #include "shm/conntable.h"
 
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -22,7 +26,8 @@ static struct conntable table;
 static void
 setup(void)
 {
-	ck_assert_int_eq(scoreboard_create(&sb, SLOTS, SERVICES, CAPACITY, 64), 0);
+	ck_assert_int_eq(scoreboard_create(&sb, SLOTS, SERVICES, CAPACITY, 64),
+	    0);
 	ck_assert_int_eq(scoreboard_claim(&sb, SLOT, 1000, &table), 0);
 }
 
@@ -340,6 +345,53 @@ START_TEST(test_conntable_hostile)
 }
 END_TEST
 
+/* --- who it is ----------------------------------------------------------- */
+
+static const struct {
+	uint8_t family;
+	const char *ip;
+	uint16_t port;
+	const char *text;
+} peers[] = {
+	{ AF_INET, "127.0.0.1", 40000, "127.0.0.1:40000" },
+	{ AF_INET, "255.255.255.255", 65535, "255.255.255.255:65535" },
+	{ AF_INET6, "::1", 1, "[::1]:1" },
+	{ AF_INET6, "1111:2222:3333:4444:5555:6666:7777:8888", 65535,
+	    "[1111:2222:3333:4444:5555:6666:7777:8888]:65535" },
+	{ AF_INET6, "::ffff:192.0.2.1", 0, "[::ffff:192.0.2.1]:0" },
+};
+
+START_TEST(test_conntable_peer)
+{
+	struct conn_entry e = { .family = peers[_i].family,
+	    .port = peers[_i].port };
+	char buf[64], small[8];
+
+	inet_pton(peers[_i].family, peers[_i].ip, e.address);
+	ck_assert_ptr_eq(conntable_peer(&e, buf, sizeof(buf)), buf);
+	ck_assert_str_eq(buf, peers[_i].text);
+	conntable_peer(&e, small, sizeof(small));
+	ck_assert_uint_le(strlen(small), 7);
+	ck_assert_int_eq(strncmp(small, buf, strlen(small)), 0);
+}
+END_TEST
+
+START_TEST(test_conntable_peer_unix)
+{
+	const struct ucred cred = { .pid = 42, .uid = UINT32_MAX - 1 };
+	struct conn_entry e = { .family = AF_UNIX };
+	char buf[64];
+
+	memcpy(e.address, &cred, sizeof(cred));
+	ck_assert_str_eq(conntable_peer(&e, buf, sizeof(buf)),
+	    "unix:uid=4294967294,pid=42");
+	/* A family that none is, by a hostile process: still a string. */
+	e.family = UINT8_MAX;
+	ck_assert_str_eq(conntable_peer(&e, buf, sizeof(buf)),
+	    "unix:uid=4294967294,pid=42");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -356,5 +408,7 @@ main(void)
 	tcase_add_loop_test(tc, test_conntable_half_open, 0, 3);
 	tcase_add_loop_test(tc, test_conntable_half_close, 0, 3);
 	tcase_add_loop_test(tc, test_conntable_hostile, 0, UNIT_COUNT(poisons));
+	tcase_add_loop_test(tc, test_conntable_peer, 0, UNIT_COUNT(peers));
+	tcase_add_test(tc, test_conntable_peer_unix);
 	return unit_run(s);
 }

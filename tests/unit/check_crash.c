@@ -4,31 +4,14 @@
  * instruction of what it does to its slot, one after another, and the books
  * must balance when the next process has claimed the slot.
  */
-#include "config.h"
-
-#include <sys/prctl.h>
-#include <sys/ptrace.h>
-#include <sys/syscall.h>
-
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "helper.h"
 #include "shm/scoreboard.h"
+#include "stepper.h"
 #include "unit.h"
 
 #define SLOT	1
-
-/*
- * Steps to take in one test at most: the n-th kill needs n steps.  What is
- * built with a sanitizer is longer, and is killed at some of its steps only.
- */
-#ifdef PRONG_SANITIZED
-#define STEPS_MAX	20000
-#else
-#define STEPS_MAX	150000
-#endif
 
 static struct scoreboard sb;
 static struct conntable table;
@@ -122,58 +105,6 @@ static const struct scenario {
 	{ "scoreboard_claim", before_claim, crash_claim, 2, 2 },
 };
 
-static void __attribute__((noreturn))
-crash_child(const struct scenario *s)
-{
-	pid_t self = getpid();
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	s->before();
-	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == -1)
-		_exit(1);
-	/* Not by raise(3), which is long. */
-	syscall(SYS_kill, self, SIGSTOP);
-	s->act();
-	syscall(SYS_kill, self, SIGSTOP);
-	_exit(0);
-}
-
-/* One instruction more; whether it was not the last one of the act. */
-static bool
-crash_step(pid_t pid)
-{
-	int status;
-
-	ck_assert_int_eq(ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL), 0);
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_msg(WIFSTOPPED(status), "status %#x", (unsigned int)status);
-	return WSTOPSIG(status) == SIGTRAP;
-}
-
-/*
- * Takes count steps of the act and kills the process there.  Returns how many
- * steps there were: fewer when the act was over.
- */
-static int
-crash_trial(const struct scenario *s, int count)
-{
-	int status, steps = 0;
-	pid_t pid = fork();
-
-	if (pid == 0)
-		crash_child(s);
-	ck_assert_int_ne(pid, -1);
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_msg(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP,
-	    "status %#x", (unsigned int)status);
-	while (steps < count && crash_step(pid))
-		steps++;
-	ck_assert_int_eq(kill(pid, SIGKILL), 0);
-	status = helper_wait(pid);
-	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-	return steps;
-}
-
 static uint64_t
 crash_closed(const uint64_t *row)
 {
@@ -225,14 +156,14 @@ START_TEST(test_crash_at_every_step)
 	bool over = false;
 
 	ck_assert_int_eq(scoreboard_create(&sb, 3, 1, 64, 64), 0);
-	steps = crash_trial(s, INT32_MAX);
+	steps = stepper_trial(s->before, s->act, INT32_MAX);
 	ck_assert_int_gt(steps, 20);
 	crash_claim();
-	stride = (int)((int64_t)steps * steps / 2 / STEPS_MAX) + 1;
+	stride = stepper_stride(steps);
 	/* Until it is over before it is killed. */
 	for (step = 0; !over; step += stride) {
 		accepted = scoreboard_row(&sb, SLOT, 0)[COUNTER_ACCEPTED];
-		over = crash_trial(s, step) < step;
+		over = stepper_trial(s->before, s->act, step) < step;
 		crash_check(s, step, accepted);
 		kills += !over;
 	}
@@ -246,42 +177,14 @@ START_TEST(test_crash_at_every_step)
 }
 END_TEST
 
-/* Whether a child may be traced here. */
-static bool
-crash_can_trace(void)
-{
-	int status;
-	bool stopped;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == -1)
-			_exit(1);
-		kill(getpid(), SIGSTOP);
-		_exit(0);
-	}
-	if (pid == -1 || waitpid(pid, &status, 0) != pid)
-		return false;
-	stopped = WIFSTOPPED(status);
-	if (stopped) {
-		stopped = ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) == 0 &&
-		    waitpid(pid, &status, 0) == pid && WIFSTOPPED(status);
-		kill(pid, SIGKILL);
-		waitpid(pid, &status, 0);
-	}
-	return stopped;
-}
-
 int
 main(void)
 {
 	TCase *tc;
 	Suite *s;
 
-	if (!crash_can_trace()) {
-		printf("1..0 # SKIP ptrace(2) is not permitted here\n");
-		return EXIT_SUCCESS;
-	}
+	if (!stepper_can_trace())
+		return stepper_skip();
 	s = unit_suite("crash", &tc);
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, test_crash_at_every_step, 0,

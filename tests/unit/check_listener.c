@@ -360,6 +360,79 @@ START_TEST(test_listener_added_in_a_shortage)
 }
 END_TEST
 
+/* --- telling that there are none left ------------------------------------ */
+
+static int fulls, wells;
+
+static void
+note_full(bool full)
+{
+	fulls += full;
+	wells += !full;
+}
+
+static bool
+is_full(void)
+{
+	return fulls > 0;
+}
+
+static bool
+is_well(void)
+{
+	return wells > 0;
+}
+
+/*
+ * While a shortage lasts a neighbour is to accept; that is said once, when it
+ * has lasted, and so is that it is over, when it has not come back.
+ */
+START_TEST(test_listener_full)
+{
+	uint64_t start;
+
+	fake.net->full = note_full;
+	ck_assert_int_eq(listener_add(&fake.service, 1, false, listening()), 0);
+	connect_client(0);
+	leave_no_room();
+	fake_run_until(is_paused);
+	ck_assert_int_eq(fulls, 0);
+	fake_run_until(is_full);
+	ck_assert_int_eq(wells, 0);
+	/* Tried again, and again: it is the same shortage. */
+	fake_run_until(is_paused);
+	fake_run_until(is_resumed);
+	fake_run_until(is_paused);
+	ck_assert_int_eq(fulls, 1);
+	give_room();
+	wait_for(1);
+	start = loop_now(fake.loop);
+	fake_run_until(is_well);
+	ck_assert_uint_ge(loop_now(fake.loop) - start, 900);
+	ck_assert_int_eq(fulls, 1);
+	ck_assert_int_eq(wells, 1);
+}
+END_TEST
+
+/* A short one is nobody else's business. */
+START_TEST(test_listener_full_is_not_told_at_once)
+{
+	fake.net->full = note_full;
+	ck_assert_int_eq(listener_add(&fake.service, 1, false, listening()), 0);
+	connect_client(0);
+	wait_for(1);
+	connect_client(1);
+	leave_no_room();
+	fake_run_until(is_paused);
+	conn_end(fake.last, COUNTER_CLOSED_SERVER);
+	wait_for(2);
+	give_room();
+	connect_client(2);
+	wait_for(3);
+	ck_assert_int_eq(fulls + wells, 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -377,5 +450,7 @@ main(void)
 	tcase_add_test(tc, test_listener_shortage);
 	tcase_add_test(tc, test_listener_shortage_ends);
 	tcase_add_test(tc, test_listener_added_in_a_shortage);
+	tcase_add_test(tc, test_listener_full);
+	tcase_add_test(tc, test_listener_full_is_not_told_at_once);
 	return unit_run(s);
 }

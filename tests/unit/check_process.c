@@ -34,17 +34,21 @@ START_TEST(test_process_cpus)
 }
 END_TEST
 
+/* To the hard limit, but never to more than anybody needs. */
 START_TEST(test_process_raise_descriptors)
 {
 	struct rlimit limit;
+	rlim_t most;
 
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	most = limit.rlim_max < PROCESS_DESCRIPTORS_MAX ? limit.rlim_max :
+	    PROCESS_DESCRIPTORS_MAX;
 	limit.rlim_cur = 64;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	ck_assert_uint_eq(process_raise_descriptors(), limit.rlim_max);
+	ck_assert_uint_eq(process_raise_descriptors(), most);
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	ck_assert_uint_eq(limit.rlim_cur, limit.rlim_max);
-	ck_assert_uint_eq(process_raise_descriptors(), limit.rlim_max);
+	ck_assert_uint_eq(limit.rlim_cur, most);
+	ck_assert_uint_eq(process_raise_descriptors(), most);
 }
 END_TEST
 
@@ -184,6 +188,81 @@ START_TEST(test_process_describe_status)
 }
 END_TEST
 
+/* A child with a name that looks like the end of one, and a state. */
+static void __attribute__((noreturn))
+state_child(int ready)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "a) Z (b) T");
+	if (write(ready, "", 1) != 1)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+/* It comes to that state by itself, a moment after it said so. */
+static void
+expect_state(pid_t pid, char state)
+{
+	while (process_state(pid) != state)
+		sched_yield();
+}
+
+START_TEST(test_process_state)
+{
+	int ready[2], status;
+	pid_t pid;
+	char c;
+
+	ck_assert_int_eq(process_state(getpid()), 'R');
+	ck_assert_int_eq(pipe(ready), 0);
+	if ((pid = fork()) == 0)
+		state_child(ready[1]);
+	ck_assert_int_eq(read(ready[0], &c, 1), 1);
+	expect_state(pid, 'S');
+	ck_assert(!process_dumps_core(pid));
+	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+	ck_assert_int_eq(waitpid(pid, &status, WUNTRACED), pid);
+	ck_assert_int_eq(process_state(pid), 'T');
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	expect_state(pid, 'Z');
+	helper_wait(pid);
+	ck_assert_int_eq(process_state(pid), '?');
+	ck_assert(!process_dumps_core(pid));
+}
+END_TEST
+
+START_TEST(test_process_state_text)
+{
+	ck_assert_str_eq(process_state_text('R'), "running");
+	ck_assert_str_eq(process_state_text('S'), "sleeping");
+	ck_assert_str_eq(process_state_text('D'), "blocked in the kernel");
+	ck_assert_str_eq(process_state_text('T'), "stopped");
+	ck_assert_str_eq(process_state_text('t'), "stopped by a debugger");
+	ck_assert_str_eq(process_state_text('Z'), "dead");
+	ck_assert_str_eq(process_state_text('?'), "unknown");
+}
+END_TEST
+
+/* What is allocated, however large, and no more when it is freed. */
+START_TEST(test_process_memory)
+{
+	size_t before, size = (size_t)1 << (12 + 2 * _i), now;
+	char *p;
+
+	p = malloc(1);
+	before = process_memory();
+	free(p);
+	ck_assert_ptr_nonnull(p = malloc(size));
+	memset(p, 1, size);
+	now = process_memory();
+	ck_assert_uint_ge(now, before + size - 64);
+	ck_assert_uint_le(now, before + size + 65536);
+	free(p);
+	ck_assert_uint_le(process_memory(), before);
+}
+END_TEST
+
 START_TEST(test_process_title)
 {
 	/* Nobody asked for titles: nothing happens. */
@@ -205,6 +284,9 @@ main(void)
 	tcase_add_test(tc, test_process_parent_has_gone);
 	tcase_add_test(tc, test_process_milliseconds);
 	tcase_add_test(tc, test_process_describe_status);
+	tcase_add_test(tc, test_process_state);
+	tcase_add_test(tc, test_process_state_text);
+	tcase_add_loop_test(tc, test_process_memory, 0, 7);
 	tcase_add_test(tc, test_process_title);
 	return unit_run(s);
 }

@@ -24,7 +24,8 @@ static struct scoreboard sb;
 static void
 setup(void)
 {
-	ck_assert_int_eq(scoreboard_create(&sb, SLOTS, SERVICES, CAPACITY, 64), 0);
+	ck_assert_int_eq(scoreboard_create(&sb, SLOTS, SERVICES, CAPACITY, 64),
+	    0);
 }
 
 static void
@@ -311,11 +312,166 @@ START_TEST(test_scoreboard_never_more_ends)
 }
 END_TEST
 
+/* --- the connections, for people ----------------------------------------- */
+
+#define MANY	700		/* more than are read at once */
+
+/* Every third is of service 1, every fifth has gone again. */
+static void
+open_mixed(struct conntable *t)
+{
+	struct conn_entry *e;
+	int i;
+
+	ck_assert_int_eq(scoreboard_claim(&sb, 1, 1000, t), 0);
+	for (i = 0; i < MANY; i++) {
+		ck_assert_ptr_nonnull(e = conntable_take(t));
+		memset(e, 0, sizeof(*e));
+		e->port = (uint16_t)(i + 1);
+		conntable_open(t, e, i % 3 == 0);
+	}
+	for (i = 0; i < MANY; i += 5)
+		conntable_close(t, &t->entries[i], COUNTER_CLOSED_CLIENT);
+}
+
+static bool
+is_listed(int i, uint32_t service)
+{
+	return i % 5 != 0 && (service == SCOREBOARD_ALL ||
+	    service == (uint32_t)(i % 3 == 0));
+}
+
+static const struct {
+	uint32_t service;
+	size_t page;
+} listings[] = {
+	{ SCOREBOARD_ALL, 1000 }, { SCOREBOARD_ALL, 1 }, { SCOREBOARD_ALL, 7 },
+	{ SCOREBOARD_ALL, 256 }, { 0, 50 }, { 1, 3 }, { 1, 1000 }, { 2, 10 },
+	{ SERVICES, 10 },
+};
+
+/* In pages of any size: each that is open, once, in the order of the table. */
+START_TEST(test_scoreboard_connections)
+{
+	uint32_t service = listings[_i].service, from = 0;
+	struct conn_entry to[1000];
+	struct conntable t;
+	size_t n, k;
+	int i = 0;
+
+	open_mixed(&t);
+	while (from != SCOREBOARD_END) {
+		n = scoreboard_connections(&sb, 1, service, &from, to,
+		    listings[_i].page);
+		ck_assert_uint_le(n, listings[_i].page);
+		for (k = 0; k < n; k++, i++) {
+			while (!is_listed(i, service))
+				i++;
+			ck_assert_uint_eq(to[k].port, (uint16_t)(i + 1));
+		}
+	}
+	while (i < MANY && !is_listed(i, service))
+		i++;
+	ck_assert_int_eq(i, MANY);
+	/* A slot that nobody ever had. */
+	from = 0;
+	ck_assert_uint_eq(scoreboard_connections(&sb, 3, service, &from, to,
+	    9), 0);
+	ck_assert_uint_eq(from, SCOREBOARD_END);
+}
+END_TEST
+
+/* A place to go on from that is none, and a table that is no table. */
+START_TEST(test_scoreboard_connections_hostile)
+{
+	struct conn_entry to[10];
+	struct conntable t;
+	uint32_t from = CAPACITY, pages = 0;
+
+	open_mixed(&t);
+	ck_assert_uint_eq(scoreboard_connections(&sb, 1, SCOREBOARD_ALL, &from,
+	    to, 10), 0);
+	ck_assert_uint_eq(from, SCOREBOARD_END);
+	scoreboard_slot(&sb, 1)->journal.used = UINT32_MAX;
+	t.entries[1].service = UINT16_MAX;
+	for (from = 0; from != SCOREBOARD_END && pages < CAPACITY; pages++)
+		scoreboard_connections(&sb, 1, SCOREBOARD_ALL, &from, to, 10);
+	ck_assert_uint_eq(from, SCOREBOARD_END);
+	ck_assert_uint_le(pages, MANY / 10 + 1);
+}
+END_TEST
+
+/* Who asks for a slot that there is not learns that there is nothing. */
+START_TEST(test_scoreboard_connections_wrong_slot)
+{
+	static const uint32_t wrong[] = { SLOTS, SLOTS + 1, UINT32_MAX };
+	struct conn_entry e;
+	uint32_t from = 0;
+
+	open_many(0, 0, 1);
+	ck_assert_uint_eq(scoreboard_connections(&sb, wrong[_i],
+	    SCOREBOARD_ALL, &from, &e, 1), 0);
+	ck_assert_uint_eq(from, SCOREBOARD_END);
+	ck_assert_int_eq(scoreboard_find(&sb, wrong[_i], 4, &e), -1);
+	ck_assert_int_eq(scoreboard_serving(&sb, wrong[_i], &e), -1);
+}
+END_TEST
+
+START_TEST(test_scoreboard_find)
+{
+	struct conn_entry e;
+	struct conntable t;
+	uint64_t id;
+	int i;
+
+	open_mixed(&t);
+	for (i = 1; i < MANY; i += 31) {
+		id = t.entries[i].id;
+		ck_assert_int_eq(scoreboard_find(&sb, 1, id, &e),
+		    i % 5 == 0 ? -1 : 0);
+		if (i % 5 != 0)
+			ck_assert_uint_eq(e.port, (uint16_t)(i + 1));
+		ck_assert_int_eq(scoreboard_find(&sb, 2, id, &e), -1);
+	}
+	ck_assert_int_eq(scoreboard_find(&sb, 1, 0, &e), -1);
+	ck_assert_int_eq(scoreboard_find(&sb, 1, UINT64_MAX, &e), -1);
+}
+END_TEST
+
+START_TEST(test_scoreboard_serving)
+{
+	uint64_t *serving = &scoreboard_slot(&sb, 1)->serving;
+	struct conn_entry e;
+	struct conntable t;
+
+	open_mixed(&t);
+	ck_assert_uint_eq(*serving, SLOT_NONE);
+	ck_assert_int_eq(scoreboard_serving(&sb, 1, &e), -1);
+	*serving = 7 * sizeof(e);
+	ck_assert_int_eq(scoreboard_serving(&sb, 1, &e), 0);
+	ck_assert_uint_eq(e.port, 8);
+	/* Closed meanwhile, or never there. */
+	*serving = 5 * sizeof(e);
+	ck_assert_int_eq(scoreboard_serving(&sb, 1, &e), -1);
+	*serving = MANY * sizeof(e);
+	ck_assert_int_eq(scoreboard_serving(&sb, 1, &e), -1);
+	*serving = CAPACITY * sizeof(e);
+	ck_assert_int_eq(scoreboard_serving(&sb, 1, &e), -1);
+	*serving = UINT64_MAX - 1;
+	ck_assert_int_eq(scoreboard_serving(&sb, 1, &e), -1);
+	t.entries[7].service = SERVICES;
+	*serving = 7 * sizeof(e);
+	ck_assert_int_eq(scoreboard_serving(&sb, 1, &e), -1);
+}
+END_TEST
+
 START_TEST(test_scoreboard_is_sealed)
 {
 	ck_assert_int_eq(ftruncate(sb.segment.fd, 0), -1);
 	ck_assert_int_eq(errno, EPERM);
 	ck_assert_int_eq(ftruncate(sb.connections.fd, 0), -1);
+	ck_assert_int_eq(errno, EPERM);
+	ck_assert_int_eq(ftruncate(sb.ledger.segment.fd, 0), -1);
 	ck_assert_int_eq(errno, EPERM);
 }
 END_TEST
@@ -350,6 +506,12 @@ main(void)
 	tcase_add_test(tc, test_scoreboard_claim_waits_so_long);
 	tcase_add_test(tc, test_scoreboard_reads_beside_the_lock);
 	tcase_add_test(tc, test_scoreboard_never_more_ends);
+	tcase_add_loop_test(tc, test_scoreboard_connections, 0,
+	    UNIT_COUNT(listings));
+	tcase_add_test(tc, test_scoreboard_connections_hostile);
+	tcase_add_loop_test(tc, test_scoreboard_connections_wrong_slot, 0, 3);
+	tcase_add_test(tc, test_scoreboard_find);
+	tcase_add_test(tc, test_scoreboard_serving);
 	tcase_add_test(tc, test_scoreboard_is_sealed);
 	tcase_add_test(tc, test_scoreboard_close);
 	return unit_run(s);
