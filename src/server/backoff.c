@@ -26,7 +26,7 @@ backoff_of_one(struct backoff *b, enum death how)
 static void
 backoff_count(struct backoff_pace *p, uint64_t now)
 {
-	if (now - p->last > BACKOFF_GOOD_LIFE)
+	if (now - p->last > BACKOFF_FORGET)
 		p->failures = 0;
 	p->last = now;
 	p->failures++;

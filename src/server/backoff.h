@@ -30,7 +30,7 @@ struct backoff {
 
 /* Of all of a server together: no fork bomb, however many they are. */
 struct backoff_pace {
-	uint32_t failures;	/* of any, with no minute without one */
+	uint32_t failures;	/* of any, until there is none for a while */
 	uint64_t last;		/* when the last one was */
 	uint64_t next;		/* no start after a failure before */
 	uint64_t outside;	/* the word of a rate */
@@ -38,6 +38,8 @@ struct backoff_pace {
 
 #define BACKOFF_GOOD_LIFE	60000
 #define BACKOFF_MAX		60000
+/* Longer than the longest delay: those who wait have not got well. */
+#define BACKOFF_FORGET		(2 * BACKOFF_MAX)
 /* After so many failures there is at most one start a second. */
 #define BACKOFF_PATIENCE	5
 

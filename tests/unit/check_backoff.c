@@ -284,7 +284,7 @@ START_TEST(test_backoff_pace_forgives)
 			    DEATH_FAULT, 10, now), 0);
 		ck_assert_uint_gt(backoff_delay(&slots[i], &pace, DEATH_FAULT,
 		    10, now), 0);
-		now += BACKOFF_GOOD_LIFE + 1001;
+		now += BACKOFF_FORGET + 1001;
 	}
 }
 END_TEST
