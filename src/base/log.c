@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/logfile.h"
 #include "base/logline.h"
+#include "base/logsyslog.h"
 
 static struct log_output {
 	struct logfile file;
@@ -68,7 +69,7 @@ void
 log_connect(void)
 {
 	if (log_uses_syslog())
-		openlog("prongd", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+		logsyslog_connect();
 }
 
 static int
@@ -80,7 +81,7 @@ log_open_output(struct log_output *out, const char *target, bool json)
 		return -1;
 	out->json = json;
 	if (used_syslog && !log_uses_syslog())
-		closelog();
+		logsyslog_close();
 	log_connect();
 	return 0;
 }
@@ -130,10 +131,7 @@ log_path(enum log_stream stream)
 void
 log_after_fork(void)
 {
-	if (!log_uses_syslog())
-		return;
-	closelog();
-	openlog("prongd", LOG_PID, LOG_DAEMON);
+	logsyslog_close();
 }
 
 int
@@ -162,21 +160,34 @@ log_set_level(enum prong_level level)
 	log_threshold = level;
 }
 
+static int
+log_send(struct logfile *f, struct logline *line, int priority)
+{
+	if (f->kind != LOGFILE_SYSLOG) {
+		logline_end(line);
+		return logfile_write(f, line->text, line->length);
+	}
+	if (logsyslog_send(priority, line->text) == 0)
+		return 0;
+	logfile_count_lost(f);
+	return -1;
+}
+
 /*
- * Ends the line and writes it.  A full disk must not stop the service.  What
+ * Ends the line and writes it.  A full disk, or a reader who does not read,
+ * must not stop the service.  What
  * is lost is told: of the access log at once, which the main log may be able
  * to, and of both when lines can be written again.
  */
 static void
-log_deliver(struct log_output *out, struct logline *line)
+log_deliver(struct log_output *out, struct logline *line, int priority)
 {
 	const struct log_output *main_log = &log_outputs[LOG_MAIN];
 	struct logfile *f = &out->file;
 	bool told = __atomic_load_n(&f->lost, __ATOMIC_RELAXED) != 0;
 	uint64_t lost;
 
-	logline_end(line);
-	if (logfile_write(f, line->text, line->length) == -1) {
+	if (log_send(f, line, priority) == -1) {
 		if (!told && out != main_log)
 			log_error("%s: %s; its lines are lost until it can be "
 			    "written to", f->path != NULL ? f->path : f->what,
@@ -205,10 +216,7 @@ log_deliver_message(enum prong_level level, const char *message)
 	} else if (out->file.kind == LOGFILE_STDERR && level != PRONG_INFO)
 		logline_print(&line, "%s: ", log_levels[level].name);
 	logline_message(&line, message);
-	if (out->file.kind == LOGFILE_SYSLOG)
-		syslog(log_levels[level].priority, "%s", line.text);
-	else
-		log_deliver(out, &line);
+	log_deliver(out, &line, log_levels[level].priority);
 }
 
 void
@@ -267,9 +275,6 @@ log_access(const struct log_access *a)
 	else
 		logline_print(&line, "access:");
 	log_describe_access(&line, a);
-	if (out->file.kind == LOGFILE_SYSLOG)
-		syslog(LOG_INFO, "%s", line.text);
-	else
-		log_deliver(out, &line);
+	log_deliver(out, &line, LOG_INFO);
 	errno = error;
 }

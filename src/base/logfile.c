@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -132,6 +133,24 @@ logfile_adopt(struct logfile *f, int fd)
 	close(fd);
 }
 
+void
+logfile_count_lost(struct logfile *f)
+{
+	__atomic_add_fetch(&f->lost, 1, __ATOMIC_RELAXED);
+}
+
+/*
+ * Standard error may be a pipe whose reader does not read, and is not ours to
+ * make non-blocking.  A pipe that is writable has room for a whole line.
+ */
+static bool
+logfile_has_room(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	return poll(&p, 1, 0) != 0;
+}
+
 int
 logfile_write(struct logfile *f, const char *line, size_t length)
 {
@@ -142,6 +161,11 @@ logfile_write(struct logfile *f, const char *line, size_t length)
 	size_t torn = __atomic_load_n(&f->torn, __ATOMIC_RELAXED);
 	ssize_t n;
 
+	if (f->kind == LOGFILE_STDERR && !logfile_has_room(f->fd)) {
+		errno = EAGAIN;
+		logfile_count_lost(f);
+		return -1;
+	}
 	/* A line that a full disk has cut is ended first. */
 	n = torn != 0 ? writev(f->fd, iov, 2) : write(f->fd, line, length);
 	if (n > 0)
@@ -151,7 +175,7 @@ logfile_write(struct logfile *f, const char *line, size_t length)
 		return 0;
 	if (n >= 0)
 		errno = ENOSPC;
-	__atomic_add_fetch(&f->lost, 1, __ATOMIC_RELAXED);
+	logfile_count_lost(f);
 	return -1;
 }
 

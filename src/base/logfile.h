@@ -43,10 +43,13 @@ int logfile_reopen(struct logfile *);
 void logfile_adopt(struct logfile *, int fd);
 
 /*
- * Writes a line, newline included, by one system call.  -1 with errno when it
- * could not be written as a whole, and counted in lost.
+ * Writes a line, newline included, by one system call, and never waits.  -1
+ * with errno when it could not be written as a whole, and counted in lost.
  */
 int logfile_write(struct logfile *, const char *line, size_t length);
+
+/* Counts a line that could not be written. */
+void logfile_count_lost(struct logfile *);
 
 /* Takes the number of lines that were lost. */
 uint64_t logfile_take_lost(struct logfile *);

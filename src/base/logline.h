@@ -14,8 +14,8 @@
  * locale: there must be a log when memory has run out.
  */
 
-/* What is longer is cut, so that any line fits; an access line into a pipe. */
-#define LOGLINE_MESSAGE_MAX	1024
+/* What is longer is cut, so that any line fits into a pipe: PIPE_BUF. */
+#define LOGLINE_MESSAGE_MAX	704
 #define LOGLINE_WORD_MAX	240
 
 /*

@@ -134,7 +134,8 @@ conn_put_directly(struct prong_conn *c, const char *data, size_t len)
 	}
 	if (n == -1)
 		n = 0;
-	conn_wrote(c, n);
+	else
+		conn_wrote(c, n);
 	return output_append(&c->output, data + n, len - (size_t)n);
 }
 
@@ -233,6 +234,8 @@ conn_linger(struct prong_conn *c)
 		return;
 	}
 	c->flags |= CONN_LINGER;
+	/* The timer is for the lingering now. */
+	c->flags &= (uint8_t)~CONN_STARVED;
 }
 
 static enum conn_phase
@@ -417,7 +420,10 @@ conn_writable(struct prong_conn *c)
 	}
 	if (n == 0 && c->output != NULL && output_is_starved(errno))
 		conn_timer_starve(c);
-	conn_wrote(c, n);
+	if (c->output == NULL)
+		c->flags &= (uint8_t)~CONN_STARVED;
+	if (n > 0)
+		conn_wrote(c, n);
 	if ((c->flags & CONN_PAUSED) != 0 &&
 	    output_bytes(c->output) < conn_high_water(c) / 4) {
 		c->flags &= (uint8_t)~CONN_PAUSED;

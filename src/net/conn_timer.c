@@ -63,7 +63,8 @@ conn_timer_set(struct prong_conn *c, uint32_t ms)
 		return error_set(EPIPE, "the connection has ended");
 	c->timeout = ms;
 	c->entry->last = loop_now(loop);
-	if ((c->flags & CONN_LINGER) != 0)
+	/* The timer is lent for another end, and looks here after it. */
+	if ((c->flags & (CONN_LINGER | CONN_STARVED)) != 0)
 		return 0;
 	if (ms > 0)
 		return loop_timer(loop, &c->timer, ms);

@@ -81,8 +81,8 @@ assign_set(struct process *p, uint32_t key, bool wanted)
 		.key = key,
 		.service = s->service->index,
 		.shared = s->slot != (int)p->slot,
-		/* Only letting go is waited for, by who pauses a service. */
-		.number = wanted ? 0 : p->master->number,
+		/* Waited for by who pauses a service. */
+		.number = wanted ? 0 : p->master->release,
 	};
 
 	if (p->serves[key] != wanted &&

@@ -72,8 +72,8 @@ commands_are_ready(const struct master *m, uint64_t number)
 
 /* --- arguments ----------------------------------------------------------- */
 
-static struct prong_service *
-commands_service(const struct master *m, const json_t *request)
+struct prong_service *
+control_service(const struct master *m, const json_t *request)
 {
 	const char *name = json_string_value(json_object_get(request,
 	    "service"));
@@ -148,7 +148,7 @@ static json_t *
 commands_set_paused(struct master *m, const json_t *request,
     struct control_wait *wait, bool paused)
 {
-	struct prong_service *s = commands_service(m, request);
+	struct prong_service *s = control_service(m, request);
 
 	if (s == NULL || commands_check_running(m) == -1)
 		return NULL;
@@ -156,8 +156,9 @@ commands_set_paused(struct master *m, const json_t *request,
 		log_info("service=%s %s, as asked", s->name,
 		    paused ? "paused" : "resumed");
 	m->paused[s->index] = paused;
-	m->number++;
+	m->release = ++m->number;
 	assign_sockets(m);
+	m->release = 0;
 	commands_wait_answers(m, wait);
 	return json_pack("{s:s,s:b}", "service", s->name, "paused", paused);
 }

@@ -3,10 +3,6 @@
  * The connections that are open, from the table: a page of them at a time, so
  * that the master is never held up, however many there are.
  */
-#include <errno.h>
-#include <string.h>
-
-#include "base/error.h"
 #include "base/process.h"
 #include "server/control.h"
 
@@ -26,12 +22,6 @@ conns_phase(uint8_t phase)
 	return phase < sizeof(names) / sizeof(names[0]) ? names[phase] : "?";
 }
 
-static double
-conns_seconds(uint64_t from, uint64_t to)
-{
-	return to > from ? (double)(to - from) / 1000 : 0;
-}
-
 static json_t *
 conns_one(const struct master *m, uint32_t slot, const struct conn_entry *e,
     uint64_t now)
@@ -44,31 +34,11 @@ conns_one(const struct master *m, uint32_t slot, const struct conn_entry *e,
 	    "worker", (int)slot,
 	    "pid", (int)m->processes[slot].pid,
 	    "peer", conntable_peer(e, peer, sizeof(peer)),
-	    "age", conns_seconds(e->opened, now),
-	    "idle", conns_seconds(e->last, now),
+	    "age", status_seconds(e->opened, now),
+	    "idle", status_seconds(e->last, now),
 	    "bytes_in", (json_int_t)e->bytes_in,
 	    "bytes_out", (json_int_t)e->bytes_out,
 	    "state", conns_phase(e->phase));
-}
-
-/* The service that is asked for; -1: one that there is not. */
-static int
-conns_service(const struct master *m, const json_t *request, uint32_t *index)
-{
-	const json_t *name = json_object_get(request, "service");
-	size_t i;
-
-	*index = SCOREBOARD_ALL;
-	if (name == NULL)
-		return 0;
-	for (i = 0; json_is_string(name) && i < m->server->service_count; i++)
-		if (strcmp(m->server->services[i]->name,
-		    json_string_value(name)) == 0) {
-			*index = (uint32_t)i;
-			return 0;
-		}
-	return error_set(ENOENT, "there is no service \"%.64s\"",
-	    json_is_string(name) ? json_string_value(name) : "");
 }
 
 /* A place to go on from: the slot, and the entry in its table. */
@@ -80,12 +50,17 @@ conns_list(struct master *m, const json_t *request, struct control_wait *wait)
 	struct conn_entry page[CONNS_PAGE];
 	uint64_t now = process_milliseconds();
 	json_int_t from = json_integer_value(json_object_get(request, "from"));
-	uint32_t slot = (uint32_t)(from >> 32), entry = (uint32_t)from, service;
+	uint32_t slot = (uint32_t)(from >> 32), entry = (uint32_t)from;
+	uint32_t service = SCOREBOARD_ALL;
+	const struct prong_service *only;
 	json_t *list, *next = NULL;
 	size_t count = 0, i;
 
-	if (conns_service(m, request, &service) == -1)
-		return NULL;
+	if (json_object_get(request, "service") != NULL) {
+		if ((only = control_service(m, request)) == NULL)
+			return NULL;
+		service = only->index;
+	}
 	/* Slots that have no process have no connections either. */
 	while (slot < m->slots && m->processes[slot].pid == 0) {
 		slot++;

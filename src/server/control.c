@@ -88,9 +88,23 @@ control_run(struct control_client *c, const char *line, size_t length)
 	return result;
 }
 
+/* A text that quotes the client, and may have cut a letter in two: ASCII. */
+static const char *
+control_plain(const char *text, char *buf, size_t size)
+{
+	size_t i;
+
+	strlcpy(buf, text, size);
+	for (i = 0; buf[i] != '\0'; i++)
+		if (buf[i] < ' ' || buf[i] > '~')
+			buf[i] = '?';
+	return buf;
+}
+
 static int
 control_answer(struct control_client *c, json_t *result)
 {
+	char why[ERROR_MAX];
 	json_t *answer;
 	char *text;
 	int r = -1;
@@ -99,7 +113,7 @@ control_answer(struct control_client *c, json_t *result)
 		answer = json_pack("{s:b,s:o}", "ok", 1, "result", result);
 	else
 		answer = json_pack("{s:b,s:s}", "ok", 0, "error",
-		    error_text());
+		    control_plain(error_text(), why, sizeof(why)));
 	text = json_dumps(answer, JSON_COMPACT | JSON_ENSURE_ASCII);
 	if (text != NULL)
 		r = output_append(&c->output, text, strlen(text));

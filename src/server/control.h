@@ -58,6 +58,10 @@ struct control_command {
 
 extern const struct control_command control_commands[];
 
+/* The service that a request names; NULL with ENOENT. */
+struct prong_service *control_service(const struct master *,
+    const json_t *request);
+
 /* --- status.c, conns.c: those that show ---------------------------------- */
 
 control_run_fn status_all;
@@ -65,5 +69,8 @@ control_run_fn status_workers;
 control_run_fn status_services;
 control_run_fn status_counters;
 control_run_fn conns_list;
+
+/* From one reading of the clock to a later one. */
+double status_seconds(uint64_t from, uint64_t to);
 
 #endif

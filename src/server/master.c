@@ -166,7 +166,8 @@ master_is_answered(const struct master *m, uint64_t number)
 
 	for (i = 0; i < m->slots; i++) {
 		p = &m->processes[i];
-		if (p->pid != 0 && p->asked >= number &&
+		if ((p->state == PROCESS_READY ||
+		    p->state == PROCESS_DRAINING) && p->asked >= number &&
 		    p->answered < number && !p->late && !p->stuck)
 			return false;
 	}
@@ -387,7 +388,7 @@ master_open(struct master *m)
 	signal(SIGPIPE, SIG_IGN);
 	m->started = process_milliseconds();
 	m->generation = 1;
-	m->oom_kills = oom_kills();
+	m->oom_kills[0] = m->oom_kills[1] = oom_kills();
 	umask((mode_t)set->umask);
 	if (log_open(set->log_target, (enum prong_level)set->log_level,
 	    set->log_format != 0) == -1 ||

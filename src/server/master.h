@@ -48,7 +48,10 @@ struct process {
 	bool late;		/* has missed a beat */
 	uint32_t looks;		/* the watchdog has seen it late so often */
 	bool stuck;		/* killed because it did not turn */
+	bool stopped;		/* ... since somebody had stopped it */
 	uint64_t aborted;	/* when */
+	pid_t clerk;		/* at work on its slot; or 0 */
+	struct timer clerk_timer;	/* the next try */
 	struct backoff backoff;
 	struct timer timer;	/* the next start */
 	uint64_t next;		/* when that is */
@@ -82,8 +85,10 @@ struct master {
 	uint64_t watched_from;		/* silence before does not count */
 	struct privilege privilege;	/* of the others */
 	struct backoff_pace pace;
-	uint64_t oom_kills;		/* when a death was last looked at */
+	uint64_t oom_kills[2];		/* a second ago or two, and since */
+	uint64_t oom_looked;		/* when that was */
 	uint64_t number;		/* of the last message to be answered */
+	uint64_t release;		/* of letting go of a paused one; or 0 */
 	bool *paused;			/* by service */
 	uint64_t started;
 	uint32_t generation;

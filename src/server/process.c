@@ -102,6 +102,14 @@ process_heard(struct process *p, const struct channel_message *m)
 	}
 }
 
+/* An answer, which comes once for each question. */
+static bool
+process_is_asked(const struct process *p, const struct channel_message *m)
+{
+	return m->kind == CHANNEL_DONE && m->number > p->answered &&
+	    m->number <= p->asked;
+}
+
 /* So much at once, so that one that talks all the time holds up nobody. */
 #define PROCESS_HEAR_MAX	16
 /* Far more than one has to say: 50 a second, 500 at once. */
@@ -117,8 +125,8 @@ process_hear(struct process *p)
 	    (r = channel_receive(p->channel.fd, &m, NULL)) != 0) {
 		if (r == -1)
 			process_disown(p, NULL);
-		else if (!rate_take(&p->talk, &process_talk,
-		    process_milliseconds() * 1000000))
+		else if (!process_is_asked(p, &m) && !rate_take(&p->talk,
+		    &process_talk, process_milliseconds() * 1000000))
 			process_disown(p, "talks all the time");
 		else if (!process_heard(p, &m))
 			process_disown(p, "sends nonsense");
@@ -223,7 +231,7 @@ process_born(struct process *p, pid_t pid, struct process_ends *e)
 	close(e->channel[1]);
 	p->report = e->report;
 	p->pid = pid;
-	p->stuck = p->full = p->late = false;
+	p->stuck = p->stopped = p->full = p->late = false;
 	p->looks = 0;
 	p->talk = 0;
 	p->asked = p->answered = 0;

@@ -3,7 +3,6 @@
  * The state of the server as JSON.  What is true of processes comes from the
  * master's own memory; the scoreboard is only copied from.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +12,7 @@
 #include "dispatch/dispatch.h"
 #include "server/control.h"
 
-static double
+double
 status_seconds(uint64_t from, uint64_t to)
 {
 	return to > from ? (double)(to - from) / 1000 : 0;
@@ -145,10 +144,10 @@ status_service(struct master *m, struct prong_service *s, uint64_t active,
 	    "counters", status_counters_of(counters));
 }
 
-/* only: the name of one, or NULL for all. */
+/* only: one of them, or NULL for all. */
 static json_t *
 status_service_list(struct master *m, struct status_totals *totals,
-    const char *only)
+    const struct prong_service *only)
 {
 	json_t *list = json_array();
 	uint64_t *active;
@@ -162,8 +161,7 @@ status_service_list(struct master *m, struct status_totals *totals,
 	for (slot = 0; slot < m->slots; slot++)
 		scoreboard_add_active(&m->scoreboard, slot, active);
 	for (i = 0; i < m->server->service_count; i++)
-		if (only == NULL ||
-		    strcmp(m->server->services[i]->name, only) == 0)
+		if (only == NULL || m->server->services[i] == only)
 			json_array_append_new(list, status_service(m,
 			    m->server->services[i], active[i], totals));
 	free(active);
@@ -272,25 +270,23 @@ json_t *
 status_counters(struct master *m, const json_t *request,
     struct control_wait *wait)
 {
-	const char *service = json_string_value(json_object_get(request,
-	    "service"));
+	bool one = json_object_get(request, "service") != NULL;
+	const struct prong_service *service = NULL;
 	struct status_totals totals = { .active = 0 };
 	struct status_global globals[STATUS_GLOBALS];
-	json_t *list, *services = status_service_list(m, &totals, service);
-	size_t i, found = json_array_size(services);
+	json_t *list;
+	size_t i;
 
-	json_decref(services);
-	if (found == 0) {
-		error_set(ENOENT, "there is no service \"%.64s\"", service);
+	if (one && (service = control_service(m, request)) == NULL)
 		return NULL;
-	}
+	json_decref(status_service_list(m, &totals, service));
 	list = json_array();
 	for (i = 0; i < COUNTERS; i++)
 		status_add_counter(list, counter_table[i].name,
 		    totals.counters[i], counter_table[i].help);
 	status_globals(m, totals.active, globals);
 	/* Of a service alone, only the gauge, which is the first. */
-	for (i = 0; i < (service != NULL ? 1 : STATUS_GLOBALS); i++)
+	for (i = 0; i < (one ? 1 : STATUS_GLOBALS); i++)
 		status_add_counter(list, globals[i].name, globals[i].value,
 		    globals[i].help);
 	return json_pack("{s:o}", "counters", list);

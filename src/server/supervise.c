@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -21,6 +22,7 @@
 #include "server/worker.h"
 
 #define CLERK_SECONDS		10
+#define CLERK_AGAIN_MS		1000
 
 static struct process *
 supervise_free_slot(struct master *m)
@@ -66,13 +68,13 @@ supervise_start_all(struct master *m)
 
 static void supervise_restart(struct process *);
 static void supervise_restart_in(struct process *, uint64_t ms);
+static void supervise_clerk_again(struct process *);
 
 static void
 supervise_restart_timer(struct timer *t)
 {
 	struct process *p = (struct process *)((char *)t -
 	    offsetof(struct process, timer));
-
 	uint64_t wait = backoff_wait(&p->master->pace, process_milliseconds());
 
 	if (wait > 0) {
@@ -127,15 +129,17 @@ static enum death
 supervise_judge(struct process *p, bool was_ready, int status)
 {
 	struct master *m = p->master;
-	uint64_t kills = m->oom_kills;
+	uint64_t before = m->oom_kills[0];
 
-	m->oom_kills = oom_kills();
+	m->oom_kills[0] = m->oom_kills[1] = oom_kills();
 	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_HOPELESS)
 		return DEATH_HOPELESS;
-	if (p->stuck)
+	if (p->stuck && (!was_ready || !p->stopped))
 		return was_ready ? DEATH_STUCK : DEATH_EARLY;
+	if (p->stuck)
+		return DEATH_OUTSIDE;
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL &&
-	    m->oom_kills != kills)
+	    m->oom_kills[0] != before)
 		return DEATH_MEMORY;
 	if (supervise_is_own_fault(status))
 		return was_ready ? DEATH_FAULT : DEATH_EARLY;
@@ -176,10 +180,46 @@ supervise_send_clerk(struct process *p)
 	pid_t pid, self = getpid();
 
 	fflush(NULL);
-	if ((pid = fork()) == -1)
-		log_warning("cannot start a clerk for slot %u", p->slot);
-	if (pid == 0)
+	if ((pid = fork()) == 0)
 		supervise_clerk(p->master, p->slot, last, self);
+	if (pid == -1) {
+		log_warning("cannot start a clerk for slot %u: %s", p->slot,
+		    strerror(errno));
+		supervise_clerk_again(p);
+	} else
+		p->clerk = pid;
+}
+
+static void
+supervise_clerk_timer(struct timer *t)
+{
+	struct process *p = (struct process *)((char *)t -
+	    offsetof(struct process, clerk_timer));
+
+	/* A successor has done it by itself. */
+	if (p->pid == 0)
+		supervise_send_clerk(p);
+}
+
+static void
+supervise_clerk_again(struct process *p)
+{
+	p->clerk_timer.fn = supervise_clerk_timer;
+	loop_timer(p->master->loop, &p->clerk_timer, CLERK_AGAIN_MS);
+}
+
+static void
+supervise_clerk_ended(struct process *p, int status)
+{
+	char how[80];
+
+	p->clerk = 0;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return;
+	log_warning("the clerk of slot %u %s", p->slot,
+	    process_describe_status(status, how, sizeof(how)));
+	if (p->master->state < MASTER_DRAINING)
+		supervise_clerk_again(p);
 }
 
 /* Once the server is up: it gets a successor, now or after a while. */
@@ -191,7 +231,7 @@ supervise_replace(struct process *p, enum death how, uint64_t lived,
 	char when[64] = "now";
 	uint64_t delay;
 
-	if (how != DEATH_STUCK)
+	if (!p->stuck)
 		m->restarts_crash++;
 	delay = backoff_delay(&p->backoff, &m->pace, how, lived,
 	    process_milliseconds());
@@ -262,16 +302,22 @@ supervise_died(struct process *p, int status)
 void
 supervise_reap(struct master *m)
 {
+	struct process *p;
 	pid_t pid;
 	uint32_t i;
 	int status;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (i = 0; i < m->slots; i++)
-			if (m->processes[i].pid == pid) {
-				supervise_died(&m->processes[i], status);
-				break;
-			}
+		for (i = 0; i < m->slots; i++) {
+			p = &m->processes[i];
+			if (p->clerk == pid)
+				supervise_clerk_ended(p, status);
+			else if (p->pid == pid)
+				supervise_died(p, status);
+			else
+				continue;
+			break;
+		}
 }
 
 void

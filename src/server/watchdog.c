@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "base/oom.h"
 #include "base/process.h"
 #include "base/units.h"
 #include "server/master.h"
@@ -25,6 +26,7 @@
 /* From the abort to the kill; a core dump may take longer. */
 #define WATCHDOG_ABORT_MS	300
 #define WATCHDOG_CORE_MS	30000
+#define WATCHDOG_MEMORY_MS	1000
 
 uint64_t
 watchdog_beat(const struct server_settings *set)
@@ -82,6 +84,7 @@ watchdog_act(struct process *p, uint64_t silence, uint64_t now)
 	watchdog_report(p, silence, state, stopped ? "killed" : "aborted");
 	p->master->restarts_stuck++;
 	p->stuck = true;
+	p->stopped = stopped;
 	p->aborted = now;
 	kill(p->pid, stopped ? SIGKILL : SIGABRT);
 }
@@ -123,6 +126,20 @@ watchdog_look_at(struct process *p, uint64_t now)
 	return p->late != was;
 }
 
+/*
+ * Remembers how often the kernel has run out of memory, so that a death can be
+ * laid to it only if it came with it.
+ */
+static void
+watchdog_look_at_memory(struct master *m, uint64_t now)
+{
+	if (now - m->oom_looked < WATCHDOG_MEMORY_MS)
+		return;
+	m->oom_looked = now;
+	m->oom_kills[0] = m->oom_kills[1];
+	m->oom_kills[1] = oom_kills();
+}
+
 static void
 watchdog_timer(struct timer *t)
 {
@@ -136,6 +153,7 @@ watchdog_timer(struct timer *t)
 	if (now - before > 2 * watchdog_period(m) + WATCHDOG_LOOK_MAX)
 		m->watched_from = now;
 	m->watched = now;
+	watchdog_look_at_memory(m, now);
 	for (i = 0; i < m->slots; i++)
 		if (m->processes[i].pid != 0)
 			changed |= watchdog_look_at(&m->processes[i], now);

@@ -85,7 +85,7 @@ told(int slot)
 		ck_assert_int_eq(m.shared != 0, sockets[m.key].slot != slot);
 		/* Who pauses a service waits until all have let go. */
 		ck_assert_uint_eq(m.number, m.kind == CHANNEL_RELEASE ?
-		    master.number : 0);
+		    master.release : 0);
 		snprintf(one, sizeof(one), "%c%u ",
 		    m.kind == CHANNEL_ACCEPT ? '+' : '-', m.key);
 		strlcat(text, one, sizeof(text));
@@ -227,7 +227,7 @@ END_TEST
 START_TEST(test_assign_paused)
 {
 	sockets[0].service = &other_service;
-	master.number = 17;
+	master.release = 17;
 	all_ready();
 	paused[3] = true;
 	expect("-1 ", "-2 ", "-3 ", "-4 ");

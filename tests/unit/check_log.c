@@ -116,7 +116,7 @@ START_TEST(test_log_long)
 	content(path);
 	ck_assert_ptr_nonnull(strchr(text, '\n'));
 	ck_assert_str_eq(strchr(text, '\n'), "\nnext\n");
-	ck_assert_uint_ge(strlen(text), 1000);
+	ck_assert_uint_ge(strlen(text), 700);
 }
 END_TEST
 
