@@ -17,7 +17,23 @@
 
 #include "base/error.h"
 
-/* -1 when fd is no file to write a log to. */
+/* -1 when it is no file to write a log to. */
+static int
+logfile_judge(const struct stat *st, const char *what, const char *path)
+{
+	if (S_ISLNK(st->st_mode))
+		return error_set(ELOOP, "%s %s: symbolic links are not "
+		    "followed", what, path);
+	if (!S_ISREG(st->st_mode))
+		return error_set(EINVAL, "%s %s: not a regular file", what,
+		    path);
+	if (geteuid() == 0 && st->st_uid != 0)
+		return error_set(EPERM, "%s %s: belongs to user %u, and root "
+		    "writes only to a log of its own", what, path,
+		    (unsigned int)st->st_uid);
+	return 0;
+}
+
 static int
 logfile_check(int fd, const char *what, const char *path)
 {
@@ -25,14 +41,17 @@ logfile_check(int fd, const char *what, const char *path)
 
 	if (fstat(fd, &st) == -1)
 		return error_errno("%s %s", what, path);
-	if (!S_ISREG(st.st_mode))
-		return error_set(EINVAL, "%s %s: not a regular file", what,
-		    path);
-	if (geteuid() == 0 && st.st_uid != 0)
-		return error_set(EPERM, "%s %s: belongs to user %u, and root "
-		    "writes only to a log of its own", what, path,
-		    (unsigned int)st.st_uid);
-	return 0;
+	return logfile_judge(&st, what, path);
+}
+
+int
+logfile_try(const char *what, const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == -1)
+		return errno == ENOENT ? 0 : error_errno("%s %s", what, path);
+	return logfile_judge(&st, what, path);
 }
 
 static int

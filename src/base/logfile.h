@@ -30,6 +30,9 @@ struct logfile {
 int logfile_open(struct logfile *, const char *what, const char *target);
 void logfile_close(struct logfile *);
 
+/* Whether a path that is there could be opened so; changes nothing. */
+int logfile_try(const char *what, const char *path);
+
 /*
  * Opens the path again; 0 at once when it is not a file.  On -1 the old file
  * stays in use.

@@ -35,8 +35,7 @@ static const char *const admission_reasons[] = {
 	[COUNTER_REFUSED_ACL] = "by an access rule",
 	[COUNTER_REFUSED_LIMIT] = "limits.connections is reached",
 	[COUNTER_REFUSED_SOURCE] = "limits.per-source is reached",
-	[COUNTER_REFUSED_RATE] = "they come faster than limits.rate or "
-	    "limits.source-rate",
+	[COUNTER_REFUSED_RATE] = "they come faster than limits.rate",
 	[COUNTER_REFUSED_LOAD] = "the machine's load is above limits.load",
 	[COUNTER_REFUSED_MEMORY] = "worker-memory is used up",
 };
@@ -242,8 +241,11 @@ admission_is_slow_enough(struct prong_service *s, const struct conn_entry *e,
 	uint64_t *own = &ledger_account(l, (uint32_t)e->source)->due;
 	bool has_own = e->source != LEDGER_NONE;
 
-	if (has_own && !rate_take(own, &a->source_rate, now))
+	if (has_own && !rate_take(own, &a->source_rate, now)) {
+		error_set(EAGAIN, "its source comes faster than "
+		    "limits.source-rate");
 		return false;
+	}
 	if (rate_take(&ledger_account(l, s->index)->due, &a->rate, now))
 		return true;
 	if (has_own)

@@ -260,6 +260,9 @@ conn_update_state(struct prong_conn *c)
 		net->outbox.starved = false;
 		conn_timer_starve(c);
 	}
+	/* One large answer may be more than a connection may hold. */
+	if (!conn_has_room(c, 0))
+		return;
 	c->entry->phase = (uint8_t)conn_phase(c);
 	if (c->output == NULL) {
 		if ((c->flags & (CONN_CLOSING | CONN_LINGER)) == CONN_CLOSING)

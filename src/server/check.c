@@ -17,6 +17,7 @@
 #include <jansson.h>
 
 #include "base/error.h"
+#include "base/logfile.h"
 #include "base/privilege.h"
 #include "base/rlimits.h"
 #include "server/listening.h"
@@ -145,6 +146,15 @@ check_folder(const struct check *c, const char *path)
 }
 
 static void
+check_log(struct check *c, const char *key, const char *what,
+    const char *target)
+{
+	if (target[0] == '/' && (check_folder(c, target) == -1 ||
+	    logfile_try(what, target) == -1))
+		check_environment(c, NULL, key);
+}
+
+static void
 check_address(struct check *c, struct prong_service *s, struct address *a,
     const struct socket_options *o)
 {
@@ -253,14 +263,19 @@ check_chroot(struct check *c)
 	check_environment(c, NULL, "chroot");
 }
 
+/* One limit at a time, so that the line of each is told. */
+static void
+check_rlimit(struct check *c, const char *key, struct rlimits limits)
+{
+	if (rlimits_try(&limits) == -1)
+		check_environment(c, NULL, key);
+}
+
 /* Whom the workers run as, and what they may use. */
 static void
 check_privilege(struct check *c)
 {
 	const struct server_settings *set = &c->server->settings;
-	const struct rlimits limits = { set->rlimit_nofile, set->rlimit_core,
-	    set->rlimit_as };
-
 	const char *key = "user";
 
 	if (set->group[0] != '\0' &&
@@ -274,8 +289,12 @@ check_privilege(struct check *c)
 		check_problem(c, NULL, key);
 	if (c->has_privilege)
 		check_chroot(c);
-	if (rlimits_try(&limits) == -1)
-		check_environment(c, NULL, "rlimit");
+	check_rlimit(c, "rlimit.nofile", (struct rlimits){
+	    set->rlimit_nofile, "", "" });
+	check_rlimit(c, "rlimit.core", (struct rlimits){
+	    "", set->rlimit_core, "" });
+	check_rlimit(c, "rlimit.as", (struct rlimits){
+	    "", "", set->rlimit_as });
 }
 
 /* Port 0 is another one each time. */
@@ -338,10 +357,8 @@ check_server(struct check *c)
 		    server_workers(c->server), (long long)set->max_processes);
 		check_problem(c, NULL, "workers");
 	}
-	if (set->log_target[0] == '/' && check_folder(c, set->log_target) == -1)
-		check_environment(c, NULL, "log.target");
-	if (set->log_access[0] == '/' && check_folder(c, set->log_access) == -1)
-		check_environment(c, NULL, "log.access");
+	check_log(c, "log.target", "log", set->log_target);
+	check_log(c, "log.access", "access log", set->log_access);
 	if (set->pidfile[0] != '\0' && check_folder(c, set->pidfile) == -1)
 		check_environment(c, NULL, "pidfile");
 	if (strlen(set->control_socket) >=

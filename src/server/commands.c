@@ -234,6 +234,7 @@ commands_log_level(struct master *m, const json_t *request,
 		error_set(EINVAL, "a level is error, warning, info or debug");
 		return NULL;
 	}
+	log_info("log level: %s, as asked", name);
 	log_set_level((enum prong_level)level);
 	message.key = (uint32_t)level;
 	master_ask_all(m, &message, -1);

@@ -395,11 +395,12 @@ master_open(struct master *m)
 	    log_open_access(set->log_access, set->log_format != 0) == -1 ||
 	    privilege_find(&m->privilege, set->user, set->group) == -1 ||
 	    master_resolve(m) == -1 ||
-	    master_open_processes(m) == -1 ||
-	    master_open_pidfile(m) == -1)
+	    master_open_processes(m) == -1)
 		return -1;
+	/* The pidfile may be in it, and sockets of services. */
 	control_make_folder(set);
-	if (listening_open(&m->listening, m->server, (int)m->workers) == -1 ||
+	if (master_open_pidfile(m) == -1 ||
+	    listening_open(&m->listening, m->server, (int)m->workers) == -1 ||
 	    master_open_memory(m) == -1 ||
 	    master_open_loop(m) == -1 ||
 	    listening_start(&m->listening) == -1)

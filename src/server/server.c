@@ -362,6 +362,12 @@ server_resolve(struct prong_service *s, server_fault_fn *fn, void *arg)
 		fn(s, "framing", arg), faults++;
 	if (server_resolve_memory(s) == -1)
 		fn(s, "limits.memory", arg), faults++;
+	if (s->settings.refuse == ANSWER_BANNER &&
+	    s->settings.banner[0] == '\0') {
+		error_set(EINVAL, "refuse is \"banner\", but there is no "
+		    "banner");
+		fn(s, "refuse", arg), faults++;
+	}
 	if (admission_prepare(s) == -1)
 		fn(s, "access", arg), faults++;
 	for (v = s->options->values; v != NULL; v = v->next)

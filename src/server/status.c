@@ -24,11 +24,14 @@ status_health(const struct process *p, uint64_t now)
 {
 	json_t *next = p->state == PROCESS_WAITING ?
 	    json_real(status_seconds(now, p->next)) : json_null();
-	json_t *death = p->death[0] != '\0' ? json_string(p->death) :
-	    json_null();
+	/* One that has lived for a while has nothing to tell of the last. */
+	bool well = p->state == PROCESS_READY &&
+	    now - p->started > BACKOFF_GOOD_LIFE;
+	json_t *death = !well && p->death[0] != '\0' ?
+	    json_string(p->death) : json_null();
 
 	return json_pack("{s:i,s:o,s:o,s:b,s:b}",
-	    "failures", (int)p->backoff.failures,
+	    "failures", well ? 0 : (int)p->backoff.failures,
 	    "restart_in", next,
 	    "death", death,
 	    "full", p->full,

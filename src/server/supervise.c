@@ -229,10 +229,11 @@ supervise_replace(struct process *p, enum death how, uint64_t lived,
 {
 	struct master *m = p->master;
 	char when[64] = "now";
-	uint64_t delay;
+	uint64_t delay, lost;
 
 	if (!p->stuck)
 		m->restarts_crash++;
+	lost = scoreboard_live(&m->scoreboard, p->slot, pid);
 	delay = backoff_delay(&p->backoff, &m->pace, how, lived,
 	    process_milliseconds());
 	if (delay > 0)
@@ -240,6 +241,9 @@ supervise_replace(struct process *p, enum death how, uint64_t lived,
 	log_error("worker %u (pid %d) %s%s%s; the next one starts %s", p->slot,
 	    (int)pid, p->death, how == DEATH_MEMORY ?
 	    " (the kernel was out of memory)" : "", doing, when);
+	if (lost > 0)
+		log_warning("worker %u (pid %d) had %llu connections, which "
+		    "are lost", p->slot, (int)pid, (unsigned long long)lost);
 	if (delay == 0)
 		supervise_restart(p);
 	else {

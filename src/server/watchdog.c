@@ -123,6 +123,9 @@ watchdog_look_at(struct process *p, uint64_t now)
 		log_warning("worker %u (pid %d) has missed a beat%s", p->slot,
 		    (int)p->pid, p->master->workers > 1 ?
 		    "; a neighbour accepts for it" : "");
+	if (was && !p->late)
+		log_info("worker %u (pid %d) turns again", p->slot,
+		    (int)p->pid);
 	return p->late != was;
 }
 

@@ -427,6 +427,7 @@ worker_init(void)
 	if (worker_init_loop() == -1)
 		return -1;
 	worker.net->table = table;
+	worker_title();
 	return worker_init_services();
 }
 

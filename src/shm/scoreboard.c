@@ -301,6 +301,18 @@ scoreboard_find(const struct scoreboard *sb, uint32_t slot, uint64_t id,
 	return -1;
 }
 
+uint64_t
+scoreboard_live(const struct scoreboard *sb, uint32_t slot, pid_t pid)
+{
+	const struct slot *s;
+
+	if (slot >= sb->slots)
+		return 0;
+	s = scoreboard_slot(sb, slot);
+	return __atomic_load_n(&s->pid, __ATOMIC_ACQUIRE) == (uint64_t)pid ?
+	    __atomic_load_n(&s->live, __ATOMIC_RELAXED) : 0;
+}
+
 int
 scoreboard_serving(const struct scoreboard *sb, uint32_t slot,
     struct conn_entry *e)

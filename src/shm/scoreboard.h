@@ -109,6 +109,9 @@ size_t scoreboard_connections(const struct scoreboard *, uint32_t slot,
 int scoreboard_find(const struct scoreboard *, uint32_t slot, uint64_t id,
     struct conn_entry *);
 
+/* How many connections a process has open; 0 when the slot is not its. */
+uint64_t scoreboard_live(const struct scoreboard *, uint32_t slot, pid_t);
+
 /* The open connection that a slot's process serves now; -1: none. */
 int scoreboard_serving(const struct scoreboard *, uint32_t slot,
     struct conn_entry *);

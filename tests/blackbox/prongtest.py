@@ -520,6 +520,63 @@ class Server:
             check(not stat.S_ISSOCK(mode), "a socket is left:", name)
 
 
+class _Adopted:
+    """A process that became ours when its parents ended."""
+
+    def __init__(self, pid):
+        self.pid = pid
+
+    def send_signal(self, number):
+        os.kill(self.pid, number)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+    def wait(self, limit):
+        fd = os.pidfd_open(self.pid)
+        try:
+            if not select.select([fd], [], [], limit)[0]:
+                raise subprocess.TimeoutExpired("prongd", limit)
+        finally:
+            os.close(fd)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+class Background(Server):
+    """A server in the background, with its log where it should be."""
+
+    def launch(self):
+        run = subprocess.run(self.command(), timeout=BOUND, text=True,
+                             stdin=subprocess.DEVNULL, check=False,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        equal((run.returncode, run.stdout, run.stderr), (0, "", ""),
+              "how the start ended")
+        with open(self.pidfile, encoding="ascii") as file:
+            self.process = _Adopted(int(file.read()))
+        EXPECTED.add(self.process.pid)
+        return self
+
+    def start(self):
+        try:
+            return self.launch()
+        except BaseException:
+            self._give_up()
+            raise
+
+    def _over(self):
+        EXPECTED.discard(self.process.pid)
+        self.process = None
+
+    def addresses(self, service):
+        return [address for each in self.ask("services")["services"]
+                if each["name"] == service for address in each["listen"]]
+
+    def log_file(self):
+        """What the log has, where it is a file."""
+        with open(self.log_target, encoding="ascii") as file:
+            return file.read()
+
+
 # The servers that are meant to run.
 EXPECTED = set()
 
@@ -786,6 +843,49 @@ def mount(kind, what, where, flags=0, options=None):
                    flags, options and options.encode()) == -1:
         error = ctypes.get_errno()
         raise OSError(error, "mount %s: %s" % (where, os.strerror(error)))
+
+
+class Syslog:
+    """A /dev/log of our own, within apart(): all else there is the same."""
+
+    def __init__(self):
+        self.directory = tempfile.mkdtemp(prefix="prongtest.")
+        os.chmod(self.directory, 0o755)
+        for name in ("null", "zero", "full", "random", "urandom", "tty"):
+            path = os.path.join(self.directory, name)
+            with open(path, "wb"):
+                pass
+            mount(None, "/dev/" + name, path, 4096)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.settimeout(BOUND)
+        self.socket.bind(os.path.join(self.directory, "log"))
+        os.chmod(os.path.join(self.directory, "log"), 0o666)
+        mount(None, self.directory, "/dev", 4096 | 16384)
+
+    def message(self):
+        """The next one: its priority, and the text after the date."""
+        text = self.socket.recv(65536).decode("ascii").rstrip("\0\n")
+        found = re.fullmatch(r"<(\d+)>\w{3} [ \d]\d [\d:]{8} (.*)", text)
+        check(found, "a message to syslog", text)
+        return int(found.group(1)), found.group(2)
+
+    def logged(self, pattern):
+        """Waits for one that is like this; returns its match."""
+        while True:
+            priority, text = self.message()
+            found = re.search(pattern, "%d %s" % (priority, text))
+            if found:
+                return found
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+        _libc.umount2(b"/dev", 2)
+        for name in os.listdir(self.directory):
+            _libc.umount2(os.path.join(self.directory, name).encode(), 2)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 # --- TAP --------------------------------------------------------------------

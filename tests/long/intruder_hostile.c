@@ -34,6 +34,7 @@
 #define DECOYS_MAX	16
 #define FLIPS_A_PAUSE	64
 #define PAUSE_NS	1000000
+#define WORD_TRIES	10000
 
 #define HOSTILE_COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -141,17 +142,21 @@ hostile_read_argument(const char *argument, struct sockaddr_in *to)
 
 /* --- overwriting -------------------------------------------------------- */
 
-/* A word that lies in memory that is there, so that all of them are live. */
+/*
+ * A word that lies in memory that is there, so that most of them are live; if
+ * none is found so, any.
+ */
 static uint64_t *
 hostile_word(void)
 {
+	int tries = WORD_TRIES;
 	struct mapping *m;
 	size_t page;
 
 	do {
 		m = &hostile.mappings[hostile_below(hostile.mapping_count)];
 		page = hostile_below(m->size / hostile.page);
-	} while ((m->resident[page] & 1) == 0);
+	} while ((m->resident[page] & 1) == 0 && --tries > 0);
 	return (uint64_t *)(void *)(m->base + page * hostile.page) +
 	    hostile_below(hostile.page / sizeof(uint64_t));
 }
@@ -260,7 +265,7 @@ static const struct {
 	int advice;
 } advices[] = {
 	{ "remove", MADV_REMOVE }, { "dontneed", MADV_DONTNEED },
-	{ "hwpoison", MADV_HWPOISON }, { "free", MADV_FREE },
+	{ "free", MADV_FREE }, { "pageout", MADV_PAGEOUT },
 };
 
 /* By way of a descriptor: its own, or one that /proc might give it. */

@@ -156,10 +156,10 @@ static const struct {
 	    "limits.per-source is reached" },
 	{ refuse_limit, COUNTER_REFUSED_LIMIT,
 	    "limits.connections is reached" },
-	{ refuse_source_rate, COUNTER_REFUSED_RATE, "they come faster than "
-	    "limits.rate or limits.source-rate" },
+	{ refuse_source_rate, COUNTER_REFUSED_RATE, "its source comes "
+	    "faster than limits.source-rate" },
 	{ refuse_rate, COUNTER_REFUSED_RATE, "they come faster than "
-	    "limits.rate or limits.source-rate" },
+	    "limits.rate" },
 };
 
 /*
