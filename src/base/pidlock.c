@@ -69,7 +69,8 @@ pidlock_write(int fd, const char *path)
 	int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
 
 	/* Whatever the umask: who is running is no secret. */
-	if (fchmod(fd, 0644) == -1 || ftruncate(fd, 0) == -1 || pwrite(fd, text, (size_t)n, 0) != n)
+	if (fchmod(fd, 0644) == -1 || ftruncate(fd, 0) == -1 ||
+	    pwrite(fd, text, (size_t)n, 0) != n)
 		return error_errno("pidfile %s", path);
 	return 0;
 }

@@ -11,7 +11,7 @@
 
 enum conn_flag {
 	CONN_EOF = 1 << 0,	/* the peer sends no more */
-	CONN_PAUSED = 1 << 1,	/* above high water, or had its share: not reading */
+	CONN_PAUSED = 1 << 1,	/* above high water, or had its share */
 	CONN_CLOSING = 1 << 2,	/* close when the output has gone */
 	CONN_LINGER = 1 << 3,	/* our side is shut; waiting for the peer's */
 	CONN_DEAD = 1 << 4,	/* freed at the end of the turn */

@@ -487,7 +487,8 @@ settings_dump(enum prong_scope scope, const void *settings, char **out,
 			    (int)length, open);
 		}
 		if (strings_append(out, "%*s%s = ",
-		    open != NULL ? indent + 2 : indent, "", dot != NULL ? dot + 1 : s->public.key) == -1 ||
+		    open != NULL ? indent + 2 : indent, "",
+		    dot != NULL ? dot + 1 : s->public.key) == -1 ||
 		    settings_dump_value(s, settings, out) == -1)
 			return -1;
 	}

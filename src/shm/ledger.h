@@ -15,8 +15,8 @@
  *
  * An account is a count and a rate: one for each service, and one for each
  * source of a service (an IPv4 address, the /64 of an IPv6 address, the user of
- * a unix peer), in a table of fixed size.  Nothing here takes a lock: a process that is stopped at any
- * instruction delays nobody.
+ * a unix peer), in a table of fixed size.  Nothing here takes a lock: a process
+ * that is stopped at any instruction delays nobody.
  *
  * A process that is killed at any instruction leaves the counts exact.  An
  * atomic addition alone would not do: whoever comes after could not tell
@@ -73,8 +73,8 @@ uint32_t ledger_count(const struct account *);
 
 /*
  * The account of a source: its address as conn_entry has it.  Finds it, or
- * makes one of one that is not used any more; slot: the caller's.  LEDGER_NONE: the table is full
- * of those that are.  now: as for rates.
+ * makes one of one that is not used any more; slot: the caller's.  LEDGER_NONE:
+ * the table is full of those that are.  now: as for rates.
  */
 uint32_t ledger_source(const struct ledger *, uint32_t slot, uint32_t service,
     uint8_t family, const uint8_t address[16], uint64_t now);
