@@ -194,6 +194,8 @@ logfile_write(struct logfile *f, const char *line, size_t length)
 		return 0;
 	if (n >= 0)
 		errno = ENOSPC;
+	/* A neighbour's line may be torn too: at worst a line is empty. */
+	__atomic_store_n(&f->torn, true, __ATOMIC_RELAXED);
 	logfile_count_lost(f);
 	return -1;
 }
