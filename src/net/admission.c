@@ -209,7 +209,7 @@ admission_take_source(struct prong_service *s, struct conn_entry *e,
 			return true;
 		held = conntable_hold(t, e, CONN_HOLD_SOURCE,
 		    s->admission->per_source);
-		if (ledger_is_source(t->ledger, (uint32_t)e->source, s->index,
+		if (ledger_source_has(t->ledger, (uint32_t)e->source, s->index,
 		    e->family, e->address))
 			return held;
 		conntable_unhold(t, e);

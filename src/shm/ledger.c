@@ -1,37 +1,23 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Accounts, the table of sources, and counting that survives a death.
+ * Accounts, and counting that survives a death.
  */
 #include "shm/ledger.h"
 
-#include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include "base/siphash.h"
 
 /*
  * The word of a count: from the top the number of the operation that wrote it,
  * the slot of its process, the count.
  */
 #define COUNT_BITS	24
-#define SLOT_BITS	12
-#define NUMBER_BITS	28
+#define SLOT_BITS	LEDGER_SLOT_BITS
+#define NUMBER_BITS	(64 - COUNT_BITS - SLOT_BITS)
 
 #define COUNT_OF(w)	((uint32_t)((w) & ((1U << COUNT_BITS) - 1)))
 #define SLOT_OF(w)	((uint32_t)((w) >> COUNT_BITS & ((1U << SLOT_BITS) - 1)))
 #define NUMBER_OF(w)	((w) >> (COUNT_BITS + SLOT_BITS))
 #define NUMBER_MASK	((1ULL << NUMBER_BITS) - 1)
-
-/*
- * The low bits of a key are free for a mark: who is about to give the account
- * to another source, his slot + 1.
- */
-#define MARK_BITS	(SLOT_BITS + 1)
-#define KEY_OF(k)	((k) & ~((1ULL << MARK_BITS) - 1))
-
-/* A source is looked for in so many places from its own on. */
-#define LEDGER_WINDOW	32
 
 struct ledger_layout {
 	struct segment_header header;
@@ -101,127 +87,13 @@ ledger_count(const struct account *a)
 	return COUNT_OF(__atomic_load_n(&a->count, __ATOMIC_RELAXED));
 }
 
-/* --- sources ------------------------------------------------------------ */
-
-static uint64_t
-ledger_key(const struct ledger *l, uint32_t service, uint8_t family,
-    const uint8_t address[16])
+const uint64_t *
+ledger_secret(const struct ledger *l)
 {
 	const struct ledger_layout *layout = l->segment.base;
-	static const uint8_t mapped[12] =
-	    { [10] = 0xff, [11] = 0xff };
-	uint8_t source[16] = { 0 };
-	uint64_t key;
 
-	memcpy(source, &service, sizeof(service));
-	source[4] = family;
-	if (family == AF_INET6 &&
-	    memcmp(address, mapped, sizeof(mapped)) == 0) {
-		/* The same machine, by way of an IPv6 socket. */
-		source[4] = AF_INET;
-		memcpy(source + 8, address + 12, 4);
-	} else if (family == AF_INET6)
-		memcpy(source + 8, address, 8);
-	else if (family == AF_UNIX)
-		memcpy(source + 8, address + offsetof(struct ucred, uid),
-		    sizeof(uid_t));
-	else
-		memcpy(source + 8, address, 4);
-	key = KEY_OF(siphash(layout->secret, source, sizeof(source)));
-	return key != 0 ? key : 1ULL << MARK_BITS;
+	return layout->secret;
 }
-
-static bool
-ledger_is_idle(const struct account *a, uint64_t now)
-{
-	return ledger_count(a) == 0 && rate_is_idle(&a->due, now);
-}
-
-/*
- * The place of a key within its window, or the first that can be had for it;
- * LEDGER_NONE when there is neither.  A place never becomes unused again, so
- * no key stands behind an unused one.
- */
-static uint32_t
-ledger_place(const struct ledger *l, uint64_t key, uint64_t now)
-{
-	uint32_t i, account, free = LEDGER_NONE;
-	struct account *a;
-	uint64_t there;
-
-	for (i = 0; i < LEDGER_WINDOW && i < l->sources; i++) {
-		account = l->services +
-		    (uint32_t)(((key >> MARK_BITS) + i) % l->sources);
-		a = ledger_account(l, account);
-		there = load_acquire(&a->key);
-		if (KEY_OF(there) == key)
-			return account;
-		if (free == LEDGER_NONE &&
-		    (there == 0 || ledger_is_idle(a, now)))
-			free = account;
-		if (there == 0)
-			break;
-	}
-	return free;
-}
-
-#define exchange(p, old, new)	__atomic_compare_exchange_n((p), (old), (new), \
-    false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
-
-/*
- * Gives an account to a source, if it is still idle.  The mark comes first:
- * whoever has just found it for its old source, and takes of it now, clears
- * the mark (ledger_is_source), and the exchange fails.
- */
-static bool
-ledger_give_over(struct account *a, uint64_t key, uint32_t slot, uint64_t now)
-{
-	uint64_t there = load_acquire(&a->key), marked;
-
-	if (there == 0)
-		return exchange(&a->key, &there, key);
-	marked = KEY_OF(there) | (slot + 1);
-	return exchange(&a->key, &there, marked) && ledger_is_idle(a, now) &&
-	    exchange(&a->key, &marked, key);
-}
-
-/*
- * Two processes that see a new source in the same instant may find different
- * places free, when one falls idle just then.  Those that came by the second
- * are then not counted with the others, for as long as they last.
- */
-uint32_t
-ledger_source(const struct ledger *l, uint32_t slot, uint32_t service,
-    uint8_t family, const uint8_t address[16], uint64_t now)
-{
-	uint64_t key = ledger_key(l, service, family, address);
-	uint32_t account;
-	struct account *a;
-
-	while ((account = ledger_place(l, key, now)) != LEDGER_NONE) {
-		a = ledger_account(l, account);
-		if (KEY_OF(load_acquire(&a->key)) == key ||
-		    ledger_give_over(a, key, slot, now))
-			return account;
-	}
-	return LEDGER_NONE;
-}
-
-bool
-ledger_is_source(const struct ledger *l, uint32_t account, uint32_t service,
-    uint8_t family, const uint8_t address[16])
-{
-	uint64_t key = ledger_key(l, service, family, address);
-	uint64_t *word = &ledger_account(l, account)->key;
-	uint64_t there = load_acquire(word);
-
-	while (KEY_OF(there) == key)
-		if (there == key || exchange(word, &there, key))
-			return true;
-	return false;
-}
-
-/* --- counts ------------------------------------------------------------- */
 
 /* Tells the process that wrote a word that its operation has taken place. */
 static void

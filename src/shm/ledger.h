@@ -31,8 +31,10 @@
 #define LEDGER_NONE		0	/* no account of a source */
 #define LEDGER_SOURCES_MAX	((1 << 22) - 8192)
 
+#define LEDGER_SLOT_BITS	12	/* of the number of a slot */
+
 struct account {
-	uint64_t key;		/* of a source; 0: never used */
+	uint64_t key;		/* of a source, with a mark; 0: never used */
 	uint64_t count;		/* with who wrote it: ledger_count() */
 	uint64_t due;		/* see struct rate */
 	uint64_t unused;
@@ -72,22 +74,6 @@ uint32_t ledger_accounts(const struct ledger *);
 uint32_t ledger_count(const struct account *);
 
 /*
- * The account of a source: its address as conn_entry has it.  Finds it, or
- * makes one of one that is not used any more; slot: the caller's.  LEDGER_NONE:
- * the table is full of those that are.  now: as for rates.
- */
-uint32_t ledger_source(const struct ledger *, uint32_t slot, uint32_t service,
-    uint8_t family, const uint8_t address[16], uint64_t now);
-
-/*
- * Whether an account is still this source's: to be asked after taking of it,
- * since one that is idle may be given to another at any time.  After a yes it
- * stays, for as long as something is taken.
- */
-bool ledger_is_source(const struct ledger *, uint32_t account,
-    uint32_t service, uint8_t family, const uint8_t address[16]);
-
-/*
  * Takes one of an account, unless limit are taken; or gives one back.  To be
  * called with the journal's entry and hold set; the journal stays open, so
  * that the caller can note what it has: ledger_end() closes it.
@@ -104,5 +90,26 @@ void ledger_end(const struct ledger *, uint32_t slot);
  */
 const struct ledger_journal *ledger_interrupted(const struct ledger *,
     uint32_t slot, bool *done);
+
+/* --- ledger_source.c: the table of sources ------------------------------- */
+
+/*
+ * The account of a source: its address as conn_entry has it.  Finds it, or
+ * makes one of one that is not used any more; slot: the caller's.  LEDGER_NONE:
+ * the table is full of those that are.  now: as for rates.
+ */
+uint32_t ledger_source(const struct ledger *, uint32_t slot, uint32_t service,
+    uint8_t family, const uint8_t address[16], uint64_t now);
+
+/*
+ * Whether an account is still this source's: to be asked after taking of it,
+ * since one that is idle may be given to another at any time.  After a yes it
+ * stays, for as long as something is taken.
+ */
+bool ledger_source_has(const struct ledger *, uint32_t account,
+    uint32_t service, uint8_t family, const uint8_t address[16]);
+
+/* The secret of its hash. */
+const uint64_t *ledger_secret(const struct ledger *);
 
 #endif
