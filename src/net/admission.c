@@ -240,8 +240,9 @@ admission_is_slow_enough(struct prong_service *s, const struct conn_entry *e,
 	const struct admission *a = s->admission;
 	uint64_t *own = &ledger_account(l, (uint32_t)e->source)->due;
 	bool has_own = e->source != LEDGER_NONE;
+	uint64_t booked = RATE_NONE;
 
-	if (has_own && !rate_take(own, &a->source_rate, now)) {
+	if (has_own && (booked = rate_book(own, &a->source_rate, now)) == 0) {
 		error_set(EAGAIN, "its source comes faster than "
 		    "limits.source-rate");
 		return false;
@@ -249,7 +250,7 @@ admission_is_slow_enough(struct prong_service *s, const struct conn_entry *e,
 	if (rate_take(&ledger_account(l, s->index)->due, &a->rate, now))
 		return true;
 	if (has_own)
-		rate_return(own, &a->source_rate);
+		rate_return(own, &a->source_rate, booked);
 	return false;
 }
 

@@ -4,27 +4,28 @@
  */
 #include "shm/rate.h"
 
-bool
-rate_take(uint64_t *word, const struct rate *r, uint64_t now)
+uint64_t
+rate_book(uint64_t *word, const struct rate *r, uint64_t now)
 {
 	uint64_t due = __atomic_load_n(word, __ATOMIC_RELAXED), from;
 
 	if (r->interval == 0)
-		return true;
+		return RATE_NONE;
 	do {
 		from = due > now ? due : now;
 		/* How far it may run ahead: all but one of a burst. */
 		if (from - now > (r->burst - 1) * r->interval)
-			return false;
+			return 0;
 	} while (!__atomic_compare_exchange_n(word, &due, from + r->interval,
 	    false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
-	return true;
+	return from + r->interval;
 }
 
 void
-rate_return(uint64_t *word, const struct rate *r)
+rate_return(uint64_t *word, const struct rate *r, uint64_t booked)
 {
-	__atomic_sub_fetch(word, r->interval, __ATOMIC_RELAXED);
+	__atomic_compare_exchange_n(word, &booked, booked - r->interval,
+	    false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 bool

@@ -255,6 +255,73 @@ START_TEST(test_rate_contended)
 }
 END_TEST
 
+/* --- taken back ---------------------------------------------------------- */
+
+static const struct rate returned_rate = { 10, 2 };
+
+/* What is taken back can be had again; what another booked stays booked. */
+START_TEST(test_rate_return)
+{
+	const struct rate *r = &returned_rate, none = { 0, 1 };
+	uint64_t word = 0, first, second;
+
+	first = rate_book(&word, r, 1000);
+	ck_assert_uint_eq(first, 1010);
+	rate_return(&word, r, first);
+	ck_assert_uint_eq(word, 1000);
+	first = rate_book(&word, r, 1000);
+	second = rate_book(&word, r, 1000);
+	ck_assert_uint_eq(rate_book(&word, r, 1000), 0);
+	rate_return(&word, r, first);
+	ck_assert_uint_eq(word, 1020);
+	rate_return(&word, r, second);
+	ck_assert_uint_eq(word, 1010);
+	/* So late that another's booking began anew: it is not cancelled. */
+	second = rate_book(&word, r, 5000);
+	rate_return(&word, r, first);
+	ck_assert_uint_eq(word, second);
+	/* Without a rate nothing is booked, and nothing taken back. */
+	word = 0;
+	first = rate_book(&word, &none, 1000);
+	ck_assert_uint_eq(first, RATE_NONE);
+	rate_return(&word, &none, first);
+	ck_assert_uint_eq(word, 0);
+}
+END_TEST
+
+static void
+act_return(void)
+{
+	rate_return(&shared->word, &returned_rate, 1010);
+}
+
+static void
+before_return(void)
+{
+	uint64_t word = 1010;
+
+	rate_return(&word, &returned_rate, 1010);
+}
+
+/* Stopped anywhere in it while another books: that booking is kept whole. */
+START_TEST(test_rate_return_overtaken)
+{
+	int step = 0, steps;
+	pid_t pid;
+
+	do {
+		shared->word = 1010;
+		pid = stepper_start(before_return, act_return);
+		steps = stepper_walk(pid, step);
+		ck_assert(rate_take(&shared->word, &returned_rate, 5000));
+		if (steps == step)
+			stepper_finish(pid);
+		stepper_kill(pid);
+		ck_assert_uint_eq(shared->word, 5010);
+	} while (steps == step++);
+}
+END_TEST
+
 /* --- killed -------------------------------------------------------------- */
 
 static const struct rate killed_rate = { 10, 3 };
@@ -339,6 +406,7 @@ main(void)
 	tcase_add_test(tc, test_rate_none);
 	tcase_add_test(tc, test_rate_idle);
 	tcase_add_test(tc, test_rate_lagging_clock);
+	tcase_add_test(tc, test_rate_return);
 	suite_add_tcase(s, several);
 	tcase_set_timeout(several, 60);
 	tcase_add_checked_fixture(several, setup_shared, teardown_shared);
@@ -347,6 +415,7 @@ main(void)
 	if (stepper_can_trace()) {
 		tcase_add_loop_test(several, test_rate_killed, 0, 2);
 		tcase_add_loop_test(several, test_rate_overtaken, 0, 2);
+		tcase_add_test(several, test_rate_return_overtaken);
 	}
 	return unit_run(s);
 }
