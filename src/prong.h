@@ -32,7 +32,7 @@ extern "C" {
 #endif
 
 /* The number of this interface; a handler made for another is refused. */
-#define PRONG_ABI	1
+#define PRONG_ABI	2
 
 struct prong_conn;
 struct prong_section;
@@ -93,16 +93,32 @@ enum prong_malformed {
 	PRONG_TRUNCATED,		/* the input ended within a message */
 };
 
+/* What a handler says of itself, for the modes of dispatch. */
+enum prong_handler_flags {
+	PRONG_THREAD_SAFE = 1 << 0,	/* may run in several threads at once */
+	PRONG_NEEDS_LOOP = 1 << 1,	/* only in a worker's own loop */
+};
+
 /*
- * A handler of the message style.  Its functions never block.  Those that
- * return int return 0, or -1 for a failure of their own: the connection is
- * then closed and counted under handler_errors and closed_error.
+ * A handler gives one of two styles, or both.
+ *
+ * Message style: opened, message, writable, closed.  These never wait.  Those
+ * that return int return 0, or -1 for a failure of their own: the connection
+ * is then closed and counted under handler_errors and closed_error.
+ *
+ * Conversation style: converse, which reads and writes as a program on its own
+ * would, and waits in prong_recv() and the like.  When it returns, 0 or -1 as
+ * above, the connection is closed.  It runs with every dispatch but inline.
+ *
+ * Of a handler with both, converse is used but with dispatch inline, and with
+ * a pool whose threads are lent for messages.
  */
 struct prong_handler {
 	unsigned int abi;		/* PRONG_ABI */
 	const char *name;
 	const char *summary;		/* one line for people */
 	const struct prong_option *options;
+	unsigned int flags;		/* enum prong_handler_flags */
 	unsigned int framings;		/* allowed ones; 0: all */
 	enum prong_framing framing;	/* the default; 0: raw */
 
@@ -125,6 +141,8 @@ struct prong_handler {
 	int (*draining)(struct prong_conn *);
 	/* Exactly once for each connection that was opened. */
 	void (*closed)(struct prong_conn *);
+
+	int (*converse)(struct prong_conn *);
 };
 
 /* Defines NAME_handler: PRONG_HANDLER(echo, .message = echo_message); */
@@ -132,6 +150,15 @@ struct prong_handler {
 	const struct prong_handler ident##_handler = {			\
 		.abi = PRONG_ABI, .name = #ident, __VA_ARGS__		\
 	}
+
+/*
+ * Makes a shared object with a handler a module, that a configuration names as
+ * NAME.so or by its path: PRONG_MODULE(echo); after the handler.  It is the one
+ * symbol that the object has to export.  See prong-modules(7).
+ */
+#define PRONG_MODULE(ident)						\
+	PRONG_API extern const struct prong_handler *const prong_module; \
+	const struct prong_handler *const prong_module = &ident##_handler
 
 /* Sets the text that prong_error() returns; always returns -1. */
 PRONG_API int prong_set_error(int error, const char *format, ...)
@@ -169,6 +196,18 @@ PRONG_API void prong_close(struct prong_conn *);
 
 /* Closes at once with a reset; what is queued is lost. */
 PRONG_API void prong_abort(struct prong_conn *);
+
+/*
+ * Receiving, in the conversation of the connection itself: waits for input.
+ * prong_recv_message() gives one message, without what frames it: 1, or 0 at
+ * the end of input.  The data is valid until the next call.  prong_recv() copies
+ * out what is there of it, up to size bytes: how many, or 0 at the end.
+ * EPERM: not in its conversation.  EBADMSG: malformed input.  EPIPE: closing.
+ * ECANCELED: the connection has ended.  ENOMEM.
+ */
+PRONG_API int prong_recv_message(struct prong_conn *, const void **data,
+    size_t *length);
+PRONG_API ssize_t prong_recv(struct prong_conn *, void *buf, size_t size);
 
 /*
  * "127.0.0.1:40000", "[::1]:40000", "unix:uid=1000,pid=42"; cut to size, always
@@ -262,6 +301,60 @@ typedef void prong_timer_fn(void *arg);
 PRONG_API struct prong_timer *prong_timer(int64_t ms, prong_timer_fn *,
     void *arg);
 PRONG_API void prong_timer_cancel(struct prong_timer *);
+
+/* ------------------------------------------------------------------------
+ * Tasks: functions that wait without holding up the loop.  Every handler runs
+ * in one, unless dispatch is inline.  Outside of all of them, and of the loop,
+ * prong_sleep() and prong_wait() simply block.
+ *
+ * EDEADLK: in the loop itself, which cannot wait.  ECANCELED: the connection
+ * that the task is about has ended; every further wait of it fails so.
+ */
+
+/* Waits for ms milliseconds. */
+PRONG_API int prong_sleep(int64_t ms);
+
+/*
+ * Waits until fd is ready, for ms milliseconds at most; -1 waits for ever.
+ * Returns the events, or 0 when the time is over.  Errors as prong_watch().
+ */
+PRONG_API int prong_wait(int fd, unsigned int events, int64_t ms);
+
+struct prong_task;
+typedef void *prong_task_fn(void *arg);
+
+/*
+ * Begins another task in this thread: fn runs until it first waits, and goes
+ * on beside the caller.  EPERM: there is no loop here.  ENOMEM.
+ */
+PRONG_API struct prong_task *prong_spawn(prong_task_fn *, void *arg);
+
+/*
+ * Waits until a task has ended, for ms milliseconds at most (-1: for ever),
+ * and lets go of it; result may be NULL.  ETIMEDOUT: it can be joined again.
+ * EBUSY: another joins it.
+ */
+PRONG_API int prong_join(struct prong_task *, int64_t ms, void **result);
+
+/* Lets go of a task that nobody will join. */
+PRONG_API void prong_detach(struct prong_task *);
+
+/*
+ * Coroutines switched by hand, within one thread.  prong_co_switch() goes on
+ * where the coroutine stands and returns when another switches back; NULL is
+ * who created the one that runs.  One whose function returns has ended, and
+ * whoever created it goes on.  EINVAL: it has ended, or it runs, or it is
+ * another thread's.
+ */
+struct prong_co;
+typedef void prong_co_fn(void *arg);
+PRONG_API struct prong_co *prong_co_create(prong_co_fn *, void *arg);
+PRONG_API int prong_co_switch(struct prong_co *);
+/* The one that runs; NULL: none. */
+PRONG_API struct prong_co *prong_co_self(void);
+PRONG_API bool prong_co_is_over(const struct prong_co *);
+/* Frees one that does not run; if it has not ended, it never goes on. */
+PRONG_API void prong_co_free(struct prong_co *);
 
 /* ------------------------------------------------------------------------
  * Arrays in shared memory: every worker sees the same cells.

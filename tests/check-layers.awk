@@ -12,6 +12,7 @@ BEGIN {
 	may["dispatch"] = "task " may["task"]
 	may["server"] = "dispatch " may["dispatch"]
 	may["handlers"] = "prong.h"
+	may["examples"] = "prong.h"
 	may["prongd"] = "handlers prong.h config.h"
 	may["prongctl"] = may["server"]
 	may["prongtalk"] = may["server"]

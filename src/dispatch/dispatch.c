@@ -4,14 +4,105 @@
  */
 #include "dispatch/dispatch.h"
 
+#include <errno.h>
 #include <stddef.h>
+
+#include "base/error.h"
+#include "dispatch/crew.h"
+#include "dispatch/fork.h"
 
 const struct dispatch_mode *const dispatch_modes[] = {
 	&dispatch_inline,
+	&dispatch_coroutine,
+	&dispatch_thread,
+	&dispatch_pool,
+	&dispatch_fork,
 	NULL
 };
 
 const char *const dispatch_names[] = {
 	"inline",
+	"coroutine",
+	"thread",
+	"pool",
+	"fork",
 	NULL
 };
+
+static bool
+dispatch_lends(const struct prong_service *s)
+{
+	return dispatch_modes[s->settings.dispatch] == &dispatch_pool &&
+	    s->settings.pool_unit == POOL_MESSAGE;
+}
+
+bool
+dispatch_is_forked(const struct prong_service *s)
+{
+	return dispatch_modes[s->settings.dispatch]->has_processes;
+}
+
+void
+dispatch_drain(void)
+{
+	crews_drain();
+	forks_drain();
+}
+
+void
+dispatch_close(uint64_t id)
+{
+	crews_close(id);
+	forks_close(id);
+}
+
+bool
+dispatch_stop(void)
+{
+	forks_stop();
+	return crews_stop();
+}
+
+bool
+dispatch_is_limited(const struct prong_service *s)
+{
+	const struct dispatch_mode *mode = dispatch_modes[s->settings.dispatch];
+
+	if (mode == &dispatch_thread)
+		return s->settings.threads > 0;
+	return mode == &dispatch_pool && s->settings.pool_unit !=
+	    POOL_MESSAGE;
+}
+
+bool
+dispatch_converses(const struct prong_service *s)
+{
+	return s->handler->converse != NULL && !dispatch_lends(s) &&
+	    dispatch_modes[s->settings.dispatch]->can_wait;
+}
+
+int
+dispatch_check(const struct prong_service *s, const char **key)
+{
+	const struct dispatch_mode *mode = dispatch_modes[s->settings.dispatch];
+	const struct prong_handler *h = s->handler;
+	bool only_converses = h->converse != NULL && h->message == NULL &&
+	    h->opened == NULL;
+	const char *name = dispatch_names[s->settings.dispatch];
+
+	*key = "dispatch";
+	if (!mode->can_wait && only_converses)
+		return error_set(EINVAL, "handler \"%s\" waits in its "
+		    "conversations and cannot run %s", h->name, name);
+	if (mode->has_threads && (h->flags & PRONG_THREAD_SAFE) == 0)
+		return error_set(EINVAL, "handler \"%s\" is not made for "
+		    "several threads", h->name);
+	if (mode->has_lanes && (h->flags & PRONG_NEEDS_LOOP) != 0)
+		return error_set(EINVAL, "handler \"%s\" needs the loop of "
+		    "the worker: inline or coroutine", h->name);
+	*key = "pool-unit";
+	if (dispatch_lends(s) && only_converses)
+		return error_set(EINVAL, "handler \"%s\" keeps its thread to "
+		    "the end of a conversation: connection", h->name);
+	return 0;
+}

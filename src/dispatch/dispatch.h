@@ -2,6 +2,8 @@
 #ifndef DISPATCH_DISPATCH_H
 #define DISPATCH_DISPATCH_H
 
+#include <stdbool.h>
+
 #include "net/service.h"
 
 /*
@@ -11,9 +13,39 @@
  */
 struct dispatch_mode {
 	void (*bind)(struct prong_service *);
+	/* After the handler's init; NULL: there is nothing to start. */
+	int (*start)(struct prong_service *);
+	bool has_threads;	/* handlers must be safe for them */
+	bool has_lanes;		/* there is no loop of the worker's own */
+	bool has_processes;	/* it is the forker's */
+	bool can_wait;		/* conversations are possible */
 };
 
+/*
+ * Whether a service's handler can be run as it is to be: -1 with the text, and
+ * the key of the setting that it is about.
+ */
+int dispatch_check(const struct prong_service *, const char **key);
+
 extern const struct dispatch_mode dispatch_inline;
+extern const struct dispatch_mode dispatch_coroutine;
+extern const struct dispatch_mode dispatch_thread;
+extern const struct dispatch_mode dispatch_pool;
+extern const struct dispatch_mode dispatch_fork;
+
+/* What connections elsewhere are to be told: as crew.h and fork.h have it. */
+void dispatch_drain(void);
+void dispatch_close(uint64_t id);
+bool dispatch_stop(void);
+
+/* Whether the forker serves it. */
+bool dispatch_is_forked(const struct prong_service *);
+
+/* Whether connections may have to wait for a thread. */
+bool dispatch_is_limited(const struct prong_service *);
+
+/* Whether its handler's converse is what runs. */
+bool dispatch_converses(const struct prong_service *);
 
 /* The modes and, in the same order, the words for them; both end with NULL. */
 extern const struct dispatch_mode *const dispatch_modes[];

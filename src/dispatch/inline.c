@@ -41,6 +41,8 @@ inline_bind(struct prong_service *s)
 		.writable = OR(h->writable, inline_nothing),
 		.malformed = OR(h->malformed, inline_no_malformed),
 		.draining = OR(h->draining, inline_nothing),
+		.finished = inline_nothing,
+		.full = inline_nothing,
 		.closed = OR(h->closed, inline_no_closed),
 	};
 #undef OR

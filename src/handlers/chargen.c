@@ -60,6 +60,7 @@ chargen_draining(struct prong_conn *c)
 
 PRONG_HANDLER(chargen,
 	.summary = "sends lines of characters without end (RFC 864)",
+	.flags = PRONG_THREAD_SAFE,
 	.framings = PRONG_RAW | PRONG_LINE,
 	.opened = chargen_fill,
 	.message = chargen_message,

@@ -40,6 +40,7 @@ daytime_opened(struct prong_conn *c)
 PRONG_HANDLER(daytime,
 	.summary = "sends the date and time in UTC as a line, then closes "
 	    "(RFC 867)",
+	.flags = PRONG_THREAD_SAFE,
 	.framings = PRONG_RAW | PRONG_LINE,
 	.opened = daytime_opened,
 );

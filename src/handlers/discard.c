@@ -12,5 +12,6 @@ discard_message(struct prong_conn *c, const void *data, size_t len)
 
 PRONG_HANDLER(discard,
 	.summary = "throws away what it receives (RFC 863)",
+	.flags = PRONG_THREAD_SAFE,
 	.message = discard_message,
 );

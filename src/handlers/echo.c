@@ -176,6 +176,7 @@ echo_message(struct prong_conn *c, const void *data, size_t len)
 
 PRONG_HANDLER(echo,
 	.summary = "sends back what it receives (RFC 862)",
+	.flags = PRONG_THREAD_SAFE,
 	.options = echo_options,
 	.init = echo_init,
 	.exit = echo_exit,

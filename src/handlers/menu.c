@@ -356,6 +356,7 @@ menu_opened(struct prong_conn *c)
 
 PRONG_HANDLER(menu,
 	.summary = "answers as a menu in the configuration says",
+	.flags = PRONG_THREAD_SAFE,
 	.options = menu_options,
 	.framings = PRONG_RAW | PRONG_LINE,
 	.init = menu_init,

@@ -225,6 +225,7 @@ qotd_opened(struct prong_conn *c)
 
 PRONG_HANDLER(qotd,
 	.summary = "sends the quote of the day, then closes (RFC 865)",
+	.flags = PRONG_THREAD_SAFE,
 	.options = qotd_options,
 	.framings = PRONG_RAW | PRONG_LINE,
 	.init = qotd_init,

@@ -26,6 +26,7 @@ time_opened(struct prong_conn *c)
 PRONG_HANDLER(time,
 	.summary = "sends the seconds since 1900 as 32 bits, then closes "
 	    "(RFC 868)",
+	.flags = PRONG_THREAD_SAFE,
 	.framings = PRONG_RAW,
 	.opened = time_opened,
 );

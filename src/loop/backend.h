@@ -35,10 +35,13 @@ struct loop_backend {
 	void (*del)(void *state, int fd);
 	/* Waits ms (-1 forever); how many of ready[LOOP_EVENTS] are set. */
 	int (*wait)(void *state, int ms, struct epoll_event *ready);
+	/* What was told ready was not; NULL: nothing comes of that. */
+	void (*dry)(void *state);
 	int has_edge;
 };
 
 extern const struct loop_backend loop_backend_epoll;
+extern const struct loop_backend loop_backend_lane;
 extern const struct loop_backend loop_backend_poll;
 extern const struct loop_backend loop_backend_select;
 

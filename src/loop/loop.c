@@ -48,6 +48,7 @@ static const struct loop_backend *const loop_backends[] = {
 	[LOOP_EPOLL] = &loop_backend_epoll,
 	[LOOP_POLL] = &loop_backend_poll,
 	[LOOP_SELECT] = &loop_backend_select,
+	[LOOP_LANE] = &loop_backend_lane,
 };
 
 /*
@@ -204,6 +205,13 @@ loop_modify(struct loop *loop, struct watch *w, unsigned int events)
 		    loop->backend->name, w->fd);
 	w->events = events;
 	return 0;
+}
+
+void
+loop_dry(struct loop *loop)
+{
+	if (loop->backend->dry != NULL)
+		loop->backend->dry(loop->state);
 }
 
 void

@@ -28,7 +28,8 @@ struct watch {
 	unsigned int events;	/* what it waits for now */
 };
 
-enum loop_mechanism { LOOP_AUTO, LOOP_EPOLL, LOOP_POLL, LOOP_SELECT };
+enum loop_mechanism { LOOP_AUTO, LOOP_EPOLL, LOOP_POLL, LOOP_SELECT,
+	LOOP_LANE };
 
 /*
  * busy_poll: how many microseconds to go on asking without sleeping after the
@@ -49,6 +50,9 @@ int loop_add(struct loop *, struct watch *);
 
 /* Replaces the whole set of events; nothing happens when it is the same. */
 int loop_modify(struct loop *, struct watch *, unsigned int events);
+
+/* A descriptor that was told readable had nothing to read. */
+void loop_dry(struct loop *);
 
 /* Before the descriptor is closed. */
 void loop_del(struct loop *, struct watch *);

@@ -29,10 +29,27 @@
 
 static void conn_event(struct watch *, unsigned int);
 
+/* Whoever serves this one looks at what has happened. */
+static void
+conn_event_lend(struct watch *w, unsigned int events)
+{
+	struct prong_conn *c = conn_of(w);
+
+	conn_leave(c);
+	c->service->place(c);
+}
+
 struct prong_conn *
 conn_of_watch(struct watch *w)
 {
-	return w->fn == conn_event ? conn_of(w) : NULL;
+	return w->fn == conn_event || w->fn == conn_event_lend ? conn_of(w) :
+	    NULL;
+}
+
+void
+conn_lend(struct prong_conn *c, bool lend)
+{
+	c->watch.fn = lend ? conn_event_lend : conn_event;
 }
 
 static void
@@ -68,21 +85,31 @@ conn_end(struct prong_conn *c, enum counter reason)
 		outbox_clear(&net->outbox);
 		net->serving = NULL;
 	}
+	c->reason = (uint8_t)reason;
 	c->service->ops->closed(c);
-	loop_timer_stop(net->loop, &c->timer);
-	loop_del(net->loop, &c->watch);
-	/* Its entry stays for this turn: a handler may still ask who it was. */
-	conntable_close(&net->table, c->entry, reason);
-	if (net->record != NULL)
-		net->record(c->service, c->entry, reason);
-	if (net->trace != NULL)
-		net->trace(c->service, c->entry, reason,
-		    loop_nanoseconds(net->loop));
-	conn_live(net, -1);
+	conn_leave(c);
 	close(c->watch.fd);
+	if (net->lane == NULL)
+		conn_book_end(c, c->service);
 	/* Callers up the stack still look at it: freed when the turn ends. */
 	c->next_dead = net->dead;
 	net->dead = c;
+}
+
+/* Its entry stays for this turn: a handler may still ask who it was. */
+void
+conn_book_end(struct prong_conn *c, struct prong_service *home)
+{
+	struct net *net = home->net;
+	enum counter reason = (enum counter)c->reason;
+
+	conntable_close(&net->table, c->entry, reason);
+	if (net->record != NULL)
+		net->record(home, c->entry, reason);
+	if (net->trace != NULL)
+		net->trace(home, c->entry, reason,
+		    loop_nanoseconds(net->loop));
+	conn_live(net, -1);
 	if (net->paused)
 		listener_resume_all(net);
 }
@@ -202,7 +229,14 @@ conn_put_slowly(struct prong_conn *c, const void *data, size_t len)
 	if (c->service->net->serving != c && (c->flags & CONN_DEAD) == 0)
 		loop_modify(c->service->net->loop, &c->watch,
 		    c->watch.events | PRONG_WRITE);
-	return 0;
+	return (c->flags & CONN_PAUSED) != 0 ? conn_full(c) : 0;
+}
+
+OUT_OF_LINE int
+conn_full(struct prong_conn *c)
+{
+	c->flags |= CONN_PAUSED;
+	return c->service->ops->full(c);
 }
 
 int USUAL
@@ -214,9 +248,7 @@ conn_put(struct prong_conn *c, const void *data, size_t len)
 	if (net->serving == c && c->output == NULL &&
 	    (c->flags & (CONN_CLOSING | CONN_DEAD)) == 0 &&
 	    outbox_add(&net->outbox, data, len)) {
-		if (net->outbox.bytes > OUTPUT_HIGH)
-			c->flags |= CONN_PAUSED;
-		return 0;
+		return net->outbox.bytes > OUTPUT_HIGH ? conn_full(c) : 0;
 	}
 	return conn_put_slowly(c, data, len);
 }
@@ -235,7 +267,7 @@ conn_linger(struct prong_conn *c)
 	}
 	c->flags |= CONN_LINGER;
 	/* The timer is for the lingering now. */
-	c->flags &= (uint8_t)~CONN_STARVED;
+	c->flags &= (uint16_t)~CONN_STARVED;
 }
 
 static enum conn_phase
@@ -267,14 +299,15 @@ conn_update_state(struct prong_conn *c)
 	if (c->output == NULL) {
 		if ((c->flags & (CONN_CLOSING | CONN_LINGER)) == CONN_CLOSING)
 			conn_linger(c);
-		else if ((c->flags & (CONN_EOF | CONN_PAUSED)) == CONN_EOF)
+		else if ((c->flags & (CONN_EOF | CONN_PAUSED | CONN_BUSY)) ==
+		    CONN_EOF)
 			conn_end(c, COUNTER_CLOSED_CLIENT);
 		if ((c->flags & CONN_DEAD) != 0)
 			return;
 		c->entry->phase = (uint8_t)conn_phase(c);
 	}
-	if ((c->flags & (CONN_EOF | CONN_PAUSED | CONN_CLOSING)) == 0 ||
-	    (c->flags & CONN_LINGER) != 0)
+	if ((c->flags & (CONN_EOF | CONN_PAUSED | CONN_CLOSING | CONN_BUSY)) ==
+	    0 || (c->flags & CONN_LINGER) != 0)
 		events |= PRONG_READ;
 	if ((c->flags & CONN_STARVED) == 0 && (c->output != NULL ||
 	    (c->flags & (CONN_PAUSED | CONN_CLOSING)) == CONN_PAUSED))
@@ -360,9 +393,13 @@ conn_read_ended(struct prong_conn *c, ssize_t n)
 	if (n == 0) {
 		c->flags |= CONN_EOF;
 		input_finish(c);
+		if ((c->flags & (CONN_CLOSING | CONN_DEAD)) == 0)
+			conn_check(c, c->service->ops->finished(c));
 		conn_update(c);
 	} else if (errno != EAGAIN && errno != EINTR)
 		conn_fail(c);
+	else
+		loop_dry(c->service->net->loop);
 }
 
 static inline void
@@ -424,12 +461,12 @@ conn_writable(struct prong_conn *c)
 	if (n == 0 && c->output != NULL && output_is_starved(errno))
 		conn_timer_starve(c);
 	if (c->output == NULL)
-		c->flags &= (uint8_t)~CONN_STARVED;
+		c->flags &= (uint16_t)~CONN_STARVED;
 	if (n > 0)
 		conn_wrote(c, n);
 	if ((c->flags & CONN_PAUSED) != 0 &&
 	    output_bytes(c->output) < conn_high_water(c) / 4) {
-		c->flags &= (uint8_t)~CONN_PAUSED;
+		c->flags &= (uint16_t)~CONN_PAUSED;
 		if ((c->flags & CONN_CLOSING) == 0 &&
 		    conn_check(c, c->service->ops->writable(c)))
 			input_resume(c);
@@ -473,11 +510,52 @@ conn_event(struct watch *w, unsigned int events)
 }
 
 void
+conn_look(struct prong_conn *c)
+{
+	conn_event(&c->watch, c->watch.events != 0 ? c->watch.events :
+	    (unsigned int)PRONG_HANGUP);
+}
+
+void
 conn_init(struct prong_conn *c, struct prong_service *service, int fd)
 {
 	c->service = service;
 	c->watch = (struct watch){ conn_event, fd, PRONG_READ };
+	c->flags = CONN_NEW;
 	conn_timer_init(c);
+}
+
+void
+conn_book(struct prong_conn *c)
+{
+	struct net *net = c->service->net;
+
+	conntable_open(&net->table, c->entry, c->service->index);
+	conn_live(net, 1);
+}
+
+enum counter
+conn_join(struct prong_conn *c)
+{
+	struct net *net = c->service->net;
+
+	/* select(2) cannot watch every descriptor; the rest is memory. */
+	if (loop_add(net->loop, &c->watch) == -1)
+		return errno == ERANGE ? COUNTER_REFUSED_LIMIT :
+		    COUNTER_REFUSED_MEMORY;
+	if (conn_timer_join(c) == 0)
+		return 0;
+	loop_del(net->loop, &c->watch);
+	return COUNTER_REFUSED_MEMORY;
+}
+
+void
+conn_leave(struct prong_conn *c)
+{
+	struct net *net = c->service->net;
+
+	loop_timer_stop(net->loop, &c->timer);
+	loop_del(net->loop, &c->watch);
 }
 
 void
@@ -485,8 +563,7 @@ conn_begin(struct prong_conn *c)
 {
 	struct net *net = c->service->net;
 
-	conntable_open(&net->table, c->entry, c->service->index);
-	conn_live(net, 1);
+	c->flags &= (uint16_t)~CONN_NEW;
 	conn_serve(c);
 	conn_check(c, c->service->ops->opened(c));
 	conn_update(c);
@@ -498,6 +575,9 @@ conn_drain(struct prong_conn *c)
 {
 	struct net *net = c->service->net;
 
+	if ((c->flags & (CONN_DRAINED | CONN_DEAD)) != 0)
+		return;
+	c->flags |= CONN_DRAINED;
 	conn_serve(c);
 	if ((c->flags & CONN_CLOSING) == 0) {
 		conn_check(c, c->service->ops->draining(c));

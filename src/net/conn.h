@@ -17,6 +17,10 @@ enum conn_flag {
 	CONN_DEAD = 1 << 4,	/* freed at the end of the turn */
 	CONN_CRLF = 1 << 5,	/* the peer ends its lines with "\r\n" */
 	CONN_STARVED = 1 << 6,	/* the kernel had no memory: asked again later */
+	CONN_BUSY = 1 << 7,	/* its handler waits in the midst of something */
+	CONN_NEW = 1 << 8,	/* accepted, and nobody has looked at it yet */
+	CONN_ASKED = 1 << 9,	/* to be closed, by whoever has it now */
+	CONN_DRAINED = 1 << 10,	/* was asked for its goodbye */
 };
 
 /* How long a closed connection may go on sending before it is cut off. */
@@ -37,7 +41,7 @@ struct prong_conn {
 	struct input *input;		/* the start of a message, or NULL */
 	struct output *output;		/* what the kernel did not take */
 	void *data;			/* the handler's own */
-	uint8_t flags;
+	uint16_t flags;
 	uint8_t reason;			/* enum counter, when closing */
 	uint32_t timeout;		/* milliseconds; 0: none */
 	struct timer timer;		/* idle-timeout, or the lingering */
@@ -64,6 +68,12 @@ bool conn_has_room(struct prong_conn *, size_t more);
 
 size_t conn_queued(const struct prong_conn *);
 
+/*
+ * It is above high water.  A handler that can wait does: -1 with EPIPE when
+ * the connection has ended meanwhile.
+ */
+int conn_full(struct prong_conn *);
+
 /* Sees to what a call from outside an event of its own has changed. */
 void conn_update(struct prong_conn *);
 
@@ -72,6 +82,21 @@ struct prong_conn *conn_of_watch(struct watch *);
 
 /* Asks the handler for its goodbye. */
 void conn_drain(struct prong_conn *);
+
+/*
+ * A connection may go from one loop to another, with c->service set to the
+ * service as it is there.  Joining: 0, or why it is refused.
+ */
+enum counter conn_join(struct prong_conn *);
+void conn_leave(struct prong_conn *);
+
+/* Whether what happens on it is only told to the service's place(). */
+void conn_lend(struct prong_conn *, bool);
+/* Something has happened on it. */
+void conn_look(struct prong_conn *);
+
+/* Books the end of one that has ended in a lane. */
+void conn_book_end(struct prong_conn *, struct prong_service *home);
 
 /*
  * Counts a failure of the handler when result is -1, and closes.  Returns
@@ -98,7 +123,9 @@ conn_serve(struct prong_conn *c)
 
 /* One that is still to be opened: its service and its descriptor. */
 void conn_init(struct prong_conn *, struct prong_service *, int fd);
-/* Books it as accepted and asks the handler for its greeting. */
+/* Books it as accepted. */
+void conn_book(struct prong_conn *);
+/* Asks the handler for its greeting. */
 void conn_begin(struct prong_conn *);
 /* Writes what is queued; goes on reading when there is room again. */
 void conn_writable(struct prong_conn *);
@@ -106,6 +133,8 @@ void conn_writable(struct prong_conn *);
 /* --- conn_timer.c -------------------------------------------------------- */
 
 void conn_timer_init(struct prong_conn *);
+/* Arms it in the loop that the connection joins. */
+int conn_timer_join(struct prong_conn *);
 /* Sets the time without activity after which it is closed; 0: never. */
 int conn_timer_set(struct prong_conn *, uint32_t ms);
 /*

@@ -33,7 +33,7 @@ conn_make(struct prong_service *service, int fd, const struct conn_entry *who,
 	struct prong_conn *c;
 	enum counter why;
 
-	if ((*made = c = calloc(1, sizeof(*c))) == NULL) {
+	if ((*made = c = calloc(1, sizeof(*c) + service->extra)) == NULL) {
 		error_errno("connection");
 		return COUNTER_REFUSED_MEMORY;
 	}
@@ -44,18 +44,12 @@ conn_make(struct prong_service *service, int fd, const struct conn_entry *who,
 		return COUNTER_REFUSED_MEMORY;
 	}
 	*c->entry = *who;
+	c->entry->last = loop_now(net->loop);
+	c->timeout = (uint32_t)units_milliseconds(
+	    service->settings.idle_timeout);
 	if ((why = admission_enter(service, c->entry)) != 0)
 		return why;
-	/* select(2) cannot watch every descriptor; the rest is memory. */
-	if (loop_add(net->loop, &c->watch) == -1)
-		return errno == ERANGE ? COUNTER_REFUSED_LIMIT :
-		    COUNTER_REFUSED_MEMORY;
-	if (conn_timer_set(c, units_milliseconds(
-	    service->settings.idle_timeout)) == -1) {
-		loop_del(net->loop, &c->watch);
-		return COUNTER_REFUSED_MEMORY;
-	}
-	return 0;
+	return service->place == NULL ? conn_join(c) : 0;
 }
 
 int
@@ -80,6 +74,10 @@ conn_open(struct prong_service *service, int fd, const struct address *peer)
 		errno = error;
 		return -1;
 	}
-	conn_begin(c);
+	conn_book(c);
+	if (service->place == NULL)
+		conn_begin(c);
+	else
+		service->place(c);
 	return 0;
 }

@@ -22,7 +22,7 @@ conn_timer_fed(struct prong_conn *c)
 {
 	struct net *net = c->service->net;
 
-	c->flags &= (uint8_t)~CONN_STARVED;
+	c->flags &= (uint16_t)~CONN_STARVED;
 	if (c->timeout != 0 &&
 	    loop_timer(net->loop, &c->timer, c->timeout) == -1) {
 		conn_end(c, COUNTER_CLOSED_ERROR);
@@ -48,9 +48,11 @@ conn_timer_due(struct timer *t)
 		conn_end(c, (enum counter)c->reason);
 	else if (c->timeout == 0)
 		return;
-	else if (idle >= c->timeout)
+	else if (idle >= c->timeout && (c->flags & CONN_BUSY) == 0)
 		conn_end(c, COUNTER_CLOSED_TIMEOUT);
-	else if (loop_timer(loop, t, c->timeout - idle) == -1)
+	/* While its handler is at work it is the peer who waits. */
+	else if (loop_timer(loop, t, idle >= c->timeout ? c->timeout :
+	    c->timeout - idle) == -1)
 		conn_end(c, COUNTER_CLOSED_ERROR);
 }
 
@@ -76,4 +78,17 @@ void
 conn_timer_init(struct prong_conn *c)
 {
 	c->timer.fn = conn_timer_due;
+}
+
+int
+conn_timer_join(struct prong_conn *c)
+{
+	struct loop *loop = c->service->net->loop;
+	uint32_t ms = c->timeout;
+
+	if ((c->flags & CONN_LINGER) != 0)
+		ms = CONN_LINGER_MS;
+	else if ((c->flags & CONN_STARVED) != 0)
+		ms = CONN_STARVED_MS;
+	return ms == 0 ? 0 : loop_timer(loop, &c->timer, ms);
 }

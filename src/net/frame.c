@@ -55,11 +55,12 @@ frame_next_netstring(const char *buf, size_t len, size_t max, struct frame *f)
 		    (i == 1 && buf[0] == '0'))
 			return FRAME_MALFORMED;
 		n = n * 10 + (uint64_t)(buf[i] - '0');
+		/* At once, so that it does not matter where reads cut it. */
+		if (n > max)
+			return FRAME_OVERSIZE;
 	}
 	if (i == 0 && len > 0)
 		return FRAME_MALFORMED;
-	if (n > max)
-		return FRAME_OVERSIZE;
 	if (i == len)
 		return FRAME_MORE;
 	f->start = i + 1;

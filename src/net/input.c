@@ -6,6 +6,7 @@
  */
 #include "net/input.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +22,7 @@ struct input {
 	char data[];
 };
 
-#define INPUT_STOP	(CONN_PAUSED | CONN_CLOSING | CONN_DEAD)
+#define INPUT_STOP	(CONN_PAUSED | CONN_CLOSING | CONN_DEAD | CONN_BUSY)
 
 static struct input *
 input_resize(struct input *in, size_t capacity)
@@ -86,7 +87,7 @@ input_feed(struct prong_conn *c, const char *data, size_t len, struct frame *f)
 		if (f->crlf)
 			c->flags |= CONN_CRLF;
 		else
-			c->flags &= (uint8_t)~CONN_CRLF;
+			c->flags &= (uint16_t)~CONN_CRLF;
 		messages++;
 		if (service->ops->message(c, data + used + f->start,
 		    f->length) == -1)
@@ -148,6 +149,11 @@ input_feed_kept(struct prong_conn *c)
 	outbox_unset_stable(box);
 	if ((c->flags & CONN_DEAD) != 0)
 		return;
+	if (c->input != in) {
+		/* The handler has taken it along; the rest is ours. */
+		input_keep(c, in->data + used, in->length - used, &in->frame);
+		return;
+	}
 	in->length -= used;
 	if (in->length == 0 || (c->flags & CONN_CLOSING) != 0)
 		input_free(c);
@@ -216,6 +222,8 @@ input_finish(struct prong_conn *c)
 		conn_malformed(c, PRONG_OVERSIZE);
 		return;
 	}
+	/* Each line is answered as it is ended itself. */
+	c->flags &= (uint16_t)~CONN_CRLF;
 	counter_add(c->service->counters, COUNTER_MESSAGES, 1);
 	conn_check(c, c->service->ops->message(c, in->data, in->length));
 	input_free(c);
@@ -225,6 +233,23 @@ size_t
 input_bytes(const struct prong_conn *c)
 {
 	return c->input == NULL ? 0 : c->input->capacity;
+}
+
+void *
+input_take(struct prong_conn *c, const void *data)
+{
+	struct net *net = c->service->net;
+	struct input *in = c->input;
+	uintptr_t at = (uintptr_t)data;
+
+	if (in != NULL && at - (uintptr_t)in->data < in->capacity) {
+		c->input = NULL;
+		return in;
+	}
+	if (at - (uintptr_t)net->receive < net->receive_size)
+		return net_take_receive(net);
+	errno = 0;
+	return NULL;
 }
 
 void

@@ -34,6 +34,13 @@ void input_resume(struct prong_conn *);
  */
 void input_finish(struct prong_conn *);
 
+/*
+ * A message that is being handled is to last beyond its event: takes the
+ * memory that it is in, for the caller to free(3).  NULL with errno 0: it is in
+ * none of ours.  ENOMEM.
+ */
+void *input_take(struct prong_conn *, const void *data);
+
 /* How much memory it holds. */
 size_t input_bytes(const struct prong_conn *);
 void input_free(struct prong_conn *);

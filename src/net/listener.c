@@ -63,17 +63,34 @@ listener_resume_timer(struct timer *t)
 	listener_resume_all(net);
 }
 
+/* Readiness that nobody is to act on would spin. */
+static void
+listener_apply(struct net *net)
+{
+	struct listener *l;
+
+	for (l = net->listeners; l != NULL; l = l->next)
+		loop_modify(net->loop, &l->watch,
+		    net->paused || l->service->full ? 0 : PRONG_READ);
+}
+
+void
+listener_hold(struct prong_service *service, bool full)
+{
+	if (service->full == full)
+		return;
+	service->full = full;
+	listener_apply(service->net);
+}
+
 /* Level-triggered readiness with nothing left to accept with would spin. */
 static void
 listener_pause_all(struct net *net)
 {
-	struct listener *l;
-
 	if (net->paused)
 		return;
 	net->paused = true;
-	for (l = net->listeners; l != NULL; l = l->next)
-		loop_modify(net->loop, &l->watch, 0);
+	listener_apply(net);
 	net->resume.fn = listener_resume_timer;
 	loop_timer(net->loop, &net->resume, LISTENER_PAUSE_MS);
 }
@@ -81,15 +98,12 @@ listener_pause_all(struct net *net)
 void
 listener_resume_all(struct net *net)
 {
-	struct listener *l;
-
 	net->paused = false;
 	if (net->full_told)
 		loop_timer(net->loop, &net->resume, LISTENER_WELL_MS);
 	else
 		loop_timer_stop(net->loop, &net->resume);
-	for (l = net->listeners; l != NULL; l = l->next)
-		loop_modify(net->loop, &l->watch, PRONG_READ);
+	listener_apply(net);
 }
 
 static void
@@ -143,7 +157,7 @@ listener_event(struct watch *w, unsigned int events)
 	    offsetof(struct listener, watch));
 	int left = l->burst;
 
-	while (left > 0 && listener_accept_one(l) == 0)
+	while (left > 0 && !l->service->full && listener_accept_one(l) == 0)
 		left--;
 	if (left > 0)
 		l->burst = 1;
@@ -182,7 +196,7 @@ listener_add(struct prong_service *service, uint32_t key, bool shared, int fd)
 	l->burst = 1;
 	l->burst_max = shared ? 1 : LISTENER_BURST_MAX;
 	l->watch = (struct watch){ listener_event, fd,
-	    net->paused ? 0 : PRONG_READ };
+	    net->paused || service->full ? 0 : PRONG_READ };
 	if (loop_add(net->loop, &l->watch) == -1) {
 		close(fd);
 		free(l);

@@ -22,6 +22,9 @@ void listener_del_all(struct net *);
 /* Takes what waits in the queues of all, without waiting for more. */
 void listener_accept_rest(struct net *);
 
+/* A service that is full leaves what comes in its queues. */
+void listener_hold(struct prong_service *, bool full);
+
 /* Goes on after a shortage of descriptors or memory. */
 void listener_resume_all(struct net *);
 

@@ -40,6 +40,20 @@ net_new(struct loop *loop, size_t read_size, net_report_fn *report)
 	return net;
 }
 
+void *
+net_take_receive(struct net *net)
+{
+	char *old = net->receive, *fresh = net_buffer(net->receive_size);
+
+	if (fresh == NULL) {
+		error_errno("network buffers");
+		return NULL;
+	}
+	net->receive = fresh;
+	outbox_init(&net->outbox, fresh, net->receive_size);
+	return old;
+}
+
 static void
 net_free_dead(struct net *net)
 {

@@ -50,6 +50,7 @@ struct net {
 	net_report_fn *report;
 	net_record_fn *record;		/* NULL: none is kept */
 	net_trace_fn *trace;		/* NULL: nobody looks */
+	const char *lane;		/* its name; what ends here is booked at home */
 	void (*full)(bool);		/* no descriptors left, or again */
 	bool full_told;
 	size_t memory_max;		/* of this process; 0: no limit */
@@ -68,6 +69,9 @@ struct net {
 /* Returns NULL with ENOMEM.  read_size: the largest of any service. */
 struct net *net_new(struct loop *, size_t read_size, net_report_fn *);
 void net_free(struct net *);
+
+/* The buffer of the read, for the caller to free(3); NULL with ENOMEM. */
+void *net_take_receive(struct net *);
 
 void net_bury(struct net *);
 

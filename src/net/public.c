@@ -153,7 +153,7 @@ prong_conn_id(const struct prong_conn *c)
 struct prong_service *
 prong_conn_service(const struct prong_conn *c)
 {
-	return c->service;
+	return c->service->home;
 }
 
 void * USUAL

@@ -12,6 +12,8 @@ struct admission;
 struct net;
 struct prong_section;
 
+enum service_pool_unit { POOL_CONNECTION, POOL_MESSAGE };
+enum service_at_exit { EXIT_JOIN, EXIT_ABANDON };
 enum service_accept { ACCEPT_AUTO, ACCEPT_SHARED, ACCEPT_REUSEPORT };
 
 /* What the configuration says of a service; durations in microseconds. */
@@ -19,6 +21,9 @@ struct service_settings {
 	struct strings listen;
 	char *handler;
 	int64_t dispatch;		/* index into dispatch_modes */
+	int64_t threads;
+	int64_t pool_unit;		/* enum service_pool_unit */
+	int64_t at_exit;		/* enum service_at_exit */
 	char *framing;			/* "": as the handler prefers */
 	int64_t max_message;
 	int64_t read_size;
@@ -51,6 +56,8 @@ struct service_ops {
 	int (*writable)(struct prong_conn *);
 	int (*malformed)(struct prong_conn *, enum prong_malformed);
 	int (*draining)(struct prong_conn *);
+	int (*finished)(struct prong_conn *);	/* the peer sends no more */
+	int (*full)(struct prong_conn *);	/* above high water: may wait */
 	void (*closed)(struct prong_conn *);
 };
 
@@ -66,8 +73,14 @@ struct prong_service {
 	size_t read_size;
 	enum prong_framing framing;
 	uint32_t index;				/* in the scoreboard */
+	size_t extra;				/* bytes behind a connection */
 	void *data;				/* the handler's own */
 	struct service_ops bound;		/* room for ops of its own */
+	struct prong_service *home;		/* as handlers know it: not a lane's */
+	void (*place)(struct prong_conn *);	/* who serves it; NULL: we do */
+	void *crew;				/* of a dispatch with threads */
+	uint32_t threads;			/* how many that has here */
+	bool full;				/* accepts nothing for now */
 
 	/* as configured */
 	char *name;

@@ -85,12 +85,31 @@ apply_values(struct prong_server *server, const struct tree_section *t,
 	struct tree_setting *setting;
 
 	TAILQ_FOREACH(setting, &t->settings, next) {
-		if (setting->option != option || apply_value(server, t, object,
-		    setting) == 0)
+		if (setting->option != option || setting->repeated ||
+		    apply_value(server, t, object, setting) == 0)
 			continue;
 		setting->bad = true;
 		apply_complain(problems, setting->place, setting->key,
 		    prong_error());
+	}
+}
+
+/* Which options are lists is known by the handler, wherever that stands. */
+static void
+apply_settle(const struct prong_handler *const *handlers,
+    struct tree_section *root, struct problems *problems)
+{
+	const struct tree_setting *handler;
+	struct tree_section *t;
+	struct tree_setting *it;
+
+	TAILQ_FOREACH(t, &root->sections, next) {
+		handler = tree_find(t, "handler", false);
+		TAILQ_FOREACH(it, &t->settings, next)
+			if (it->option)
+				tree_settle(t, it, schema_is_list(handlers,
+				    handler == NULL ? "" : handler->value,
+				    it->key), problems);
 	}
 }
 
@@ -119,9 +138,11 @@ apply_section(struct prong_server *server, struct tree_section *t,
 }
 
 void
-apply_tree(struct prong_server *server, struct tree_section *root,
+apply_tree(struct prong_server *server,
+    const struct prong_handler *const *handlers, struct tree_section *root,
     struct problems *problems)
 {
+	apply_settle(handlers, root, problems);
 	apply_section(server, root, NULL, problems);
 }
 

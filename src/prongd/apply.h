@@ -6,9 +6,12 @@
 #include "prongd/problem.h"
 #include "prongd/tree.h"
 
-/* Sets a server up as the tree says; what it does not take is a problem. */
-void apply_tree(struct prong_server *, struct tree_section *root,
-    struct problems *);
+/*
+ * Sets a server up as the tree says; what it does not take is a problem.  The
+ * handlers are those that are built in.
+ */
+void apply_tree(struct prong_server *, const struct prong_handler *const *,
+    struct tree_section *root, struct problems *);
 
 /*
  * Lets the server check itself and adds what it finds, at the places of the

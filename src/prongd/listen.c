@@ -44,9 +44,8 @@ listen_name(const struct tree_section *root, const char *handler)
 }
 
 static void
-listen_set(struct tree_section *service,
-    const struct prong_handler *const *handlers, const char *key,
-    const char *value, struct problems *problems)
+listen_set(struct tree_section *service, const char *key, const char *value,
+    struct problems *problems)
 {
 	const struct prong_setting *setting = schema_find(PRONG_SERVICE, key);
 	struct tree_value v = {
@@ -54,16 +53,14 @@ listen_set(struct tree_section *service,
 		.value = value,
 		.place = service->place,
 		.option = setting == NULL,
-		.list = setting != NULL ? setting->list :
-		    schema_is_list(handlers, key),
+		.list = setting != NULL && setting->list,
 	};
 
 	tree_set(service, &v, problems);
 }
 
 static void
-listen_add_one(const struct options_listen *l,
-    const struct prong_handler *const *handlers, int index,
+listen_add_one(const struct options_listen *l, int index,
     struct tree_section *root, struct problems *problems)
 {
 	struct place place = { l->text, LISTEN_ORDER + index, 0 };
@@ -73,21 +70,19 @@ listen_add_one(const struct options_listen *l,
 
 	service = tree_add(root, SCHEMA_SERVICE, name, place, problems);
 	free(name);
-	listen_set(service, handlers, "listen", l->address, problems);
-	listen_set(service, handlers, "handler", l->handler, problems);
+	listen_set(service, "listen", l->address, problems);
+	listen_set(service, "handler", l->handler, problems);
 	for (i = 0; i < l->count; i++)
-		listen_set(service, handlers, l->pairs[i].key,
-		    l->pairs[i].value, problems);
+		listen_set(service, l->pairs[i].key, l->pairs[i].value,
+		    problems);
 }
 
 void
-listen_add(const struct options *o,
-    const struct prong_handler *const *handlers, struct tree_section *root,
+listen_add(const struct options *o, struct tree_section *root,
     struct problems *problems)
 {
 	size_t i;
 
 	for (i = 0; i < o->listen_count; i++)
-		listen_add_one(&o->listens[i], handlers, (int)i, root,
-		    problems);
+		listen_add_one(&o->listens[i], (int)i, root, problems);
 }

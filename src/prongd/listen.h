@@ -11,8 +11,7 @@
  * Adds the services that -l asks for to the tree, after those of the files:
  * each is named as its handler is, with a number where the name is taken.
  */
-void listen_add(const struct options *,
-    const struct prong_handler *const *, struct tree_section *root,
+void listen_add(const struct options *, struct tree_section *root,
     struct problems *);
 
 #endif

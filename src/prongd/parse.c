@@ -23,7 +23,6 @@
 #include "prongd/schema.h"
 
 static struct parse {
-	const struct prong_handler *const *handlers;
 	struct sources *sources;
 	size_t index;			/* of the file that is read */
 	int lines;			/* that it has */
@@ -134,7 +133,6 @@ parse_set(cfg_t *cfg, cfg_opt_t *option, int argc, const char **argv)
 	}
 	v.key = argv[0];
 	v.value = argv[1];
-	v.list = schema_is_list(parse.handlers, argv[0]);
 	tree_set(parse.section, &v, parse.problems);
 	return 0;
 }
@@ -293,7 +291,6 @@ parse_sources(struct sources *sources,
 	size_t i;
 
 	parse = (struct parse){
-		.handlers = handlers,
 		.sources = sources,
 		.problems = problems,
 	};

@@ -242,16 +242,18 @@ schema_root(struct schema *s)
 }
 
 bool
-schema_is_list(const struct prong_handler *const *handlers, const char *name)
+schema_is_list(const struct prong_handler *const *handlers,
+    const char *handler, const char *option)
 {
-	const struct prong_option *option;
+	const struct prong_option *it;
 
-	for (; *handlers != NULL; handlers++)
-		for (option = (*handlers)->options; option != NULL &&
-		    option->name != NULL; option++)
-			if (option->type == PRONG_STRINGS &&
-			    strcmp(option->name, name) == 0)
-				return true;
+	while (*handlers != NULL && strcmp((*handlers)->name, handler) != 0)
+		handlers++;
+	if (*handlers == NULL)
+		return true;
+	for (it = (*handlers)->options; it != NULL && it->name != NULL; it++)
+		if (strcmp(it->name, option) == 0)
+			return it->type == PRONG_STRINGS;
 	return false;
 }
 

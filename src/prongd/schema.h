@@ -33,10 +33,11 @@ void schema_free(struct schema *);
 cfg_opt_t *schema_root(struct schema *);
 
 /*
- * Whether an option of this name is a list; which handler a service has may
- * not be known yet, so it is enough that one of them says so.
+ * Whether an option of a handler may be given more than once.  Of a handler
+ * that is none of these, a module for one, any may: the engine knows better.
  */
-bool schema_is_list(const struct prong_handler *const *, const char *option);
+bool schema_is_list(const struct prong_handler *const *, const char *handler,
+    const char *option);
 
 /* The engine's own setting of this key, or NULL. */
 const struct prong_setting *schema_find(enum prong_scope, const char *key);

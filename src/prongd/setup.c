@@ -67,11 +67,11 @@ setup_make(struct setup *s, const struct options *o)
 	s->root = tree_new();
 	s->whole = true;
 	setup_read(s, o);
-	listen_add(o, builtin_handlers, s->root, &s->problems);
+	listen_add(o, s->root, &s->problems);
 	if ((s->server = prong_server_new()) == NULL)
 		errx(1, "%s", prong_error());
 	setup_handlers(s->server);
-	apply_tree(s->server, s->root, &s->problems);
+	apply_tree(s->server, builtin_handlers, s->root, &s->problems);
 	setup_overrides(s, o);
 }
 

@@ -88,14 +88,14 @@ tree_add(struct tree_section *parent, const char *name, const char *title,
 }
 
 static void
-tree_twice(const struct tree_setting *first, const struct tree_value *v,
-    struct problems *problems)
+tree_twice(const struct tree_setting *first, const char *key,
+    struct place place, bool list, struct problems *problems)
 {
 	char buf[TREE_PLACE_MAX];
 
-	problem_add(problems, v->place, "%.128s is set twice%s%s", v->key,
-	    tree_first(first->place, v->place, buf),
-	    v->list ? "; += adds to a list" : "");
+	problem_add(problems, place, "%.128s is set twice%s%s", key,
+	    tree_first(first->place, place, buf),
+	    list ? "; += adds to a list" : "");
 }
 
 void
@@ -111,9 +111,9 @@ tree_set(struct tree_section *section, const struct tree_value *value,
 		section = section->parent;
 	}
 	first = tree_find(section, v.key, v.option);
-	if (first != NULL && (!v.list ||
+	if (first != NULL && !v.option && (!v.list ||
 	    (v.again && first->place.order == v.place.order))) {
-		tree_twice(first, &v, problems);
+		tree_twice(first, v.key, v.place, v.list, problems);
 		free(key);
 		return;
 	}
@@ -122,8 +122,21 @@ tree_set(struct tree_section *section, const struct tree_value *value,
 	t->value = memory_copy(v.value);
 	t->place = v.place;
 	t->option = v.option;
-	t->list = v.list;
+	t->list = v.list || v.option;
 	TAILQ_INSERT_TAIL(&section->settings, t, next);
+}
+
+void
+tree_settle(struct tree_section *section, struct tree_setting *t, bool list,
+    struct problems *problems)
+{
+	const struct tree_setting *first = tree_find(section, t->key, true);
+
+	t->list = list;
+	if (list || first == t)
+		return;
+	tree_twice(first, t->key, t->place, false, problems);
+	t->repeated = true;
 }
 
 struct tree_setting *

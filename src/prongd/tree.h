@@ -21,6 +21,7 @@ struct tree_setting {
 	bool option;		/* of the service's handler: set("key", ...) */
 	bool list;		/* one value of several */
 	bool bad;		/* a problem was reported for it */
+	bool repeated;		/* one before it has its key, and it is no list */
 };
 TAILQ_HEAD(tree_settings, tree_setting);
 
@@ -47,7 +48,8 @@ struct tree_section *tree_add(struct tree_section *, const char *name,
 /*
  * Sets a key.  A second value for it is a problem unless it is another one
  * of a list; the first value of a list assigned anew in the same file says
- * so with .again.
+ * so with .again.  Of an option that is settled later, when its handler is
+ * known: until then it counts as a list.
  */
 struct tree_value {
 	const char *key;
@@ -58,6 +60,10 @@ struct tree_value {
 	bool again;
 };
 void tree_set(struct tree_section *, const struct tree_value *,
+    struct problems *);
+
+/* Makes an option what it is; as no list, it may be a problem. */
+void tree_settle(struct tree_section *, struct tree_setting *, bool list,
     struct problems *);
 
 struct tree_setting *tree_find(const struct tree_section *, const char *key,

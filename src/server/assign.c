@@ -22,6 +22,19 @@ assign_is_ready(const struct process *p)
 	return p->state == PROCESS_READY;
 }
 
+/* The sockets of slots are for workers alone. */
+static bool
+assign_is_ready_worker(const struct process *p)
+{
+	return p->role == ROLE_WORKER && assign_is_ready(p);
+}
+
+static bool
+assign_is_well_worker(const struct process *p)
+{
+	return p->role == ROLE_WORKER && process_is_well(p);
+}
+
 /* The first after a slot, itself included, of which a thing is true; -1. */
 static int
 assign_next(const struct master *m, uint32_t slot,
@@ -41,16 +54,18 @@ assign_next(const struct master *m, uint32_t slot,
 static int
 assign_deputy(const struct master *m, uint32_t slot)
 {
-	int deputy = assign_next(m, slot, process_is_well);
+	int deputy = assign_next(m, slot, assign_is_well_worker);
 
-	return deputy != -1 ? deputy : assign_next(m, slot, assign_is_ready);
+	return deputy != -1 ? deputy : assign_next(m, slot,
+	    assign_is_ready_worker);
 }
 
 static bool
 assign_is_wanted(const struct process *p, const struct listening_socket *s,
     const int *deputies)
 {
-	if (p->master->paused[s->service->index])
+	if (p->master->paused[s->service->index] ||
+	    !process_serves(p->role, s->service))
 		return false;
 	return s->slot == -1 || s->slot == (int)p->slot ||
 	    deputies[s->slot] == (int)p->slot;
@@ -66,7 +81,7 @@ assign_grow(struct process *p, size_t sockets)
 	serves = recallocarray(p->serves, p->serves_size, sockets,
 	    sizeof(*serves));
 	if (serves == NULL)
-		return error_errno("worker %u", p->slot);
+		return error_errno("%s", p->name);
 	p->serves = serves;
 	p->serves_size = sockets;
 	return 0;

@@ -20,9 +20,12 @@
 #include "base/logfile.h"
 #include "base/privilege.h"
 #include "base/rlimits.h"
+#include "loop/task.h"
 #include "server/listening.h"
-#include "server/loopapi.h"
 #include "server/server.h"
+
+/* How long a module may take to load. */
+#define CHECK_LOAD_MS	10000
 
 struct check {
 	struct prong_server *server;
@@ -241,11 +244,37 @@ check_init(struct check *c, struct prong_service *s)
 	privilege_resume(&saved);
 }
 
+/* A module, too, is loaded with a worker's rights and from where it looks. */
+static void
+check_load(struct check *c, struct prong_service *s)
+{
+	const struct server_settings *set = &c->server->settings;
+	struct privilege_saved saved;
+	int result = 0;
+
+	if (!c->has_privilege || !server_has_module(s))
+		return;
+	if (privilege_assume(&c->privilege, set->chroot, &saved) == -1) {
+		check_environment(c, NULL, "user");
+		return;
+	}
+	/* Another service may have it already. */
+	if (server_handler(c->server, s->settings.handler) == NULL)
+		result = module_try(s->settings.handler, set->module_path,
+		    CHECK_LOAD_MS) == -1 ? -1 : server_load(s);
+	privilege_resume(&saved);
+	if (result == -1)
+		check_problem(c, s, "handler");
+}
+
 static void
 check_service(struct check *c, struct prong_service *s)
 {
 	check_listen(c, s);
-	if (server_resolve(s, check_fault, c) == 0 && c->has_privilege)
+	check_load(c, s);
+	/* Of a module that was not loaded all is said. */
+	if (server_resolve(s, check_fault, c) == 0 && c->has_privilege &&
+	    s->handler != NULL)
 		check_init(c, s);
 }
 
@@ -352,9 +381,12 @@ check_server(struct check *c)
 		    (long long)set->max_services);
 		check_problem(c, NULL, "max-services");
 	}
-	if (server_workers(c->server) > set->max_processes) {
-		error_set(EINVAL, "workers is %d, but max-processes only %lld",
-		    server_workers(c->server), (long long)set->max_processes);
+	if (server_processes(c->server) > set->max_processes) {
+		error_set(EINVAL, "workers is %d%s, but max-processes only "
+		    "%lld", server_workers(c->server),
+		    server_processes(c->server) > server_workers(c->server) ?
+		    " and there is a forker" : "",
+		    (long long)set->max_processes);
 		check_problem(c, NULL, "workers");
 	}
 	check_log(c, "log.target", "log", set->log_target);
@@ -375,10 +407,13 @@ prong_server_check(struct prong_server *server, prong_problem_fn *fn,
 {
 	struct check c = { .server = server, .fn = fn, .arg = arg };
 	struct prong_section *a;
+	struct tasks tasks;
 	struct loop *loop;
 	const char *key;
 	size_t i;
 
+	/* A module may have been replaced since an earlier check. */
+	server_detach(server);
 	check_server(&c);
 	check_privilege(&c);
 	for (a = server->array_sections; a != NULL; a = a->next)
@@ -389,10 +424,12 @@ prong_server_check(struct prong_server *server, prong_problem_fn *fn,
 		check_environment(&c, NULL, NULL);
 	if ((loop = loop_new(LOOP_AUTO, 0)) == NULL)
 		check_environment(&c, NULL, NULL);
-	loopapi_set(loop);
+	tasks_init(&tasks, loop, 0);
+	tasks_set_here(&tasks);
 	for (i = 0; i < server->service_count; i++)
 		check_service(&c, server->services[i]);
-	loopapi_set(NULL);
+	tasks_set_here(NULL);
+	tasks_fini(&tasks);
 	loop_free(loop);
 	server_free_arrays(server);
 	check_twice(&c);

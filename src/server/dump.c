@@ -16,6 +16,18 @@ dump_option(char **out, const char *name, const char *text)
 	return strings_append(out, ")\n");
 }
 
+/* As they were given: what they are is not known here. */
+static int
+dump_texts(char **out, const struct prong_service *s)
+{
+	const struct section_value *v;
+
+	for (v = s->options->values; v != NULL; v = v->next)
+		if (dump_option(out, v->name, v->text) == -1)
+			return -1;
+	return 0;
+}
+
 /* Options that were not given are shown with the value that they have. */
 static int
 dump_options(char **out, const struct prong_service *s)
@@ -40,7 +52,8 @@ dump_service(char **out, const struct prong_service *s)
 {
 	if (strings_append(out, "\nservice \"%s\" {\n", s->name) == -1 ||
 	    settings_dump(PRONG_SERVICE, &s->settings, out, 2) == -1 ||
-	    dump_options(out, s) == -1)
+	    (s->handler == NULL ? dump_texts(out, s) :
+	    dump_options(out, s)) == -1)
 		return -1;
 	return strings_append(out, "}\n");
 }

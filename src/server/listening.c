@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "dispatch/dispatch.h"
 
 int
 listening_options(const struct prong_service *s, struct socket_options *o,
@@ -65,7 +66,11 @@ listening_append(struct listening *l, const struct listening_socket *new)
 static bool
 listening_is_per_slot(const struct prong_service *s, const struct address *a)
 {
-	return !address_is_unix(a) && s->settings.accept != ACCEPT_SHARED;
+	if (address_is_unix(a) || s->settings.accept == ACCEPT_SHARED ||
+	    dispatch_is_forked(s))
+		return false;
+	/* Who waits for a thread is to have the first that is free anywhere. */
+	return s->settings.accept != ACCEPT_AUTO || !dispatch_is_limited(s);
 }
 
 static int

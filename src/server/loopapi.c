@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "loop/task.h"
 #include "prong.h"
-#include "server/loopapi.h"
 
 struct prong_watch {
 	struct watch watch;
@@ -22,20 +22,15 @@ struct prong_timer {
 	void *arg;
 };
 
-static struct loop *loopapi_current;
-
-void
-loopapi_set(struct loop *loop)
-{
-	loopapi_current = loop;
-}
-
+/* Of this thread. */
 static struct loop *
 loopapi_loop(void)
 {
-	if (loopapi_current == NULL)
-		error_set(EPERM, "there is no loop in this process");
-	return loopapi_current;
+	if (tasks_here() == NULL) {
+		error_set(EPERM, "there is no loop in this thread");
+		return NULL;
+	}
+	return tasks_here()->loop;
 }
 
 static void
@@ -71,7 +66,7 @@ prong_watch(int fd, unsigned int events, prong_watch_fn *fn, void *arg)
 int
 prong_watch_modify(struct prong_watch *p, unsigned int events)
 {
-	return loop_modify(loopapi_current, &p->watch, events);
+	return loop_modify(tasks_here()->loop, &p->watch, events);
 }
 
 void
@@ -79,7 +74,7 @@ prong_unwatch(struct prong_watch *p)
 {
 	if (p == NULL)
 		return;
-	loop_del(loopapi_current, &p->watch);
+	loop_del(tasks_here()->loop, &p->watch);
 	free(p);
 }
 
@@ -126,6 +121,6 @@ prong_timer_cancel(struct prong_timer *p)
 {
 	if (p == NULL)
 		return;
-	loop_timer_stop(loopapi_current, &p->timer);
+	loop_timer_stop(tasks_here()->loop, &p->timer);
 	free(p);
 }

@@ -58,8 +58,9 @@ master_kill_all(struct timer *t)
 
 	for (i = 0; i < m->slots; i++)
 		if (m->processes[i].pid != 0) {
-			log_warning("worker %u (pid %d) does not stop: killed",
-			    i, (int)m->processes[i].pid);
+			log_warning("%s (pid %d) does not stop: killed",
+			    m->processes[i].name,
+			    (int)m->processes[i].pid);
 			kill(m->processes[i].pid, SIGKILL);
 		}
 }
@@ -267,7 +268,8 @@ master_open_processes(struct master *m)
 
 	m->slots = (uint32_t)m->server->settings.max_processes;
 	m->workers = (uint32_t)server_workers(m->server);
-	if (m->workers > m->slots)
+	m->forkers = (uint32_t)server_processes(m->server) - m->workers;
+	if (m->workers + m->forkers > m->slots)
 		return error_set(EINVAL, "workers is %u, but max-processes "
 		    "only %u", m->workers, m->slots);
 	m->processes = calloc(m->slots, sizeof(*m->processes));
@@ -374,6 +376,8 @@ master_resolve(struct master *m)
 			    m->server->services[i]->name);
 	if (m->server->service_count == 0)
 		return error_set(EINVAL, "there is no service");
+	/* Handlers are for those that run them. */
+	server_detach(m->server);
 	return 0;
 }
 

@@ -31,10 +31,17 @@ enum process_state {
 	PROCESS_WAITING,	/* dead, to be started again after a while */
 };
 
+enum process_role {
+	ROLE_WORKER,
+	ROLE_FORKER,		/* of all services with dispatch fork */
+};
+
 /* A slot of the scoreboard and the process in it. */
 struct process {
 	struct master *master;
 	uint32_t slot;
+	enum process_role role;
+	char name[24];		/* "worker 3", "forker" */
 	enum process_state state;
 	pid_t pid;
 	struct watch channel;	/* fd -1 when there is none */
@@ -77,6 +84,7 @@ struct master {
 	struct process *processes;
 	uint32_t slots;
 	uint32_t workers;		/* wanted */
+	uint32_t forkers;		/* the same: 0 or 1 */
 	int pidlock;
 	struct control *control;
 	struct timer deadline;		/* of draining, then of stopping */
@@ -100,6 +108,10 @@ struct master {
 	char why[ERROR_MAX];		/* when it is -1 */
 	int error;			/* errno then */
 };
+
+/* Whether a process is to serve a service at all. */
+bool process_serves(enum process_role, const struct prong_service *);
+const char *process_role_name(enum process_role);
 
 /* "starting", "ready", "draining", "dead"; "running" for the master. */
 const char *process_state_name(enum process_state);

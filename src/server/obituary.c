@@ -34,7 +34,7 @@ obituary_of(const struct process *p, char *buf, size_t size)
 		return buf;
 	s = m->server->services[e.service];
 	snprintf(buf, size, " while serving service=%s handler=%s peer=%s "
-	    "id=%llu, connected for %.1f s", s->name, s->handler->name,
+	    "id=%llu, connected for %.1f s", s->name, s->settings.handler,
 	    conntable_peer(&e, peer, sizeof(peer)), (unsigned long long)e.id,
 	    now > e.opened ? (double)(now - e.opened) / 1000 : 0);
 	return buf;
@@ -64,7 +64,7 @@ obituary_log_report(const struct process *p, pid_t pid, int report)
 	    (line = strsep(&rest, "\n")) != NULL) {
 		obituary_squeeze(line);
 		if (line[0] != '\0')
-			log_error("worker %u (pid %d) #%d %s", p->slot,
+			log_error("%s (pid %d) #%d %s", p->name,
 			    (int)pid, lines++, line);
 	}
 }

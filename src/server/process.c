@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "dispatch/dispatch.h"
 #include "server/channel.h"
 #include "server/crash.h"
 #include "server/master.h"
@@ -32,6 +33,29 @@ process_state_name(enum process_state state)
 	};
 
 	return names[state];
+}
+
+const char *
+process_role_name(enum process_role role)
+{
+	return role == ROLE_FORKER ? "forker" : "worker";
+}
+
+static bool
+process_is_for_worker(const struct prong_service *s)
+{
+	return !dispatch_is_forked(s);
+}
+
+static bool (*const process_serving[])(const struct prong_service *) = {
+	[ROLE_WORKER] = process_is_for_worker,
+	[ROLE_FORKER] = dispatch_is_forked,
+};
+
+bool
+process_serves(enum process_role role, const struct prong_service *s)
+{
+	return process_serving[role](s);
 }
 
 static void
@@ -53,7 +77,7 @@ process_disown(struct process *p, const char *why)
 {
 	process_close_channel(p);
 	if (why != NULL)
-		log_error("worker %u (pid %d) %s: killed", p->slot,
+		log_error("%s (pid %d) %s: killed", p->name,
 		    (int)p->pid, why);
 	kill(p->pid, SIGKILL);
 }
@@ -73,8 +97,8 @@ process_set_full(struct process *p, bool full)
 	/* Sockets that it was given meanwhile may not have reached it. */
 	if (!full && p->serves_size > 0)
 		memset(p->serves, 0, p->serves_size * sizeof(*p->serves));
-	log_write(full ? PRONG_WARNING : PRONG_INFO, "worker %u (pid %d) %s%s",
-	    p->slot, (int)p->pid, full ? "has no descriptors left" :
+	log_write(full ? PRONG_WARNING : PRONG_INFO, "%s (pid %d) %s%s",
+	    p->name, (int)p->pid, full ? "has no descriptors left" :
 	    "has descriptors again", full && p->master->workers > 1 ?
 	    "; a neighbour accepts for it" : "");
 	if (p->master->state == MASTER_RUNNING)
@@ -190,6 +214,8 @@ process_child(struct process *p, int end, int report, pid_t master)
 		.scoreboard = &p->master->scoreboard,
 		.privilege = &p->master->privilege,
 		.slot = p->slot,
+		.serves = process_serving[p->role],
+		.name = p->name,
 		.channel = end,
 		.report = report,
 		.master = master,
@@ -259,7 +285,7 @@ process_start(struct process *p)
 	if (pid == 0)
 		process_child(p, ends.channel[1], ends.report, self);
 	if (pid == -1) {
-		error_errno("cannot start worker %u", p->slot);
+		error_errno("cannot start %s", p->name);
 		loop_del(m->loop, &p->channel);
 		goto fail;
 	}
@@ -285,7 +311,7 @@ process_tell(struct process *p, const struct channel_message *m, int fd)
 		loop_modify(p->master->loop, &p->channel,
 		    PRONG_READ | PRONG_WRITE);
 	} else if (errno != EPIPE)
-		log_error("worker %u (pid %d): %s", p->slot, (int)p->pid,
+		log_error("%s (pid %d): %s", p->name, (int)p->pid,
 		    error_text());
 	return -1;
 }

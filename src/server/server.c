@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "dispatch/dispatch.h"
 #include "net/admission.h"
 #include "net/frame.h"
 
@@ -116,6 +117,7 @@ prong_server_free(struct prong_server *s)
 	server_free_sections(s->sections);
 	server_free_sections(s->array_sections);
 	settings_free(PRONG_SERVER, &s->settings);
+	module_unload(&s->modules);
 	free(s->services);
 	free(s->arrays);
 	free(s->handlers);
@@ -144,7 +146,7 @@ server_handler(const struct prong_server *s, const char *name)
 	for (i = 0; i < s->handler_count; i++)
 		if (strcmp(s->handlers[i]->name, name) == 0)
 			return s->handlers[i];
-	return NULL;
+	return module_find(s->modules, name);
 }
 
 int
@@ -289,8 +291,9 @@ server_resolve_option(const struct prong_service *s,
 		return error_set(EINVAL, "handler \"%s\" has no option "
 		    "\"%.64s\"", s->handler->name, v->name);
 	if (o->type != PRONG_STRINGS &&
-	    section_list_text(s->options, v->name, 1) != NULL)
-		return error_set(EINVAL, "%s is set twice", v->name);
+	    section_list_text(s->options, v->name, 1) == v->text)
+		return error_set(EINVAL, "%s is set twice, the second time to "
+		    "\"%.64s\"", v->name, v->text);
 	if (o->type == PRONG_SECTION &&
 	    section_find(s->server->sections, v->name, v->text) == NULL)
 		return error_set(EINVAL, "there is no %s \"%.64s\"", v->name,
@@ -307,10 +310,10 @@ server_resolve_handler(struct prong_service *s)
 		return error_set(EINVAL, "service \"%s\" has no handler",
 		    s->name);
 	s->handler = server_handler(s->server, s->settings.handler);
-	if (s->handler == NULL)
+	s->options->members = s->handler == NULL ? NULL : s->handler->options;
+	if (s->handler == NULL && !server_has_module(s))
 		return error_set(EINVAL, "there is no handler \"%.64s\"",
 		    s->settings.handler);
-	s->options->members = s->handler->options;
 	return 0;
 }
 
@@ -345,23 +348,41 @@ server_resolve_memory(const struct prong_service *s)
 	    "and max-message together, %lld bytes", (long long)least);
 }
 
+/* What the handler has a say in. */
+static int
+server_resolve_handled(struct prong_service *s, server_fault_fn *fn, void *arg)
+{
+	const struct section_value *v;
+	const char *key;
+	int faults = 0;
+
+	/* Without a handler nothing can be said of the rest. */
+	if (server_resolve_handler(s) == -1) {
+		fn(s, "handler", arg);
+		return 1;
+	}
+	if (s->handler == NULL)
+		return 0;
+	if (server_resolve_framing(s) == -1)
+		fn(s, "framing", arg), faults++;
+	if (dispatch_check(s, &key) == -1)
+		fn(s, key, arg), faults++;
+	if (server_resolve_memory(s) == -1)
+		fn(s, "limits.memory", arg), faults++;
+	for (v = s->options->values; v != NULL; v = v->next)
+		if (server_resolve_option(s, v) == -1)
+			fn(s, v->name, arg), faults++;
+	return faults;
+}
+
 int
 server_resolve(struct prong_service *s, server_fault_fn *fn, void *arg)
 {
-	const struct section_value *v;
 	int faults = 0;
 
 	if (server_resolve_listen(s) == -1)
 		fn(s, "listen", arg), faults++;
-	/* Without a handler nothing can be said of the rest. */
-	if (server_resolve_handler(s) == -1) {
-		fn(s, "handler", arg);
-		return faults + 1;
-	}
-	if (server_resolve_framing(s) == -1)
-		fn(s, "framing", arg), faults++;
-	if (server_resolve_memory(s) == -1)
-		fn(s, "limits.memory", arg), faults++;
+	faults += server_resolve_handled(s, fn, arg);
 	if (s->settings.refuse == ANSWER_BANNER &&
 	    s->settings.banner[0] == '\0') {
 		error_set(EINVAL, "refuse is \"banner\", but there is no "
@@ -370,10 +391,50 @@ server_resolve(struct prong_service *s, server_fault_fn *fn, void *arg)
 	}
 	if (admission_prepare(s) == -1)
 		fn(s, "access", arg), faults++;
-	for (v = s->options->values; v != NULL; v = v->next)
-		if (server_resolve_option(s, v) == -1)
-			fn(s, v->name, arg), faults++;
 	return faults;
+}
+
+bool
+server_has_module(const struct prong_service *s)
+{
+	const char *name = s->settings.handler;
+
+	/* One that the server was given may have any name. */
+	return module_is_name(name) && (server_handler(s->server, name) ==
+	    NULL || module_find(s->server->modules, name) != NULL);
+}
+
+int
+server_load(struct prong_service *s)
+{
+	return module_load(&s->server->modules, s->settings.handler,
+	    s->server->settings.module_path);
+}
+
+/* The text stays where it is. */
+static void
+server_note_fault(const struct prong_service *s, const char *key, void *arg)
+{
+}
+
+int
+server_attach(struct prong_service *s)
+{
+	if (server_has_module(s) && server_load(s) == -1)
+		return -1;
+	return server_resolve_handled(s, server_note_fault, NULL) == 0 ? 0 : -1;
+}
+
+void
+server_detach(struct prong_server *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->service_count; i++) {
+		s->services[i]->handler = NULL;
+		s->services[i]->options->members = NULL;
+	}
+	module_unload(&s->modules);
 }
 
 /* Runs fn for each first value of an array with its place. */
@@ -461,6 +522,18 @@ server_workers(const struct prong_server *s)
 {
 	return s->settings.workers > 0 ? (int)s->settings.workers :
 	    process_cpus();
+}
+
+int
+server_processes(const struct prong_server *server)
+{
+	int workers = server_workers(server);
+	size_t i;
+
+	for (i = 0; i < server->service_count; i++)
+		if (dispatch_is_forked(server->services[i]))
+			return workers + 1;
+	return workers;
 }
 
 const char *

@@ -7,6 +7,7 @@
 
 #include "net/service.h"
 #include "prong.h"
+#include "server/module.h"
 #include "server/section.h"
 #include "server/settings.h"
 #include "shm/array.h"
@@ -22,23 +23,40 @@ struct prong_server {
 	size_t service_count;
 	const struct prong_handler **handlers;
 	size_t handler_count;
+	struct module *modules;			/* loaded in this process */
 	struct prong_section *sections;		/* menu "hotline" and such */
 	struct prong_section *array_sections;
 	struct prong_array **arrays;		/* made at the start */
 	size_t array_count;
 };
 
+/* One that the server was given, or of a module that is loaded here. */
 const struct prong_handler *server_handler(const struct prong_server *,
     const char *name);
 
 /*
  * Sets what follows from the settings of a service: its handler, framing and
  * options.  Calls fn for each fault, with the text in error_text() and the key
- * of the setting; returns how many there were.
+ * of the setting; returns how many there were.  Of a module that is not loaded
+ * here the handler is NULL, and options are text.
  */
 typedef void server_fault_fn(const struct prong_service *, const char *key,
     void *arg);
 int server_resolve(struct prong_service *, server_fault_fn *, void *arg);
+
+/*
+ * A service has a handler only in a process that runs it: server_attach(), in
+ * each of them, loads its module if it is one and sets what follows from the
+ * handler; -1 with a text.  The master has none for any service, be it built
+ * in: server_detach() ends what server_resolve() had to look at, and unloads
+ * the modules of an earlier check.
+ */
+int server_attach(struct prong_service *);
+void server_detach(struct prong_server *);
+
+/* Whether the handler is a module; loads it.  -1 with a text. */
+bool server_has_module(const struct prong_service *);
+int server_load(struct prong_service *);
 
 /* The array's type, length and first values; -1 as above. */
 int server_check_array(const struct prong_section *, const char **key);
@@ -49,5 +67,7 @@ void server_free_arrays(struct prong_server *);
 
 /* How many workers the settings ask for on this machine. */
 int server_workers(const struct prong_server *);
+/* And how many processes that is with the forker, where one is needed. */
+int server_processes(const struct prong_server *);
 
 #endif

@@ -87,6 +87,10 @@ check_log_access(const char *text)
 	return text[0] == '\0' ? 0 : check_log_target(text);
 }
 
+static const char *const pool_unit_names[] =
+    { "connection", "message", NULL };
+static const char *const at_exit_names[] = { "join", "abandon", NULL };
+
 static int
 check_framing(const char *text)
 {
@@ -119,6 +123,9 @@ static const struct setting server_settings[] = {
 	    SETTING_STRING, chroot, .check = check_path),
 	SERVER("umask", "0027", "permissions that new files do not get",
 	    SETTING_MODE, umask, .max = 0777),
+	SERVER("module-path", PRONG_MODULESDIR, "the folder of modules that are "
+	    "named without one", SETTING_STRING, module_path,
+	    .check = check_path),
 	SERVER("workers", "0", "worker processes; 0: one per CPU",
 	    SETTING_INT, workers, .max = MAX_PROCESSES),
 	SERVER("events", "auto", "how to wait for events",
@@ -174,6 +181,13 @@ static const struct setting service_settings[] = {
 	    SETTING_STRING, handler, .check = NULL),
 	SERVICE("dispatch", "inline", "how the handler is run",
 	    SETTING_CHOICE, dispatch, .choices = dispatch_names),
+	SERVICE("threads", "0", "of all workers together; 0 is, for a pool, five "
+	    "per CPU, and otherwise no limit",
+	    SETTING_INT, threads, .max = 65536),
+	SERVICE("pool-unit", "connection", "what a thread of a pool is lent for",
+	    SETTING_CHOICE, pool_unit, .choices = pool_unit_names),
+	SERVICE("at-exit", "join", "whether a fast stop waits for threads and "
+	    "processes", SETTING_CHOICE, at_exit, .choices = at_exit_names),
 	SERVICE("framing", "", "how the stream is cut into messages; empty: "
 	    "as the handler prefers", SETTING_STRING, framing,
 	    .check = check_framing),

@@ -18,6 +18,7 @@ struct server_settings {
 	char *group;
 	char *chroot;
 	int64_t umask;
+	char *module_path;
 	int64_t workers;
 	int64_t events;			/* enum loop_mechanism */
 	int64_t busy_poll;

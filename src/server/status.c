@@ -49,7 +49,7 @@ status_worker(struct master *m, struct process *p, uint64_t now)
 	row = json_pack("{s:i,s:i,s:s,s:s,s:i,s:f,s:f,s:I,s:I}",
 	    "slot", (int)p->slot,
 	    "pid", (int)p->pid,
-	    "role", "worker",
+	    "role", process_role_name(p->role),
 	    "state", process_state_name(p->state),
 	    "generation", (int)m->generation,
 	    "started", status_seconds(m->started, p->started),
@@ -135,11 +135,13 @@ status_service(struct master *m, struct prong_service *s, uint64_t active,
 	for (i = 0; i < COUNTERS; i++)
 		totals->counters[i] += counters[i];
 	totals->active += active;
-	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:b,s:I,s:o}",
+	return json_pack("{s:s,s:s,s:s,s:s?,s:s,s:o,s:b,s:I,s:o}",
 	    "name", s->name,
-	    "handler", s->handler->name,
+	    "handler", s->settings.handler,
 	    "dispatch", dispatch_names[s->settings.dispatch],
-	    "framing", s->settings.framing,
+	    /* The one that a module prefers is known to the workers. */
+	    "framing", s->settings.framing[0] == '\0' ? NULL :
+	    s->settings.framing,
 	    "accept", status_accept(m, s),
 	    "listen", status_listen(m, s),
 	    "paused", m->paused[s->index],

@@ -36,7 +36,7 @@ supervise_free_slot(struct master *m)
 }
 
 static int
-supervise_start_one(struct master *m)
+supervise_start_one(struct master *m, enum process_role role)
 {
 	struct process *p;
 	int r;
@@ -44,9 +44,15 @@ supervise_start_one(struct master *m)
 	if ((p = supervise_free_slot(m)) == NULL)
 		return error_set(ERANGE, "there is no room for another worker: "
 		    "max-processes is %u", m->slots);
+	p->role = role;
+	if (role == ROLE_FORKER)
+		strlcpy(p->name, "forker", sizeof(p->name));
+	else
+		snprintf(p->name, sizeof(p->name), "worker %u", p->slot);
 	p->backoff.failures = 0;
 	p->death[0] = '\0';
-	r = listening_add_slot(&m->listening, (int)p->slot);
+	r = role == ROLE_FORKER ? 0 :
+	    listening_add_slot(&m->listening, (int)p->slot);
 	if (r == 0)
 		r = process_start(p);
 	/* New sockets have a reader from the start, whoever it is. */
@@ -61,9 +67,9 @@ supervise_start_all(struct master *m)
 	uint32_t i;
 
 	for (i = 0; i < m->workers; i++)
-		if (supervise_start_one(m) == -1)
+		if (supervise_start_one(m, ROLE_WORKER) == -1)
 			return -1;
-	return 0;
+	return m->forkers == 0 ? 0 : supervise_start_one(m, ROLE_FORKER);
 }
 
 static void supervise_restart(struct process *);
@@ -238,12 +244,12 @@ supervise_replace(struct process *p, enum death how, uint64_t lived,
 	    process_milliseconds());
 	if (delay > 0)
 		snprintf(when, sizeof(when), "in %.3g s", (double)delay / 1000);
-	log_error("worker %u (pid %d) %s%s%s; the next one starts %s", p->slot,
+	log_error("%s (pid %d) %s%s%s; the next one starts %s", p->name,
 	    (int)pid, p->death, how == DEATH_MEMORY ?
 	    " (the kernel was out of memory)" : "", doing, when);
 	if (lost > 0)
-		log_warning("worker %u (pid %d) had %llu connections, which "
-		    "are lost", p->slot, (int)pid, (unsigned long long)lost);
+		log_warning("%s (pid %d) had %llu connections, which "
+		    "are lost", p->name, (int)pid, (unsigned long long)lost);
 	if (delay == 0)
 		supervise_restart(p);
 	else {
@@ -261,9 +267,9 @@ supervise_ended(struct process *p, int status, pid_t pid, const char *doing)
 	struct master *m = p->master;
 
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		log_debug("worker %u (pid %d) ended", p->slot, (int)pid);
+		log_debug("%s (pid %d) ended", p->name, (int)pid);
 	else {
-		log_warning("worker %u (pid %d) %s%s, while stopping", p->slot,
+		log_warning("%s (pid %d) %s%s, while stopping", p->name,
 		    (int)pid, p->death, doing);
 		/* How a worker ends shows in how the server ends. */
 		if (WIFEXITED(status)) {
@@ -294,8 +300,8 @@ supervise_died(struct process *p, int status)
 	if (was == PROCESS_DRAINING || m->state >= MASTER_DRAINING)
 		supervise_ended(p, status, pid, doing);
 	else if (m->state == MASTER_STARTING) {
-		log_error("worker %u (pid %d) %s before it was ready%s",
-		    p->slot, (int)pid, p->death, doing);
+		log_error("%s (pid %d) %s before it was ready%s",
+		    p->name, (int)pid, p->death, doing);
 		errno = ECHILD;
 		master_fail(m, "a worker could not start");
 	} else
@@ -332,7 +338,7 @@ supervise_ready(struct process *p)
 
 	p->state = PROCESS_READY;
 	backoff_ready(&p->backoff);
-	log_debug("worker %u (pid %d) is ready", p->slot, (int)p->pid);
+	log_debug("%s (pid %d) is ready", p->name, (int)p->pid);
 	if (m->state != MASTER_STARTING) {
 		if (m->state == MASTER_RUNNING)
 			assign_sockets(m);
@@ -340,11 +346,11 @@ supervise_ready(struct process *p)
 	}
 	for (i = 0; i < m->slots; i++)
 		ready += m->processes[i].state == PROCESS_READY;
-	if (ready < m->workers)
+	if (ready < m->workers + m->forkers)
 		return;
 	m->state = MASTER_RUNNING;
 	assign_sockets(m);
-	log_info("ready workers=%u services=%zu", ready,
+	log_info("ready workers=%u services=%zu", m->workers,
 	    m->server->service_count);
 	if (m->ready != NULL)
 		m->ready(m->ready_arg);
@@ -357,8 +363,8 @@ supervise_drained_long_enough(struct timer *t)
 	    offsetof(struct process, timer));
 	const struct channel_message stop = { .kind = CHANNEL_STOP };
 
-	log_warning("worker %u (pid %d): drain-timeout is over: closing what "
-	    "is still open", p->slot, (int)p->pid);
+	log_warning("%s (pid %d): drain-timeout is over: closing what "
+	    "is still open", p->name, (int)p->pid);
 	process_tell(p, &stop, -1);
 }
 
@@ -385,7 +391,8 @@ supervise_spare(struct master *m)
 
 	for (k = 0; k < sizeof(order) / sizeof(order[0]); k++)
 		for (i = m->slots; i-- > 0;)
-			if (m->processes[i].state == order[k])
+			if (m->processes[i].role == ROLE_WORKER &&
+			    m->processes[i].state == order[k])
 				return &m->processes[i];
 	return NULL;
 }
@@ -397,7 +404,7 @@ supervise_scale(struct master *m, int change)
 	struct process *p;
 
 	if (change > 0) {
-		if (supervise_start_one(m) == -1)
+		if (supervise_start_one(m, ROLE_WORKER) == -1)
 			return -1;
 		m->workers++;
 		return 0;

@@ -68,8 +68,8 @@ watchdog_report(struct process *p, uint64_t silence, char state,
 {
 	char doing[OBITUARY_MAX];
 
-	log_error("worker %u (pid %d) has not turned for %.1f s%s; its state "
-	    "is %s: %s", p->slot, (int)p->pid, (double)silence / 1000,
+	log_error("%s (pid %d) has not turned for %.1f s%s; its state "
+	    "is %s: %s", p->name, (int)p->pid, (double)silence / 1000,
 	    obituary_of(p, doing, sizeof(doing)), process_state_text(state),
 	    what);
 }
@@ -120,11 +120,11 @@ watchdog_look_at(struct process *p, uint64_t now)
 	if (limit > 0 && silence > limit && p->looks >= WATCHDOG_LOOKS)
 		watchdog_act(p, silence, now);
 	if (p->late && !was)
-		log_warning("worker %u (pid %d) has missed a beat%s", p->slot,
+		log_warning("%s (pid %d) has missed a beat%s", p->name,
 		    (int)p->pid, p->master->workers > 1 ?
 		    "; a neighbour accepts for it" : "");
 	if (was && !p->late)
-		log_info("worker %u (pid %d) turns again", p->slot,
+		log_info("%s (pid %d) turns again", p->name,
 		    (int)p->pid);
 	return p->late != was;
 }

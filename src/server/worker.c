@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,16 +24,18 @@
 #include "dispatch/dispatch.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
+#include "loop/task.h"
 #include "net/conn.h"
 #include "net/listener.h"
 #include "net/net.h"
 #include "server/channel.h"
 #include "server/crash.h"
-#include "server/loopapi.h"
 #include "server/watchdog.h"
 
 /* How long to wait for a neighbour that holds the scoreboard's lock. */
 #define WORKER_CLAIM_MS		10000
+/* Threads of a pool for each CPU, where nothing else is said. */
+#define WORKER_POOL_THREADS	5
 /* Lines about single connections that a worker logs in a second at most. */
 #define WORKER_REPORTS		20
 
@@ -41,6 +44,7 @@ static struct worker {
 	const struct worker_start *start;
 	struct loop *loop;
 	struct net *net;
+	struct tasks tasks;
 	struct slot *slot;
 	struct watch channel;
 	struct timer beat;
@@ -48,6 +52,7 @@ static struct worker {
 	uint64_t titled;	/* the load that the title shows */
 	int reserve;		/* a descriptor, to be able to take another */
 	bool draining;
+	bool abandons;		/* threads are at work when it ends */
 	bool hopeless;		/* it cannot serve as configured */
 	size_t services_up;	/* whose init has run */
 	uint64_t report_second;
@@ -56,7 +61,7 @@ static struct worker {
 
 /* A hostile client can cause many lines: only so many a second are written. */
 static void
-worker_report(enum prong_level level, const struct prong_conn *c,
+worker_report_one(enum prong_level level, const struct prong_conn *c,
     const char *text)
 {
 	uint64_t second = loop_now(worker.loop) / 1000;
@@ -72,10 +77,26 @@ worker_report(enum prong_level level, const struct prong_conn *c,
 	if (++worker.reports > WORKER_REPORTS)
 		return;
 	if (c == NULL)
-		log_write(level, "worker %u: %s", worker.start->slot, text);
+		log_write(level, "%s: %s", worker.start->name, text);
+	else if (c->service->net->lane != NULL)
+		log_write(level, "service=%s peer=%s thread=%s: %s",
+		    c->service->name, prong_peer(c, peer, sizeof(peer)),
+		    c->service->net->lane, text);
 	else
 		log_write(level, "service=%s peer=%s: %s", c->service->name,
 		    prong_peer(c, peer, sizeof(peer)), text);
+}
+
+/* Threads report too, under the name that ps(1) shows. */
+static void
+worker_report(enum prong_level level, const struct prong_conn *c,
+    const char *text)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+	pthread_mutex_lock(&lock);
+	worker_report_one(level, c, text);
+	pthread_mutex_unlock(&lock);
 }
 
 static void USUAL
@@ -97,7 +118,7 @@ static void
 worker_title(void)
 {
 	worker.titled = worker.slot->live;
-	process_title("worker %u%s (%llu)", worker.start->slot,
+	process_title("%s%s (%llu)", worker.start->name,
 	    worker.draining ? " draining" : "",
 	    (unsigned long long)worker.titled);
 }
@@ -216,14 +237,14 @@ worker_accept(const struct channel_message *m, int fd)
 		return;
 	if (fd == -1) {
 		/* It comes again when the shortage is over. */
-		log_warning("worker %u: no descriptor left for a listening "
-		    "socket", worker.start->slot);
+		log_warning("%s: no descriptor left for a listening "
+		    "socket", worker.start->name);
 		worker_full(true);
 		return;
 	}
 	if (listener_add(server->services[m->service], m->key, m->shared != 0,
 	    fd) == -1)
-		log_error("worker %u: %s", worker.start->slot, error_text());
+		log_error("%s: %s", worker.start->name, error_text());
 }
 
 static void
@@ -247,11 +268,13 @@ worker_obey(const struct channel_message *m, int fd)
 		break;
 	case CHANNEL_CLOSE:
 		loop_each(worker.loop, worker_close_one, &id);
+		dispatch_close(id);
 		break;
 	case CHANNEL_DRAIN:
 		worker.draining = true;
 		worker_title();
 		net_drain(worker.net, worker_drained, NULL);
+		dispatch_drain();
 		break;
 	case CHANNEL_STOP:
 		loop_stop(worker.loop);
@@ -323,26 +346,65 @@ worker_read_size(const struct prong_server *server)
 	return size;
 }
 
+/*
+ * This worker's share of a service's threads.  One that was added later brings
+ * as many as the first ones have at least.
+ */
+static uint32_t
+worker_threads(const struct prong_service *s)
+{
+	uint64_t workers = (uint64_t)server_workers(worker.start->server);
+	uint64_t threads = (uint64_t)s->settings.threads;
+	bool is_pool = dispatch_modes[s->settings.dispatch] == &dispatch_pool;
+
+	if (threads == 0 && !is_pool)
+		return UINT32_MAX;
+	if (threads == 0)
+		threads = WORKER_POOL_THREADS * (uint64_t)process_cpus();
+	threads = threads / workers +
+	    (worker.start->slot < threads % workers);
+	/* Every worker has clients that are to have a thread for a message. */
+	if (threads == 0 && s->settings.pool_unit == POOL_MESSAGE)
+		threads = 1;
+	return (uint32_t)threads;
+}
+
+static int
+worker_start_service(struct prong_service *s)
+{
+	const struct worker_start *start = worker.start;
+	const struct dispatch_mode *mode =
+	    dispatch_modes[s->settings.dispatch];
+
+	s->net = worker.net;
+	s->home = s;
+	s->read_size = (size_t)s->settings.read_size;
+	s->threads = worker_threads(s);
+	s->counters = scoreboard_row(start->scoreboard, start->slot, s->index);
+	if (server_attach(s) == -1) {
+		worker.hopeless = true;
+		return -1;
+	}
+	mode->bind(s);
+	if (s->handler->init != NULL && s->handler->init(s) == -1) {
+		worker.hopeless = true;
+		return -1;
+	}
+	worker.services_up = s->index + 1;
+	return mode->start == NULL ? 0 : mode->start(s);
+}
+
 static int
 worker_init_services(void)
 {
-	const struct worker_start *start = worker.start;
-	struct prong_service *s;
+	struct prong_server *server = worker.start->server;
 	size_t i;
 
-	for (i = 0; i < start->server->service_count; i++) {
-		s = start->server->services[i];
-		s->net = worker.net;
-		s->read_size = (size_t)s->settings.read_size;
-		dispatch_modes[s->settings.dispatch]->bind(s);
-		s->counters = scoreboard_row(start->scoreboard, start->slot,
-		    s->index);
-		if (s->handler->init != NULL && s->handler->init(s) == -1) {
-			worker.hopeless = true;
-			return error_prefix("service \"%s\"", s->name);
-		}
-		worker.services_up = i + 1;
-	}
+	for (i = 0; i < server->service_count; i++)
+		if (worker.start->serves(server->services[i]) &&
+		    worker_start_service(server->services[i]) == -1)
+			return error_prefix("service \"%s\"",
+			    server->services[i]->name);
 	return 0;
 }
 
@@ -355,7 +417,8 @@ worker_init_loop(void)
 	    set->busy_poll);
 	if (worker.loop == NULL)
 		return -1;
-	loopapi_set(worker.loop);
+	tasks_init(&worker.tasks, worker.loop, 0);
+	tasks_set_here(&worker.tasks);
 	worker.net = net_new(worker.loop,
 	    worker_read_size(worker.start->server), worker_report);
 	if (worker.net == NULL)
@@ -408,7 +471,7 @@ worker_init(void)
 	struct conntable table;
 
 	worker_set_signals();
-	process_title("worker %u", start->slot);
+	process_title("%s", start->name);
 	log_after_fork();
 	worker_close_others();
 	/* In a chroot there is no way to it. */
@@ -436,14 +499,16 @@ worker_fini(void)
 {
 	struct prong_service *s;
 
+	worker.abandons = !dispatch_stop();
 	net_free(worker.net);
 	while (worker.services_up > 0) {
 		s = worker.start->server->services[--worker.services_up];
-		if (s->handler->exit != NULL)
+		if (worker.start->serves(s) && s->handler->exit != NULL)
 			s->handler->exit(s);
 	}
 	if (worker.loop != NULL)
 		loop_timer_stop(worker.loop, &worker.beat);
+	tasks_fini(&worker.tasks);
 	loop_free(worker.loop);
 }
 
@@ -452,10 +517,10 @@ static void __attribute__((noreturn))
 worker_leave(int status)
 {
 #ifdef PRONG_SANITIZED
-	exit(status);
-#else
-	_exit(status);
+	if (!worker.abandons)
+		exit(status);
 #endif
+	_exit(status);
 }
 
 void
@@ -467,9 +532,9 @@ worker_main(const struct worker_start *start)
 	worker.start = start;
 	if (worker_init() == -1 ||
 	    channel_send(start->channel, &ready, -1) == -1)
-		log_error("worker %u: %s", start->slot, error_text());
+		log_error("%s: %s", start->name, error_text());
 	else if (loop_run(worker.loop) == -1)
-		log_error("worker %u: %s", start->slot, error_text());
+		log_error("%s: %s", start->name, error_text());
 	else
 		status = 0;
 	if (worker.hopeless)

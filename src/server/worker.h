@@ -16,6 +16,8 @@ struct worker_start {
 	struct scoreboard *scoreboard;
 	const struct privilege *privilege;
 	uint32_t slot;
+	bool (*serves)(const struct prong_service *);	/* of what it serves */
+	const char *name;	/* "worker 3" */
 	int channel;
 	int report;		/* of a fatal signal */
 	pid_t master;

@@ -2,16 +2,16 @@
 /*
  * server/loopapi: prong_watch() and prong_timer(), with every mechanism.
  */
-#include "server/loopapi.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "loop/task.h"
 #include "loop_probe.h"
 #include "prong.h"
 #include "unit.h"
 
+static struct tasks tasks;
 static int calls, fd[2];
 static unsigned int seen;
 
@@ -19,7 +19,8 @@ static void
 start(int mechanism)
 {
 	probe_start(mechanism, 0);
-	loopapi_set(probe_loop);
+	tasks_init(&tasks, probe_loop, 0);
+	tasks_set_here(&tasks);
 	probe_pair(fd);
 }
 
@@ -27,7 +28,8 @@ static void
 finish(void)
 {
 	probe_close(fd);
-	loopapi_set(NULL);
+	tasks_set_here(NULL);
+	tasks_fini(&tasks);
 	probe_finish();
 }
 

@@ -109,7 +109,7 @@ START_TEST(test_server_handler)
 	ck_assert_int_eq(prong_server_handler(server, &older), -1);
 	ck_assert_int_eq(errno, EINVAL);
 	ck_assert_str_eq(prong_error(), "handler \"older\" was made for "
-	    "interface 0, this is 1");
+	    "interface 1, this is 2");
 	errno = 0;
 	ck_assert_int_eq(prong_server_handler(server, &newer), -1);
 	ck_assert_int_eq(errno, EINVAL);
@@ -317,9 +317,10 @@ START_TEST(test_server_option_twice)
 
 	prong_service_option(s, "text", "one");
 	prong_service_option(s, "text", "two");
-	ck_assert_int_ge(resolve(s), 1);
-	ck_assert_ptr_eq(strstr(faults, "text "), faults);
-	ck_assert_str_eq(error_text(), "text is set twice");
+	ck_assert_int_eq(resolve(s), 1);
+	ck_assert_str_eq(faults, "text ");
+	ck_assert_str_eq(error_text(), "text is set twice, the second time "
+	    "to \"two\"");
 }
 END_TEST
 

@@ -28,9 +28,11 @@ static struct prong_server server;
 static struct master master;
 static struct process processes[SLOTS];
 static struct listening_socket sockets[SLOTS];
-static struct prong_handler handler = { .name = "slow" };
 static char service_name[] = "lazy";
-static struct prong_service service = { .handler = &handler };
+static char handler_name[] = "slow";
+static struct prong_service service = {
+	.settings = { .handler = handler_name }
+};
 static struct prong_service *services[] = { &service };
 static bool paused[1];
 static int ends[SLOTS], endings[SLOTS], turns;

@@ -76,12 +76,20 @@ fake_closed(struct prong_conn *c)
 		fake.closed(c);
 }
 
+static int
+fake_nothing(struct prong_conn *c)
+{
+	return 0;
+}
+
 static const struct service_ops fake_ops = {
 	.opened = fake_opened,
 	.message = fake_message,
 	.writable = fake_writable,
 	.malformed = fake_malformed,
 	.draining = fake_draining,
+	.finished = fake_nothing,
+	.full = fake_nothing,
 	.closed = fake_closed,
 };
 
@@ -119,6 +127,7 @@ fake_start_with(enum loop_mechanism mechanism, enum prong_framing framing)
 	fake.service.index = 1;
 	fake.service.ops = &fake_ops;
 	fake.service.net = fake.net;
+	fake.service.home = &fake.service;
 	fake.service.counters = scoreboard_row(&fake.sb, SLOT, 1);
 }
 

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Coroutines switched by hand: the calls prong_co_*() of <prong.h>.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "base/stack.h"
+#include "prong.h"
+
+/* What the coroutines of a thread share. */
+struct coroutines {
+	struct prong_co *current;	/* NULL: who is none */
+	struct context root;		/* where that one stands */
+	struct stack_pool stacks;
+	size_t count;
+};
+
+struct prong_co {
+	struct context context;
+	struct coroutines *thread;
+	struct prong_co *creator;	/* NULL: who is none */
+	struct stack *stack;
+	prong_co_fn *fn;
+	void *arg;
+	size_t references;		/* its owner's, and of those it created */
+	bool over;
+};
+
+static __thread struct coroutines coroutines = { .stacks.size = STACK_SIZE };
+
+static struct context *
+coroutine_context(struct prong_co *co)
+{
+	return co == NULL ? &coroutines.root : &co->context;
+}
+
+/* The first creator up the line that has not ended. */
+static struct prong_co *
+coroutine_heir(const struct prong_co *co)
+{
+	struct prong_co *heir = co->creator;
+
+	while (heir != NULL && heir->over)
+		heir = heir->creator;
+	return heir;
+}
+
+static void
+coroutine_run(void *arg)
+{
+	struct prong_co *co = arg;
+
+	co->fn(co->arg);
+	co->over = true;
+	coroutines.current = coroutine_heir(co);
+	context_leave(&co->context, coroutine_context(coroutines.current));
+}
+
+struct prong_co *
+prong_co_create(prong_co_fn *fn, void *arg)
+{
+	struct prong_co *co;
+
+	if ((co = calloc(1, sizeof(*co))) == NULL) {
+		error_errno("a coroutine");
+		return NULL;
+	}
+	if ((co->stack = stack_take(&coroutines.stacks)) == NULL) {
+		free(co);
+		return NULL;
+	}
+	coroutines.count++;
+	co->thread = &coroutines;
+	co->references = 1;
+	if ((co->creator = coroutines.current) != NULL)
+		co->creator->references++;
+	co->fn = fn;
+	co->arg = arg;
+	context_make(&co->context, co->stack->bottom, co->stack->size,
+	    coroutine_run, co);
+	return co;
+}
+
+int
+prong_co_switch(struct prong_co *co)
+{
+	struct prong_co *self = coroutines.current;
+
+	if (co == NULL && self != NULL)
+		co = coroutine_heir(self);
+	if (co == self)
+		return error_set(EINVAL, "the coroutine runs");
+	if (co != NULL && co->thread != &coroutines)
+		return error_set(EINVAL, "the coroutine is another thread's");
+	if (co != NULL && co->over)
+		return error_set(EINVAL, "the coroutine has ended");
+	coroutines.current = co;
+	context_switch(coroutine_context(self), coroutine_context(co));
+	return 0;
+}
+
+struct prong_co *
+prong_co_self(void)
+{
+	return coroutines.current;
+}
+
+bool
+prong_co_is_over(const struct prong_co *co)
+{
+	return co->over;
+}
+
+/* Those that it created still look for the one above it. */
+static void
+coroutine_drop(struct prong_co *co)
+{
+	struct prong_co *creator;
+
+	while (co != NULL && --co->references == 0) {
+		creator = co->creator;
+		free(co);
+		co = creator;
+	}
+}
+
+void
+prong_co_free(struct prong_co *co)
+{
+	struct coroutines *thread;
+
+	if (co == NULL || co == co->thread->current)
+		return;
+	thread = co->thread;
+	co->over = true;
+	context_forget(&co->context);
+	stack_give(&thread->stacks, co->stack);
+	coroutine_drop(co);
+	if (--thread->count == 0)
+		stack_pool_free(&thread->stacks);
+}

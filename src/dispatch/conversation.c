@@ -1,0 +1,607 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Handlers that can wait.
+ *
+ * What happens on a connection is given to a task.  Message style: each call
+ * of the handler is a task, which as a rule ends at once, so an idle connection
+ * has no stack.  Conversation style: one task from the beginning to the end,
+ * which waits for input in prong_recv().
+ *
+ * A task that waits for anything but input makes its connection busy: nothing
+ * more is read for it, and the message that it is about, which is in a buffer
+ * of everybody's, is taken along.  The task of a connection that has ended does
+ * not wait any more: it runs to its end in the same turn of the loop, before
+ * the connection is freed.
+ */
+#include "dispatch/conversation.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "dispatch/dispatch.h"
+#include "loop/task.h"
+#include "net/conn.h"
+#include "net/input.h"
+
+enum conversation_due {
+	DUE_CLOSED = 1 << 0,
+	DUE_DRAINING = 1 << 1,
+	DUE_WRITABLE = 1 << 2,
+};
+
+enum conversation_wait {
+	WAIT_NONE,
+	WAIT_INPUT,
+	WAIT_ROOM,
+};
+
+/* One call of the handler. */
+struct conversation_call {
+	int (*run)(struct prong_conn *, const struct conversation_call *);
+	const void *data;
+	size_t length;
+	enum prong_malformed what;
+	int result;
+};
+
+/* Behind each connection. */
+struct conversation {
+	struct task *task;		/* at work for it, or waiting */
+	struct conversation_call *first;	/* whoever began it is there */
+	void *held;			/* the memory of the message */
+	const char *data;		/* the message */
+	size_t length;
+	size_t used;			/* of it, by prong_recv() */
+	uint8_t wait;			/* enum conversation_wait */
+	uint8_t due;			/* of enum conversation_due */
+	bool feeding;			/* input comes from up the stack */
+	bool has_message;
+	bool broken;			/* malformed input: it is being closed */
+};
+
+static inline struct conversation *
+conversation_of(struct prong_conn *c)
+{
+	return (struct conversation *)(c + 1);
+}
+
+bool
+conversation_is_on(const struct prong_conn *c)
+{
+	return ((const struct conversation *)(c + 1))->task != NULL;
+}
+
+static inline bool
+conversation_is_dead(const struct prong_conn *c)
+{
+	return (c->flags & CONN_DEAD) != 0;
+}
+
+static void
+conversation_release(struct conversation *v)
+{
+	free(v->held);
+	v->held = NULL;
+	v->data = NULL;
+}
+
+/* --- waiting ------------------------------------------------------------- */
+
+/* Others are served while it waits. */
+static void
+conversation_leave(struct prong_conn *c)
+{
+	struct net *net = c->service->net;
+
+	conn_update(c);
+	if (net->serving == c)
+		net->serving = NULL;
+}
+
+static void
+conversation_come_back(struct prong_conn *c)
+{
+	if (!conversation_is_dead(c) && c->service->net->serving == NULL)
+		conn_serve(c);
+}
+
+/* Keeps the message that the handler may still look at. */
+static int
+conversation_hold(struct prong_conn *c)
+{
+	struct conversation *v = conversation_of(c);
+	void *memory;
+
+	if (v->data == NULL || v->held != NULL)
+		return 0;
+	/* What was sent may be a part of it. */
+	conn_update(c);
+	if (conversation_is_dead(c))
+		return 0;
+	memory = input_take(c, v->data);
+	if (memory == NULL && errno != 0)
+		return -1;
+	v->held = memory;
+	return 0;
+}
+
+static int
+conversation_begin_wait(struct prong_conn *c)
+{
+	if (conversation_is_dead(c))
+		return error_set(ECANCELED, "the connection has ended");
+	if (conversation_hold(c) == -1)
+		return -1;
+	c->flags |= CONN_BUSY;
+	conversation_leave(c);
+	if (conversation_is_dead(c))
+		return error_set(ECANCELED, "the connection has ended");
+	return 0;
+}
+
+int
+conversation_pause(void)
+{
+	struct prong_conn *c = task_owner(task_self());
+
+	return c == NULL ? 0 : conversation_begin_wait(c);
+}
+
+void
+conversation_go_on(void)
+{
+	struct prong_conn *c = task_owner(task_self());
+
+	if (c != NULL)
+		conversation_come_back(c);
+}
+
+/* --- the calls of a handler ----------------------------------------------- */
+
+/* The connection has ended, and so has its task. */
+static void
+conversation_over(struct prong_conn *c)
+{
+	const struct prong_handler *h = c->service->handler;
+	struct conversation *v = conversation_of(c);
+
+	v->due = 0;
+	conversation_release(v);
+	if (h->closed != NULL)
+		h->closed(c);
+}
+
+/* What came up while it was busy, first things first. */
+static int
+conversation_run_due(struct prong_conn *c)
+{
+	const struct prong_handler *h = c->service->handler;
+	struct conversation *v = conversation_of(c);
+	int result = 0;
+
+	while (result == 0 && !conversation_is_dead(c) && v->due != 0) {
+		if ((v->due & DUE_WRITABLE) != 0) {
+			v->due &= (uint8_t)~DUE_WRITABLE;
+			result = h->writable == NULL ? 0 : h->writable(c);
+		} else {
+			v->due &= (uint8_t)~DUE_DRAINING;
+			result = h->draining == NULL ? 0 : h->draining(c);
+		}
+	}
+	return result;
+}
+
+/* A call that had to wait has come to its end: nobody waits for its result. */
+static void
+conversation_finish(struct prong_conn *c, int result)
+{
+	struct conversation *v = conversation_of(c);
+
+	c->flags &= (uint16_t)~CONN_BUSY;
+	if (conn_check(c, result) && !v->feeding)
+		input_resume(c);
+	if (!v->feeding)
+		conversation_leave(c);
+}
+
+/* In the task: a call, and what came up meanwhile. */
+static void
+conversation_run(void *arg)
+{
+	struct prong_conn *c = task_owner(task_self());
+	struct conversation *v = conversation_of(c);
+	struct conversation_call call = *(struct conversation_call *)arg;
+	int result;
+
+	v->task = task_self();
+	v->data = call.data;
+	result = call.run(c, &call);
+	if (result == 0)
+		result = conversation_run_due(c);
+	v->task = NULL;
+	conversation_release(v);
+	if ((v->due & DUE_CLOSED) != 0)
+		conversation_over(c);
+	if (v->first != NULL)
+		v->first->result = result;
+	else
+		conversation_finish(c, result);
+}
+
+/* 0 when the call has to wait: its result comes later. */
+static int
+conversation_start(struct prong_conn *c, struct conversation_call *call)
+{
+	struct conversation *v = conversation_of(c);
+	int r;
+
+	call->result = 0;
+	v->first = call;
+	r = task_start(tasks_here(), conversation_run, call, c);
+	v->first = NULL;
+	return r == -1 ? -1 : call->result;
+}
+
+static void
+conversation_closed(struct prong_conn *c)
+{
+	struct conversation *v = conversation_of(c);
+
+	if (v->task == NULL) {
+		conversation_over(c);
+		return;
+	}
+	v->due |= DUE_CLOSED;
+	/* One that runs, further up the stack, finds out by itself. */
+	if (task_is_parked(v->task))
+		task_wake(v->task, ECANCELED);
+}
+
+/* --- message style ------------------------------------------------------- */
+
+static int
+conversation_call_opened(struct prong_conn *c,
+    const struct conversation_call *call)
+{
+	return c->service->handler->opened(c);
+}
+
+static int
+conversation_call_message(struct prong_conn *c,
+    const struct conversation_call *call)
+{
+	return c->service->handler->message(c, call->data, call->length);
+}
+
+static int
+conversation_call_malformed(struct prong_conn *c,
+    const struct conversation_call *call)
+{
+	return c->service->handler->malformed(c, call->what);
+}
+
+/* What is due is run behind this. */
+static int
+conversation_call_nothing(struct prong_conn *c,
+    const struct conversation_call *call)
+{
+	return 0;
+}
+
+static int
+message_opened(struct prong_conn *c)
+{
+	struct conversation_call call = { .run = conversation_call_opened };
+
+	return c->service->handler->opened == NULL ? 0 :
+	    conversation_start(c, &call);
+}
+
+static int
+message_message(struct prong_conn *c, const void *data, size_t length)
+{
+	struct conversation_call call = { .run = conversation_call_message,
+	    .data = data, .length = length };
+
+	return c->service->handler->message == NULL ? 0 :
+	    conversation_start(c, &call);
+}
+
+static int
+message_malformed(struct prong_conn *c, enum prong_malformed what)
+{
+	struct conversation_call call = { .run = conversation_call_malformed,
+	    .what = what };
+
+	return c->service->handler->malformed == NULL ? 0 :
+	    conversation_start(c, &call);
+}
+
+static int
+message_due(struct prong_conn *c, enum conversation_due due)
+{
+	struct conversation_call call = { .run = conversation_call_nothing };
+
+	conversation_of(c)->due |= (uint8_t)due;
+	return conversation_of(c)->task != NULL ? 0 :
+	    conversation_start(c, &call);
+}
+
+static int
+message_writable(struct prong_conn *c)
+{
+	return c->service->handler->writable == NULL ? 0 :
+	    message_due(c, DUE_WRITABLE);
+}
+
+static int
+message_draining(struct prong_conn *c)
+{
+	return c->service->handler->draining == NULL ? 0 :
+	    message_due(c, DUE_DRAINING);
+}
+
+static int
+conversation_nothing(struct prong_conn *c)
+{
+	return 0;
+}
+
+static const struct service_ops message_ops = {
+	.opened = message_opened,
+	.message = message_message,
+	.writable = message_writable,
+	.malformed = message_malformed,
+	.draining = message_draining,
+	.finished = conversation_nothing,
+	.full = conversation_nothing,
+	.closed = conversation_closed,
+};
+
+/* --- conversation style --------------------------------------------------- */
+
+static int
+conversation_call_converse(struct prong_conn *c,
+    const struct conversation_call *call)
+{
+	struct conversation *v = conversation_of(c);
+	int result = c->service->handler->converse(c);
+
+	/* It is not its fault when the other side is. */
+	if (v->broken || conversation_is_dead(c))
+		return 0;
+	if (result == 0)
+		conn_close(c, (c->flags & CONN_EOF) != 0 ?
+		    COUNTER_CLOSED_CLIENT : COUNTER_CLOSED_SERVER);
+	return result;
+}
+
+static int
+converse_opened(struct prong_conn *c)
+{
+	struct conversation_call call = { .run = conversation_call_converse };
+
+	return conversation_start(c, &call);
+}
+
+/* It is woken with a message, or finds it where it is about to wait. */
+static int
+converse_message(struct prong_conn *c, const void *data, size_t length)
+{
+	struct conversation *v = conversation_of(c);
+
+	assert(v->wait == WAIT_INPUT && !v->has_message);
+	v->data = data;
+	v->length = length;
+	v->used = 0;
+	v->has_message = true;
+	if (!task_is_parked(v->task)) {
+		c->flags |= CONN_BUSY;
+		return conversation_hold(c);
+	}
+	v->feeding = true;
+	task_wake(v->task, 0);
+	v->feeding = false;
+	return 0;
+}
+
+static int
+converse_wake(struct prong_conn *c, enum conversation_wait from, int value)
+{
+	struct conversation *v = conversation_of(c);
+
+	if (v->task == NULL || v->wait != from || !task_is_parked(v->task))
+		return 0;
+	v->feeding = from == WAIT_INPUT;
+	task_wake(v->task, value);
+	v->feeding = false;
+	return 0;
+}
+
+static int
+converse_finished(struct prong_conn *c)
+{
+	return converse_wake(c, WAIT_INPUT, ENODATA);
+}
+
+static int
+converse_writable(struct prong_conn *c)
+{
+	return converse_wake(c, WAIT_ROOM, 0);
+}
+
+static int
+converse_malformed(struct prong_conn *c, enum prong_malformed what)
+{
+	const struct prong_handler *h = c->service->handler;
+	int result = h->malformed == NULL ? 0 : h->malformed(c, what);
+
+	conversation_of(c)->broken = true;
+	converse_wake(c, WAIT_INPUT, EBADMSG);
+	return result;
+}
+
+/* A goodbye comes between messages. */
+static int
+converse_draining(struct prong_conn *c)
+{
+	const struct prong_handler *h = c->service->handler;
+	struct conversation *v = conversation_of(c);
+
+	if (h->draining == NULL)
+		return 0;
+	if (v->wait == WAIT_INPUT)
+		return h->draining(c);
+	v->due |= DUE_DRAINING;
+	return 0;
+}
+
+/* What was sent is more than the peer takes: its conversation waits. */
+static int
+converse_full(struct prong_conn *c)
+{
+	struct conversation *v = conversation_of(c);
+
+	if (v->task == NULL || v->task != task_self())
+		return 0;
+	if (conversation_begin_wait(c) == 0) {
+		v->wait = WAIT_ROOM;
+		task_park();
+		v->wait = WAIT_NONE;
+		conversation_come_back(c);
+	}
+	return conversation_is_dead(c) ?
+	    error_set(EPIPE, "the connection has ended") : 0;
+}
+
+static const struct service_ops converse_ops = {
+	.opened = converse_opened,
+	.message = converse_message,
+	.writable = converse_writable,
+	.malformed = converse_malformed,
+	.draining = converse_draining,
+	.finished = converse_finished,
+	.full = converse_full,
+	.closed = conversation_closed,
+};
+
+/* --- receiving ------------------------------------------------------------ */
+
+static int
+conversation_may_receive(struct prong_conn *c)
+{
+	if (c->service->ops != &converse_ops ||
+	    conversation_of(c)->task != task_self())
+		return error_set(EPERM, "only the conversation of a connection "
+		    "receives from it");
+	if (conversation_is_dead(c))
+		return error_set(ECANCELED, "the connection has ended");
+	if ((c->flags & CONN_CLOSING) != 0)
+		return error_set(EPIPE, "the connection is closing");
+	return 0;
+}
+
+/* Looks at what was kept while it was busy: a message may be among it. */
+static void
+conversation_look(struct prong_conn *c)
+{
+	struct conversation *v = conversation_of(c);
+
+	c->flags &= (uint16_t)~CONN_BUSY;
+	if (v->feeding)
+		return;
+	input_resume(c);
+	if ((v->due & DUE_DRAINING) != 0 && !v->has_message)
+		conn_check(c, conversation_run_due(c));
+}
+
+static int
+conversation_wait_input(struct prong_conn *c)
+{
+	struct conversation *v = conversation_of(c);
+	int value;
+
+	if ((c->flags & CONN_EOF) != 0 && c->input == NULL)
+		return ENODATA;
+	if (!v->feeding)
+		conversation_leave(c);
+	if (conversation_is_dead(c))
+		return ECANCELED;
+	value = task_park();
+	conversation_come_back(c);
+	return value;
+}
+
+/* 1, 0 at the end of input, -1. */
+static int
+conversation_receive(struct prong_conn *c)
+{
+	struct conversation *v = conversation_of(c);
+	int value = 0;
+
+	if (conversation_may_receive(c) == -1)
+		return -1;
+	conversation_release(v);
+	v->length = v->used = 0;
+	v->wait = WAIT_INPUT;
+	conversation_look(c);
+	if (!v->has_message && !v->broken)
+		value = conversation_wait_input(c);
+	v->wait = WAIT_NONE;
+	if (v->has_message) {
+		v->has_message = false;
+		return 1;
+	}
+	if (v->broken)
+		value = EBADMSG;
+	if (value == ENODATA)
+		return 0;
+	return error_set(value, value == EBADMSG ? "malformed input" :
+	    "the connection has ended");
+}
+
+int
+prong_recv_message(struct prong_conn *c, const void **data, size_t *length)
+{
+	struct conversation *v = conversation_of(c);
+	int r = conversation_receive(c);
+
+	if (r == 1) {
+		*data = v->data;
+		*length = v->used = v->length;
+	}
+	return r;
+}
+
+ssize_t
+prong_recv(struct prong_conn *c, void *buf, size_t size)
+{
+	struct conversation *v = conversation_of(c);
+	size_t left;
+	int r;
+
+	if (size == 0)
+		return error_set(EINVAL, "no room to receive into");
+	if (conversation_may_receive(c) == -1)
+		return -1;
+	/* An empty message has no byte to give. */
+	while (v->data == NULL || v->used == v->length)
+		if ((r = conversation_receive(c)) != 1)
+			return r;
+	left = v->length - v->used;
+	if (left > size)
+		left = size;
+	memcpy(buf, v->data + v->used, left);
+	v->used += left;
+	return (ssize_t)left;
+}
+
+void
+conversation_bind(struct prong_service *s)
+{
+	s->ops = dispatch_converses(s) ? &converse_ops : &message_ops;
+	s->extra = sizeof(struct conversation);
+}

@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Crews.
+ *
+ * A connection goes to a thread through the queue of the crew, and comes back
+ * through the box of the process, where the worker's loop finds it: ended, to
+ * be booked and freed, or at rest, to be watched until something happens.  At
+ * any time it is one thread's alone.
+ */
+#include "dispatch/crew.h"
+
+#include <sys/eventfd.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "dispatch/lane.h"
+#include "net/conn.h"
+#include "net/listener.h"
+
+/* What calls need of a thread's own stack; handlers run on another. */
+#define CREW_STACK_SIZE		(256 * 1024)
+/* A thread of a growing crew stays so long without work. */
+#define CREW_LINGER_SECONDS	5
+
+enum crew_command {
+	CREW_DRAIN = 1 << 0,
+	CREW_CLOSE = 1 << 1,
+	CREW_END = 1 << 2,
+};
+
+struct crew_queue {
+	struct prong_conn *first, **end;
+};
+
+struct crew_thread {
+	struct crew *crew;
+	struct crew_thread *next;
+	pthread_t id;
+	struct lane lane;
+	struct watch wake;		/* an eventfd; -1 */
+	struct prong_conn *conn;	/* under the lock */
+	unsigned int commands;		/* under the lock */
+	bool left;			/* to be joined */
+};
+
+struct crew {
+	struct prong_service *service;
+	enum crew_kind kind;
+	pthread_mutex_t lock;
+	pthread_cond_t work;
+	struct crew_queue queue;
+	struct crew_thread *threads;
+	uint32_t queued;
+	uint32_t running;		/* threads */
+	uint32_t busy;			/* of those, have a connection */
+	uint32_t max;
+	uint32_t number;		/* of the last one */
+	bool draining;
+	bool stopping;
+	bool some_left;
+	struct crew *next;
+};
+
+/* What comes back to the worker's loop; one a process. */
+static struct crews {
+	struct crew *first;
+	struct loop *loop;
+	struct watch watch;
+	pthread_mutex_t lock;
+	struct prong_conn *back;
+	void (*on_thread)(void);
+} crews = { .watch.fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void
+crew_append(struct crew_queue *q, struct prong_conn *c)
+{
+	c->next_dead = NULL;
+	*q->end = c;
+	q->end = &c->next_dead;
+}
+
+static struct prong_conn *
+crew_take_first(struct crew_queue *q)
+{
+	struct prong_conn *c = q->first;
+
+	if ((q->first = c->next_dead) == NULL)
+		q->end = &q->first;
+	return c;
+}
+
+static void
+crew_signal(int fd)
+{
+	const uint64_t one = 1;
+	ssize_t n = write(fd, &one, sizeof(one));
+
+	/* It cannot be full: it is read as a whole. */
+	(void)n;
+}
+
+static void
+crew_clear(int fd)
+{
+	uint64_t count;
+	ssize_t n = read(fd, &count, sizeof(count));
+
+	(void)n;
+}
+
+/* --- in a thread --------------------------------------------------------- */
+
+/* The worker's loop is woken by the first that comes back. */
+static void
+crew_give_back(struct prong_conn *c)
+{
+	bool first;
+
+	pthread_mutex_lock(&crews.lock);
+	first = crews.back == NULL;
+	c->next_dead = crews.back;
+	crews.back = c;
+	pthread_mutex_unlock(&crews.lock);
+	if (first)
+		crew_signal(crews.watch.fd);
+}
+
+static void
+crew_obey(struct crew_thread *t, unsigned int commands)
+{
+	struct prong_conn *c = t->lane.conn;
+
+	if (c == NULL || (c->flags & CONN_DEAD) != 0)
+		return;
+	if ((commands & CREW_END) != 0)
+		conn_end(c, COUNTER_CLOSED_SERVER);
+	else if ((commands & CREW_CLOSE) != 0 && (c->flags & CONN_CLOSING) != 0)
+		conn_end(c, COUNTER_CLOSED_SERVER);
+	else if ((commands & CREW_CLOSE) != 0)
+		conn_close(c, COUNTER_CLOSED_SERVER);
+	else if ((commands & CREW_DRAIN) != 0)
+		conn_drain(c);
+}
+
+static void
+crew_wake_event(struct watch *w, unsigned int events)
+{
+	struct crew_thread *t = (struct crew_thread *)((char *)w -
+	    offsetof(struct crew_thread, wake));
+	unsigned int commands;
+
+	crew_clear(w->fd);
+	pthread_mutex_lock(&t->crew->lock);
+	commands = t->commands;
+	t->commands = 0;
+	pthread_mutex_unlock(&t->crew->lock);
+	crew_obey(t, commands);
+}
+
+/* Waits for work; false when there is to be none.  Under the lock. */
+static bool
+crew_wait(struct crew *crew)
+{
+	struct timespec until;
+	int error = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += CREW_LINGER_SECONDS;
+	while (crew->queue.first == NULL && !crew->stopping && error == 0)
+		if (crew->kind == CREW_GROWS)
+			error = pthread_cond_timedwait(&crew->work,
+			    &crew->lock, &until);
+		else
+			error = pthread_cond_wait(&crew->work, &crew->lock);
+	return crew->queue.first != NULL;
+}
+
+static struct prong_conn *
+crew_next(struct crew_thread *t)
+{
+	struct crew *crew = t->crew;
+	struct prong_conn *c = NULL;
+
+	pthread_mutex_lock(&crew->lock);
+	t->conn = NULL;
+	t->commands = 0;
+	if (crew_wait(crew)) {
+		c = t->conn = crew_take_first(&crew->queue);
+		crew->queued--;
+		crew->busy++;
+		if (crew->stopping)
+			t->commands = CREW_END;
+		else if (crew->draining)
+			t->commands = CREW_DRAIN;
+		if (t->commands != 0)
+			crew_signal(t->wake.fd);
+	} else {
+		t->left = crew->some_left = true;
+		crew->running--;
+	}
+	pthread_mutex_unlock(&crew->lock);
+	return c;
+}
+
+/* False when it was abandoned with what it has. */
+static bool
+crew_let_go(struct crew_thread *t)
+{
+	bool mine;
+
+	pthread_mutex_lock(&t->crew->lock);
+	mine = t->conn != NULL;
+	t->conn = NULL;
+	t->crew->busy--;
+	pthread_mutex_unlock(&t->crew->lock);
+	return mine;
+}
+
+static void *
+crew_run(void *arg)
+{
+	struct crew_thread *t = arg;
+	struct prong_conn *c;
+
+	pthread_setname_np(pthread_self(), t->lane.name);
+	lane_enter(&t->lane);
+	if (crews.on_thread != NULL)
+		crews.on_thread();
+	while ((c = crew_next(t)) != NULL) {
+		lane_serve(&t->lane, c);
+		if (crew_let_go(t))
+			crew_give_back(c);
+	}
+	return NULL;
+}
+
+/* --- in the worker's own thread ------------------------------------------- */
+
+static void
+crew_thread_free(struct crew_thread *t)
+{
+	if (t->wake.fd != -1)
+		close(t->wake.fd);
+	lane_fini(&t->lane);
+	free(t);
+}
+
+static struct crew_thread *
+crew_thread_new(struct crew *crew)
+{
+	struct crew_thread *t;
+	char name[16];
+
+	if ((t = calloc(1, sizeof(*t))) == NULL) {
+		error_errno("a thread");
+		return NULL;
+	}
+	t->crew = crew;
+	snprintf(name, sizeof(name), "%.9s/%u", crew->service->name,
+	    ++crew->number % 100000);
+	if (lane_init(&t->lane, crew->service, name) == -1) {
+		free(t);
+		return NULL;
+	}
+	t->lane.keeps = crew->kind == CREW_LENT ? LANE_WHILE_BUSY :
+	    LANE_UNTIL_CLOSING;
+	t->wake = (struct watch){ crew_wake_event,
+	    eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), PRONG_READ };
+	if (t->wake.fd == -1 || loop_add(t->lane.loop, &t->wake) == -1) {
+		error_errno("a thread");
+		crew_thread_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+static int
+crew_add_thread(struct crew *crew)
+{
+	struct crew_thread *t;
+	pthread_attr_t attr;
+	int error;
+
+	if ((t = crew_thread_new(crew)) == NULL)
+		return -1;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, CREW_STACK_SIZE);
+	error = pthread_create(&t->id, &attr, crew_run, t);
+	pthread_attr_destroy(&attr);
+	if (error != 0) {
+		crew_thread_free(t);
+		return error_set(error, "cannot start a thread: %s",
+		    strerror(error));
+	}
+	t->next = crew->threads;
+	crew->threads = t;
+	return 0;
+}
+
+/* A growing crew's threads that have left. */
+static void
+crew_join_left(struct crew *crew)
+{
+	struct crew_thread **at = &crew->threads, *t;
+
+	crew->some_left = false;
+	while ((t = *at) != NULL) {
+		if (!t->left) {
+			at = &t->next;
+			continue;
+		}
+		*at = t->next;
+		pthread_join(t->id, NULL);
+		crew_thread_free(t);
+	}
+}
+
+/* Whoever has no thread waits in the queue of the kernel, as far as possible. */
+static void
+crew_review(struct crew *crew)
+{
+	bool full;
+
+	pthread_mutex_lock(&crew->lock);
+	if (crew->some_left)
+		crew_join_left(crew);
+	full = crew->queued + crew->busy >= crew->max;
+	pthread_mutex_unlock(&crew->lock);
+	if (crew->kind != CREW_LENT)
+		listener_hold(crew->service, full);
+}
+
+/* There is not a single thread for it. */
+static void
+crew_lose(struct prong_conn *c)
+{
+	struct net *net = c->service->net;
+
+	net->report(PRONG_ERROR, c, error_text());
+	c->flags |= CONN_DEAD;
+	c->reason = COUNTER_CLOSED_ERROR;
+	close(c->watch.fd);
+	conn_book_end(c, c->service);
+	c->next_dead = net->dead;
+	net->dead = c;
+}
+
+/* A connection that is new, or on which something has happened. */
+static void
+crew_place(struct prong_conn *c)
+{
+	struct crew *crew = c->service->crew;
+	bool lost = false;
+
+	pthread_mutex_lock(&crew->lock);
+	if (crew->running - crew->busy <= crew->queued &&
+	    crew->running < crew->max) {
+		if (crew_add_thread(crew) == 0)
+			crew->running++;
+		else
+			lost = crew->running == 0;
+	}
+	if (!lost) {
+		crew_append(&crew->queue, c);
+		crew->queued++;
+		pthread_cond_signal(&crew->work);
+	}
+	pthread_mutex_unlock(&crew->lock);
+	if (lost)
+		crew_lose(c);
+	crew_review(crew);
+}
+
+/* One that came back from a thread. */
+static void
+crew_welcome(struct prong_conn *c)
+{
+	struct net *net = c->service->net;
+
+	if ((c->flags & CONN_DEAD) != 0) {
+		conn_book_end(c, c->service);
+		c->next_dead = net->dead;
+		net->dead = c;
+		return;
+	}
+	conn_lend(c, (c->flags & CONN_CLOSING) == 0);
+	if (conn_join(c) != 0) {
+		crew_lose(c);
+		return;
+	}
+	if (net->draining)
+		conn_drain(c);
+	if ((c->flags & CONN_ASKED) != 0)
+		conn_close(c, COUNTER_CLOSED_SERVER);
+}
+
+static void
+crews_event(struct watch *w, unsigned int events)
+{
+	struct prong_conn *c, *next;
+	struct crew *crew;
+
+	crew_clear(w->fd);
+	pthread_mutex_lock(&crews.lock);
+	c = crews.back;
+	crews.back = NULL;
+	pthread_mutex_unlock(&crews.lock);
+	for (; c != NULL; c = next) {
+		next = c->next_dead;
+		crew_welcome(c);
+	}
+	for (crew = crews.first; crew != NULL; crew = crew->next)
+		crew_review(crew);
+}
+
+static int
+crews_open(struct net *net)
+{
+	if (crews.watch.fd != -1)
+		return 0;
+	crews.watch = (struct watch){ crews_event,
+	    eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), PRONG_READ };
+	if (crews.watch.fd == -1)
+		return error_errno("eventfd");
+	crews.loop = net->loop;
+	return loop_add(crews.loop, &crews.watch);
+}
+
+static void
+crew_init_lock(struct crew *crew)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&crew->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&crew->work, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+int
+crew_start(struct prong_service *s, enum crew_kind kind)
+{
+	struct crew *crew;
+
+	if (crews_open(s->net) == -1)
+		return -1;
+	if ((crew = calloc(1, sizeof(*crew))) == NULL)
+		return error_errno("threads");
+	crew->service = s;
+	crew->kind = kind;
+	crew->max = s->threads;
+	crew->queue.end = &crew->queue.first;
+	crew_init_lock(crew);
+	crew->next = crews.first;
+	crews.first = crew;
+	s->crew = crew;
+	s->place = crew_place;
+	while (kind != CREW_GROWS && crew->running < crew->max) {
+		if (crew_add_thread(crew) == -1)
+			return -1;
+		crew->running++;
+	}
+	crew_review(crew);
+	return 0;
+}
+
+/* --- commands -------------------------------------------------------------- */
+
+/* Under the lock. */
+static void
+crew_command(struct crew_thread *t, unsigned int command)
+{
+	t->commands |= command;
+	crew_signal(t->wake.fd);
+}
+
+void
+crews_drain(void)
+{
+	struct crew_thread *t;
+	struct crew *crew;
+
+	for (crew = crews.first; crew != NULL; crew = crew->next) {
+		pthread_mutex_lock(&crew->lock);
+		crew->draining = true;
+		for (t = crew->threads; t != NULL; t = t->next)
+			if (t->conn != NULL)
+				crew_command(t, CREW_DRAIN);
+		pthread_mutex_unlock(&crew->lock);
+	}
+}
+
+void
+crews_close(uint64_t id)
+{
+	struct crew_thread *t;
+	struct prong_conn *c;
+	struct crew *crew;
+
+	for (crew = crews.first; crew != NULL; crew = crew->next) {
+		pthread_mutex_lock(&crew->lock);
+		for (t = crew->threads; t != NULL; t = t->next)
+			if (t->conn != NULL && t->conn->entry->id == id)
+				crew_command(t, CREW_CLOSE);
+		for (c = crew->queue.first; c != NULL; c = c->next_dead)
+			if (c->entry->id == id)
+				c->flags |= CONN_ASKED;
+		pthread_mutex_unlock(&crew->lock);
+	}
+}
+
+/* What its threads still have is booked without them. */
+static void
+crew_abandon(struct crew *crew)
+{
+	struct crew_thread *t;
+
+	pthread_mutex_lock(&crew->lock);
+	for (t = crew->threads; t != NULL; t = t->next)
+		if (t->conn != NULL) {
+			t->conn->reason = COUNTER_CLOSED_SERVER;
+			conn_book_end(t->conn, crew->service);
+			t->conn = NULL;
+		}
+	pthread_mutex_unlock(&crew->lock);
+}
+
+static void
+crew_free(struct crew *crew)
+{
+	struct crew_thread *t;
+
+	while ((t = crew->threads) != NULL) {
+		crew->threads = t->next;
+		pthread_join(t->id, NULL);
+		crew_thread_free(t);
+	}
+	pthread_cond_destroy(&crew->work);
+	pthread_mutex_destroy(&crew->lock);
+	free(crew);
+}
+
+static void
+crew_tell_end(struct crew *crew)
+{
+	struct crew_thread *t;
+
+	pthread_mutex_lock(&crew->lock);
+	crew->stopping = true;
+	for (t = crew->threads; t != NULL; t = t->next)
+		if (t->conn != NULL)
+			crew_command(t, CREW_END);
+	pthread_cond_broadcast(&crew->work);
+	pthread_mutex_unlock(&crew->lock);
+}
+
+void
+crews_on_thread(void (*fn)(void))
+{
+	crews.on_thread = fn;
+}
+
+bool
+crews_stop(void)
+{
+	struct crew *crew;
+	bool all = true;
+
+	for (crew = crews.first; crew != NULL; crew = crew->next)
+		crew_tell_end(crew);
+	while ((crew = crews.first) != NULL) {
+		crews.first = crew->next;
+		if (crew->service->settings.at_exit == EXIT_ABANDON &&
+		    crew->busy > 0) {
+			crew_abandon(crew);
+			all = false;
+		} else
+			crew_free(crew);
+	}
+	if (crews.watch.fd == -1)
+		return all;
+	/* What they gave back on the way. */
+	crews_event(&crews.watch, PRONG_READ);
+	loop_del(crews.loop, &crews.watch);
+	close(crews.watch.fd);
+	crews.watch.fd = -1;
+	return all;
+}

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * dispatch = fork, in the forker and in its children.
+ *
+ * A child serves one connection in a lane that was made before the fork, and
+ * tells by its exit code how the connection ended.  It is told to say goodbye,
+ * to close or to end by signals, which it reads from the descriptor that the
+ * forker reads its own from.
+ */
+#include "dispatch/fork.h"
+
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "dispatch/conversation.h"
+#include "dispatch/dispatch.h"
+#include "dispatch/lane.h"
+#include "net/conn.h"
+#include "net/listener.h"
+
+/* Nobody else sends these. */
+#define FORK_DRAIN	(SIGRTMIN)
+#define FORK_CLOSE	(SIGRTMIN + 1)
+#define FORK_END	(SIGRTMIN + 2)
+
+/* Children by their pid, in chains. */
+#define FORK_CHAINS	1024
+
+struct fork_child {
+	struct fork_child *next;
+	struct prong_conn *conn;
+	pid_t pid;
+	bool asked;		/* to close */
+	bool dropped;		/* killed by us: how its connection ended */
+};
+
+/* One a process. */
+static struct forks {
+	struct fork_child *chains[FORK_CHAINS];
+	size_t count;
+	struct watch signals;		/* a signalfd; -1 */
+	struct loop *loop;
+	pid_t forker;
+	bool draining;
+	void (*born)(void);
+	void (*killed)(pid_t);
+} forks = { .signals.fd = -1 };
+
+/* --- in a child ----------------------------------------------------------- */
+
+/* Its lane, made before the fork for the service that was served last. */
+static struct lane fork_lane;
+static struct watch fork_watch;
+
+static void
+fork_obey(int signo)
+{
+	struct prong_conn *c = fork_lane.conn;
+
+	if (c == NULL || (c->flags & CONN_DEAD) != 0)
+		return;
+	if (signo == FORK_END)
+		conn_end(c, COUNTER_CLOSED_SERVER);
+	else if (signo == FORK_CLOSE)
+		conn_close(c, COUNTER_CLOSED_SERVER);
+	else if (signo == FORK_DRAIN)
+		conn_drain(c);
+}
+
+static void
+fork_told(struct watch *w, unsigned int events)
+{
+	struct signalfd_siginfo info;
+
+	while (read(w->fd, &info, sizeof(info)) == sizeof(info))
+		fork_obey((int)info.ssi_signo);
+}
+
+static void __attribute__((noreturn))
+fork_live(struct prong_conn *c)
+{
+	const int keep[] = { c->watch.fd, forks.signals.fd,
+	    log_descriptor(LOG_MAIN), log_descriptor(LOG_ACCESS) };
+	char peer[ADDRESS_MAX];
+
+	if (process_die_with_parent(forks.forker) == -1)
+		_exit(COUNTER_CLOSED_CRASH);
+	process_close_others(keep, sizeof(keep) / sizeof(keep[0]));
+	if (forks.born != NULL)
+		forks.born();
+	process_title("%s %s", c->service->name,
+	    prong_peer(c, peer, sizeof(peer)));
+	lane_enter(&fork_lane);
+	lane_renew(&fork_lane, c->service);
+	fork_watch = (struct watch){ fork_told, forks.signals.fd, PRONG_READ };
+	if (loop_add(fork_lane.loop, &fork_watch) == -1)
+		_exit(COUNTER_CLOSED_ERROR);
+	if (forks.draining)
+		raise(FORK_DRAIN);
+	lane_serve(&fork_lane, c);
+	_exit(c->reason);
+}
+
+/* --- in the forker --------------------------------------------------------- */
+
+static struct fork_child **
+fork_chain(pid_t pid)
+{
+	return &forks.chains[(unsigned int)pid % FORK_CHAINS];
+}
+
+/* How the connection of a child ended. */
+static enum counter
+fork_reason(const struct fork_child *child, int status)
+{
+	int code = WEXITSTATUS(status);
+
+	if (child->dropped)
+		return COUNTER_CLOSED_SERVER;
+	if (!WIFEXITED(status))
+		return COUNTER_CLOSED_CRASH;
+	if (COUNTER_IS_CLOSED(code))
+		return (enum counter)code;
+	/* The handler has ended it by exit(3). */
+	return code == 0 ? COUNTER_CLOSED_SERVER : COUNTER_CLOSED_ERROR;
+}
+
+static void
+fork_tell_end(const struct fork_child *child, int status)
+{
+	struct prong_conn *c = child->conn;
+	char how[80];
+
+	if (child->dropped || (WIFEXITED(status) &&
+	    (WEXITSTATUS(status) == 0 ||
+	    COUNTER_IS_CLOSED(WEXITSTATUS(status)))))
+		return;
+	process_describe_status(status, how, sizeof(how));
+	error_set(ECHILD, "its process (pid %d) %s", (int)child->pid, how);
+	c->service->net->report(PRONG_ERROR, c, error_text());
+	if (WIFSIGNALED(status) && forks.killed != NULL)
+		forks.killed(child->pid);
+}
+
+static void
+fork_ended(pid_t pid, int status)
+{
+	struct fork_child **at, *child;
+	struct prong_conn *c;
+	struct net *net;
+
+	for (at = fork_chain(pid); (child = *at) != NULL; at = &child->next)
+		if (child->pid == pid)
+			break;
+	if (child == NULL)
+		return;
+	*at = child->next;
+	forks.count--;
+	fork_tell_end(child, status);
+	c = child->conn;
+	net = c->service->net;
+	c->flags |= CONN_DEAD;
+	c->reason = (uint8_t)fork_reason(child, status);
+	conn_book_end(c, c->service);
+	c->next_dead = net->dead;
+	net->dead = c;
+	free(child);
+}
+
+static void
+fork_reap(int flags)
+{
+	pid_t pid;
+	int status;
+
+	while (forks.count > 0 && (pid = waitpid(-1, &status, flags)) > 0)
+		fork_ended(pid, status);
+}
+
+static void
+fork_signalled(struct watch *w, unsigned int events)
+{
+	struct signalfd_siginfo info;
+
+	/* The others are for the children, and ignored here. */
+	while (read(w->fd, &info, sizeof(info)) == sizeof(info))
+		continue;
+	fork_reap(WNOHANG);
+}
+
+static void
+fork_lose(struct prong_conn *c)
+{
+	struct net *net = c->service->net;
+
+	error_errno("cannot start a process for it");
+	net->report(PRONG_ERROR, c, error_text());
+	c->flags |= CONN_DEAD;
+	c->reason = COUNTER_CLOSED_ERROR;
+	conn_book_end(c, c->service);
+	c->next_dead = net->dead;
+	net->dead = c;
+}
+
+static void
+fork_place(struct prong_conn *c)
+{
+	struct fork_child *child = calloc(1, sizeof(*child));
+	int fd = c->watch.fd;
+	pid_t pid;
+
+	if (child == NULL || (pid = fork()) == -1) {
+		fork_lose(c);
+		free(child);
+	} else if (pid == 0)
+		fork_live(c);
+	else {
+		child->pid = pid;
+		child->conn = c;
+		child->next = *fork_chain(pid);
+		*fork_chain(pid) = child;
+		forks.count++;
+	}
+	close(fd);
+}
+
+static int
+fork_open_signals(struct loop *loop)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, FORK_DRAIN);
+	sigaddset(&set, FORK_CLOSE);
+	sigaddset(&set, FORK_END);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) == -1)
+		return error_errno("signals");
+	forks.signals = (struct watch){ fork_signalled,
+	    signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), PRONG_READ };
+	if (forks.signals.fd == -1)
+		return error_errno("signalfd");
+	forks.loop = loop;
+	forks.forker = getpid();
+	return loop_add(loop, &forks.signals);
+}
+
+int
+fork_start(struct prong_service *s)
+{
+	s->place = fork_place;
+	if (forks.signals.fd != -1)
+		return 0;
+	if (fork_open_signals(s->net->loop) == -1)
+		return -1;
+	if (lane_init(&fork_lane, s, "") == -1)
+		return -1;
+	lane_warm(&fork_lane);
+	return 0;
+}
+
+/* --- commands -------------------------------------------------------------- */
+
+static void
+forks_each(void (*fn)(struct fork_child *, uint64_t), uint64_t arg)
+{
+	struct fork_child *child;
+	size_t i;
+
+	for (i = 0; i < FORK_CHAINS; i++)
+		for (child = forks.chains[i]; child != NULL;
+		    child = child->next)
+			fn(child, arg);
+}
+
+static void
+fork_drain_one(struct fork_child *child, uint64_t arg)
+{
+	kill(child->pid, FORK_DRAIN);
+}
+
+void
+forks_drain(void)
+{
+	forks.draining = true;
+	forks_each(fork_drain_one, 0);
+}
+
+/* Whoever asks again does not want to wait. */
+static void
+fork_close_one(struct fork_child *child, uint64_t id)
+{
+	if (child->conn->entry->id != id)
+		return;
+	kill(child->pid, child->asked ? FORK_END : FORK_CLOSE);
+	child->asked = true;
+}
+
+void
+forks_close(uint64_t id)
+{
+	forks_each(fork_close_one, id);
+}
+
+static void
+fork_end_one(struct fork_child *child, uint64_t arg)
+{
+	child->dropped = child->conn->service->settings.at_exit ==
+	    EXIT_ABANDON;
+	kill(child->pid, child->dropped ? SIGKILL : FORK_END);
+}
+
+void
+forks_stop(void)
+{
+	if (forks.signals.fd == -1)
+		return;
+	forks_each(fork_end_one, 0);
+	fork_reap(0);
+	loop_del(forks.loop, &forks.signals);
+	close(forks.signals.fd);
+	forks.signals.fd = -1;
+	lane_fini(&fork_lane);
+}
+
+void
+forks_on(void (*born)(void), void (*killed)(pid_t))
+{
+	forks.born = born;
+	forks.killed = killed;
+}
+
+const struct dispatch_mode dispatch_fork = {
+	.bind = conversation_bind,
+	.start = fork_start,
+	.has_lanes = true,
+	.has_processes = true,
+	.can_wait = true,
+};

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef DISPATCH_FORK_H
+#define DISPATCH_FORK_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/net.h"
+
+/*
+ * A process for each connection: dispatch fork.  They are children of the
+ * forker, a process that serves such services alone and has a single thread,
+ * so that a fork beside threads cannot go wrong.
+ */
+
+/* Starts a service in the forker. */
+int fork_start(struct prong_service *);
+
+/* Says to all that the server is about to stop. */
+void forks_drain(void);
+
+/* Closes the connection with this number, if a child has it. */
+void forks_close(uint64_t id);
+
+/* Ends all; waits for those of services that do not abandon theirs. */
+void forks_stop(void);
+
+/*
+ * What to do in a child before it serves, and about one that was killed by a
+ * signal, after it was told.
+ */
+void forks_on(void (*born)(void), void (*killed)(pid_t));
+
+#endif

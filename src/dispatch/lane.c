@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A lane and its turns.
+ */
+#include "dispatch/lane.h"
+
+#include <unistd.h>
+
+#include "dispatch/conversation.h"
+#include "net/conn.h"
+
+/* Handlers may call deep in a thread, as they may in any other program. */
+#define LANE_STACK_SIZE	(1024 * 1024)
+
+static __thread struct lane *lane_of_thread;
+
+struct lane *
+lane_here(void)
+{
+	return lane_of_thread;
+}
+
+/* The home's row is everybody's. */
+static void
+lane_add_counters(struct lane *l)
+{
+	size_t i;
+
+	for (i = 0; i < COUNTERS; i++)
+		if (l->counters[i] != 0) {
+			__atomic_add_fetch(&l->home->counters[i],
+			    l->counters[i], __ATOMIC_RELAXED);
+			l->counters[i] = 0;
+		}
+}
+
+/*
+ * Whether the connection needs this lane no longer.  What is left of one that
+ * is closing, its last bytes and the peer's, needs no handler.
+ */
+static bool
+lane_is_done(const struct lane *l)
+{
+	unsigned int flags = l->conn->flags;
+
+	if ((flags & CONN_DEAD) != 0)
+		return true;
+	return !conversation_is_on(l->conn) && l->keeps != LANE_TO_THE_END &&
+	    (l->keeps == LANE_WHILE_BUSY || (flags & CONN_CLOSING) != 0);
+}
+
+static void
+lane_turn(void *arg)
+{
+	struct lane *l = arg;
+
+	lane_add_counters(l);
+	if (lane_is_done(l))
+		loop_stop(l->loop);
+}
+
+void
+lane_renew(struct lane *l, struct prong_service *home)
+{
+	struct prong_service service = *home;
+
+	service.net = l->net;
+	service.counters = l->counters;
+	service.place = NULL;
+	l->service = service;
+	l->home = home;
+}
+
+int
+lane_init(struct lane *l, struct prong_service *home, const char *name)
+{
+	*l = (struct lane){ .home = home };
+	strlcpy(l->name, name, sizeof(l->name));
+	if ((l->loop = loop_new(LOOP_LANE, 0)) == NULL)
+		return -1;
+	l->net = net_new(l->loop, home->read_size, home->net->report);
+	if (l->net == NULL) {
+		loop_free(l->loop);
+		return -1;
+	}
+	l->net->table = home->net->table;
+	l->net->serving_entry = &l->serving;
+	l->net->lane = l->name;
+	lane_renew(l, home);
+	tasks_init(&l->tasks, l->loop, LANE_STACK_SIZE);
+	loop_on_turn(l->loop, lane_turn, l);
+	return 0;
+}
+
+void
+lane_enter(struct lane *l)
+{
+	tasks_set_here(&l->tasks);
+	lane_of_thread = l;
+}
+
+static void
+lane_nothing(void *arg)
+{
+}
+
+void
+lane_warm(struct lane *l)
+{
+	task_start(&l->tasks, lane_nothing, NULL, NULL);
+}
+
+void
+lane_fini(struct lane *l)
+{
+	tasks_fini(&l->tasks);
+	net_free(l->net);
+	loop_free(l->loop);
+}
+
+/* Before its handler ever heard of it: there is no memory to watch it. */
+static void
+lane_lose(struct prong_conn *c)
+{
+	c->flags |= CONN_DEAD;
+	c->reason = COUNTER_CLOSED_ERROR;
+	close(c->watch.fd);
+}
+
+static void
+lane_take(struct lane *l, struct prong_conn *c)
+{
+	bool is_new = (c->flags & CONN_NEW) != 0;
+
+	c->service = &l->service;
+	conn_lend(c, false);
+	if (conn_join(c) != 0)
+		lane_lose(c);
+	else if (is_new)
+		conn_begin(c);
+	else
+		conn_look(c);
+	if ((c->flags & (CONN_ASKED | CONN_DEAD)) == CONN_ASKED)
+		conn_close(c, COUNTER_CLOSED_SERVER);
+	lane_add_counters(l);
+}
+
+void
+lane_serve(struct lane *l, struct prong_conn *c)
+{
+	l->conn = c;
+	lane_take(l, c);
+	while (!lane_is_done(l) && loop_run(l->loop) == 0)
+		continue;
+	if (!lane_is_done(l))
+		conn_end(c, COUNTER_CLOSED_ERROR);
+	if ((c->flags & CONN_DEAD) == 0)
+		conn_leave(c);
+	/* It is freed at home. */
+	l->net->dead = NULL;
+	l->net->serving = NULL;
+	l->conn = NULL;
+	c->service = l->home;
+}

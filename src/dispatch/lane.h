@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef DISPATCH_LANE_H
+#define DISPATCH_LANE_H
+
+#include "loop/task.h"
+#include "net/net.h"
+
+/* Until when it has a connection. */
+enum lane_keeps {
+	LANE_TO_THE_END,	/* and beyond: nobody else could see to it */
+	LANE_UNTIL_CLOSING,
+	LANE_WHILE_BUSY,	/* with something that has happened */
+};
+
+/*
+ * A lane: a loop of its own for one connection at a time, in a thread or a
+ * process of its own.  Everything about a connection works in it as it does in
+ * a worker's loop, and whatever waits there holds up nobody else.
+ *
+ * What is booked of a connection, its beginning and its end, is booked at home:
+ * in the loop of the process that accepted it.  A lane adds what it counts to
+ * the home's row after each turn.
+ */
+struct lane {
+	struct loop *loop;
+	struct net *net;
+	struct tasks tasks;
+	struct prong_service *home;
+	struct prong_service service;	/* as it is here */
+	struct prong_conn *conn;	/* NULL: none */
+	enum lane_keeps keeps;
+	uint64_t counters[COUNTERS];	/* of this turn */
+	uint64_t serving;
+	char name[16];
+};
+
+/* ENOMEM, EMFILE. */
+int lane_init(struct lane *, struct prong_service *home, const char *name);
+/* Makes it the lane of the calling thread. */
+void lane_enter(struct lane *);
+void lane_fini(struct lane *);
+/* Makes it serve another service. */
+void lane_renew(struct lane *, struct prong_service *home);
+/* Has at hand what a task needs. */
+void lane_warm(struct lane *);
+
+/*
+ * Serves a connection until it has ended (CONN_DEAD) or is to be given back;
+ * its service is the home's again then.
+ */
+void lane_serve(struct lane *, struct prong_conn *);
+
+/* Of which a thread is; NULL: of none. */
+struct lane *lane_here(void);
+
+#endif

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Tasks.
+ *
+ * Waking is a switch, and nests: a task that wakes another goes on when that
+ * one parks.  So what a task has to do next is on its stack and in no queue,
+ * and a message that wakes a handler is answered within its event.
+ */
+#include "loop/task.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "base/error.h"
+
+struct task {
+	struct context context;		/* where it stands when parked */
+	struct context waker;		/* who goes on when it parks */
+	struct tasks *tasks;
+	struct stack *stack;
+	task_fn *fn;
+	void *arg;
+	void *owner;			/* whose business it is about */
+	int value;			/* what it is woken with */
+	bool parked;
+	bool over;
+	struct task *next;		/* while it is spare */
+};
+
+static __thread struct tasks *tasks_of_thread;
+
+struct tasks *
+tasks_here(void)
+{
+	return tasks_of_thread;
+}
+
+void
+tasks_set_here(struct tasks *t)
+{
+	tasks_of_thread = t;
+}
+
+void
+tasks_init(struct tasks *t, struct loop *loop, size_t stack_size)
+{
+	*t = (struct tasks){ .loop = loop };
+	t->stacks.size = stack_size == 0 ? STACK_SIZE : stack_size;
+}
+
+void
+tasks_fini(struct tasks *t)
+{
+	struct task *task;
+
+	while ((task = t->spare) != NULL) {
+		t->spare = task->next;
+		free(task);
+	}
+	stack_pool_free(&t->stacks);
+}
+
+/* --- their life ---------------------------------------------------------- */
+
+/* Of those that have ended, so many keep their stacks to be used again. */
+#define TASKS_SPARE_MAX	64
+
+/* What a task runs: one function after another, for as long as it is kept. */
+static void
+task_run(void *arg)
+{
+	struct task *t = arg;
+
+	while (!t->over) {
+		t->fn(t->arg);
+		t->over = t->tasks->spare_count >= TASKS_SPARE_MAX;
+		if (!t->over) {
+			t->next = t->tasks->spare;
+			t->tasks->spare = t;
+			t->tasks->spare_count++;
+			context_switch(&t->context, &t->waker);
+		}
+	}
+	context_leave(&t->context, &t->waker);
+}
+
+static struct task *
+task_new(struct tasks *tasks)
+{
+	struct task *t;
+
+	if ((t = calloc(1, sizeof(*t))) == NULL) {
+		error_errno("a task");
+		return NULL;
+	}
+	if ((t->stack = stack_take(&tasks->stacks)) == NULL) {
+		free(t);
+		return NULL;
+	}
+	t->tasks = tasks;
+	context_make(&t->context, t->stack->bottom, t->stack->size, task_run,
+	    t);
+	return t;
+}
+
+static void
+task_free(struct task *t)
+{
+	context_forget(&t->context);
+	stack_give(&t->tasks->stacks, t->stack);
+	free(t);
+}
+
+/* Lets it run, until it parks or has ended. */
+static inline void
+task_enter(struct task *t)
+{
+	struct tasks *tasks = t->tasks;
+	struct task *self = tasks->current;
+
+	tasks->current = t;
+	context_switch(&t->waker, &t->context);
+	tasks->current = self;
+	if (__builtin_expect(t->over, 0))
+		task_free(t);
+}
+
+int
+task_start(struct tasks *tasks, task_fn *fn, void *arg, void *owner)
+{
+	struct task *t = tasks->spare;
+
+	if (t != NULL) {
+		tasks->spare = t->next;
+		tasks->spare_count--;
+	} else if ((t = task_new(tasks)) == NULL)
+		return -1;
+	t->fn = fn;
+	t->arg = arg;
+	t->owner = owner;
+	task_enter(t);
+	return 0;
+}
+
+struct task *
+task_self(void)
+{
+	return tasks_of_thread == NULL ? NULL : tasks_of_thread->current;
+}
+
+void *
+task_owner(const struct task *t)
+{
+	return t->owner;
+}
+
+int
+task_park(void)
+{
+	struct task *t = tasks_of_thread->current;
+
+	t->parked = true;
+	context_switch(&t->context, &t->waker);
+	return t->value;
+}
+
+void
+task_wake(struct task *t, int value)
+{
+	assert(t->parked);
+	t->parked = false;
+	t->value = value;
+	task_enter(t);
+}
+
+bool
+task_is_parked(const struct task *t)
+{
+	return t->parked;
+}
+
+/* --- waiting ------------------------------------------------------------- */
+
+struct task_timer {
+	struct timer timer;
+	struct task *task;
+};
+
+static void
+task_timer_due(struct timer *t)
+{
+	task_wake(((struct task_timer *)t)->task, ETIMEDOUT);
+}
+
+int
+task_park_for(int64_t ms)
+{
+	struct tasks *tasks = tasks_of_thread;
+	struct task_timer timer = {
+		.timer.fn = task_timer_due,
+		.task = tasks->current,
+	};
+	int value;
+
+	if (ms < 0)
+		return task_park();
+	if (loop_timer(tasks->loop, &timer.timer, (uint64_t)ms) == -1)
+		return ENOMEM;
+	value = task_park();
+	loop_timer_stop(tasks->loop, &timer.timer);
+	return value;
+}
+
+struct task_watch {
+	struct watch watch;
+	struct task *task;
+	unsigned int events;
+};
+
+static void
+task_watch_event(struct watch *w, unsigned int events)
+{
+	struct task_watch *mine = (struct task_watch *)w;
+
+	mine->events = events;
+	task_wake(mine->task, 0);
+}
+
+int
+task_wait(int fd, unsigned int events, int64_t ms)
+{
+	struct tasks *tasks = tasks_of_thread;
+	struct task_watch w = {
+		.watch = { task_watch_event, fd, events },
+		.task = tasks->current,
+	};
+	int value;
+
+	if (loop_add(tasks->loop, &w.watch) == -1)
+		return -1;
+	value = task_park_for(ms);
+	loop_del(tasks->loop, &w.watch);
+	if (value == ETIMEDOUT)
+		return 0;
+	if (value != 0)
+		return error_set(value, "waiting for a descriptor was given up");
+	return (int)w.events;
+}
