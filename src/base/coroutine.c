@@ -5,15 +5,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/context.h"
+#include "base/coroutine.h"
 #include "base/error.h"
 #include "base/stack.h"
 #include "prong.h"
 
 /* What the coroutines of a thread share. */
 struct coroutines {
-	struct prong_co *current;	/* NULL: who is none */
-	struct context root;		/* where that one stands */
+	struct context root;		/* where who is none stands */
 	struct stack_pool stacks;
 	size_t count;
 };
@@ -30,6 +29,9 @@ struct prong_co {
 };
 
 static __thread struct coroutines coroutines = { .stacks.size = STACK_SIZE };
+
+/* The one that runs; NULL: whoever does is none. */
+__thread struct prong_co *coroutine_current;
 
 static struct context *
 coroutine_context(struct prong_co *co)
@@ -55,8 +57,8 @@ coroutine_run(void *arg)
 
 	co->fn(co->arg);
 	co->over = true;
-	coroutines.current = coroutine_heir(co);
-	context_leave(&co->context, coroutine_context(coroutines.current));
+	coroutine_current = coroutine_heir(co);
+	context_leave(&co->context, coroutine_context(coroutine_current));
 }
 
 struct prong_co *
@@ -75,7 +77,7 @@ prong_co_create(prong_co_fn *fn, void *arg)
 	coroutines.count++;
 	co->thread = &coroutines;
 	co->references = 1;
-	if ((co->creator = coroutines.current) != NULL)
+	if ((co->creator = coroutine_current) != NULL)
 		co->creator->references++;
 	co->fn = fn;
 	co->arg = arg;
@@ -87,7 +89,7 @@ prong_co_create(prong_co_fn *fn, void *arg)
 int
 prong_co_switch(struct prong_co *co)
 {
-	struct prong_co *self = coroutines.current;
+	struct prong_co *self = coroutine_current;
 
 	if (co == NULL && self != NULL)
 		co = coroutine_heir(self);
@@ -97,7 +99,7 @@ prong_co_switch(struct prong_co *co)
 		return error_set(EINVAL, "the coroutine is another thread's");
 	if (co != NULL && co->over)
 		return error_set(EINVAL, "the coroutine has ended");
-	coroutines.current = co;
+	coroutine_current = co;
 	context_switch(coroutine_context(self), coroutine_context(co));
 	return 0;
 }
@@ -105,7 +107,7 @@ prong_co_switch(struct prong_co *co)
 struct prong_co *
 prong_co_self(void)
 {
-	return coroutines.current;
+	return coroutine_current;
 }
 
 bool
@@ -132,7 +134,7 @@ prong_co_free(struct prong_co *co)
 {
 	struct coroutines *thread;
 
-	if (co == NULL || co == co->thread->current)
+	if (co == NULL || co == coroutine_current)
 		return;
 	thread = co->thread;
 	co->over = true;
@@ -141,4 +143,18 @@ prong_co_free(struct prong_co *co)
 	coroutine_drop(co);
 	if (--thread->count == 0)
 		stack_pool_free(&thread->stacks);
+}
+
+void
+coroutine_leave_some(struct coroutine_place *p)
+{
+	p->root = coroutines.root;
+	coroutine_current = NULL;
+}
+
+void
+coroutine_return_some(const struct coroutine_place *p)
+{
+	coroutines.root = p->root;
+	coroutine_current = p->current;
 }

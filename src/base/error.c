@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static __thread char error_buffer[ERROR_MAX];
+__thread char error_buffer[ERROR_MAX];
 
 static void
 error_vset(int with_errno, const char *fmt, va_list ap)
@@ -62,12 +62,6 @@ error_prefix(const char *fmt, ...)
 	snprintf(error_buffer, sizeof(error_buffer), "%.*s: %.*s",
 	    ERROR_MAX / 2 - 2, prefix, ERROR_MAX / 2 - 2, old);
 	return -1;
-}
-
-void
-error_clear(void)
-{
-	error_buffer[0] = '\0';
 }
 
 const char *

@@ -19,7 +19,13 @@ int error_errno(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Puts "prefix: " before the text that is there; returns -1, keeps errno. */
 int error_prefix(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-void error_clear(void);
+extern __thread char error_buffer[ERROR_MAX];
+
+static inline void
+error_clear(void)
+{
+	error_buffer[0] = '\0';
+}
 
 /* Never NULL; "" when nothing has failed yet. */
 const char *error_text(void);

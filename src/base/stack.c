@@ -76,8 +76,8 @@ stack_slab_cut(struct stack_pool *pool, struct stack_slab *slab, size_t page)
 	for (i = STACK_SLAB; i-- > 0;) {
 		s = &slab->stacks[i];
 		stack_register(s);
-		s->next = pool->free;
-		pool->free = s;
+		s->next = pool->cold;
+		pool->cold = s;
 	}
 	return 0;
 }
@@ -114,27 +114,34 @@ stack_take(struct stack_pool *pool)
 {
 	struct stack *s;
 
-	if (pool->free == NULL && stack_pool_grow(pool) == -1) {
+	if ((s = pool->warm) != NULL) {
+		pool->warm = s->next;
+		pool->warm_count--;
+		return s;
+	}
+	if (pool->cold == NULL && stack_pool_grow(pool) == -1) {
 		error_errno("a stack");
 		errno = ENOMEM;
 		return NULL;
 	}
-	s = pool->free;
-	pool->free = s->next;
-	if (pool->warm > 0)
-		pool->warm--;
+	s = pool->cold;
+	pool->cold = s->next;
 	return s;
 }
 
 void
 stack_give(struct stack_pool *pool, struct stack *s)
 {
-	if (pool->warm < STACK_WARM_MAX)
-		pool->warm++;
-	else
+	struct stack **list = &pool->warm;
+
+	if (pool->warm_count < STACK_WARM_MAX)
+		pool->warm_count++;
+	else {
 		madvise(s->bottom, s->size, MADV_DONTNEED);
-	s->next = pool->free;
-	pool->free = s;
+		list = &pool->cold;
+	}
+	s->next = *list;
+	*list = s;
 }
 
 void
@@ -150,6 +157,6 @@ stack_pool_free(struct stack_pool *pool)
 		munmap(slab->memory, slab->size);
 		free(slab);
 	}
-	pool->free = NULL;
-	pool->warm = 0;
+	pool->warm = pool->cold = NULL;
+	pool->warm_count = 0;
 }

@@ -22,8 +22,9 @@ struct stack_slab;
 /* All zero but for size is an empty pool.  Not shared by threads. */
 struct stack_pool {
 	size_t size;			/* of each stack, in bytes */
-	struct stack *free;
-	uint32_t warm;			/* of those, keep their memory */
+	struct stack *warm;		/* free ones that keep their memory */
+	uint32_t warm_count;
+	struct stack *cold;		/* and those that gave it back */
 	struct stack_slab *slabs;
 };
 

@@ -131,11 +131,16 @@ conversation_hold(struct prong_conn *c)
 static int
 conversation_begin_wait(struct prong_conn *c)
 {
+	bool was_busy = (c->flags & CONN_BUSY) != 0;
+
 	if (conversation_is_dead(c))
 		return error_set(ECANCELED, "the connection has ended");
-	if (conversation_hold(c) == -1)
-		return -1;
 	c->flags |= CONN_BUSY;
+	if (conversation_hold(c) == -1) {
+		if (!was_busy)
+			c->flags &= (uint16_t)~CONN_BUSY;
+		return -1;
+	}
 	conversation_leave(c);
 	if (conversation_is_dead(c))
 		return error_set(ECANCELED, "the connection has ended");
@@ -280,7 +285,11 @@ static int
 conversation_call_malformed(struct prong_conn *c,
     const struct conversation_call *call)
 {
-	return c->service->handler->malformed(c, call->what);
+	int result = c->service->handler->malformed(c, call->what);
+
+	if (result == 0)
+		conn_close(c, COUNTER_CLOSED_ERROR);
+	return result;
 }
 
 /* What is due is run behind this. */
@@ -371,6 +380,8 @@ conversation_call_converse(struct prong_conn *c,
 	int result = c->service->handler->converse(c);
 
 	/* It is not its fault when the other side is. */
+	if (v->broken)
+		conn_close(c, COUNTER_CLOSED_ERROR);
 	if (v->broken || conversation_is_dead(c))
 		return 0;
 	if (result == 0)

@@ -204,6 +204,7 @@ crew_next(struct crew_thread *t)
 	} else {
 		t->left = crew->some_left = true;
 		crew->running--;
+		crew_signal(crews.watch.fd);
 	}
 	pthread_mutex_unlock(&crew->lock);
 	return c;

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "base/process.h"
 #include "dispatch/conversation.h"
 #include "loop/task.h"
 
@@ -16,6 +17,7 @@ struct prong_task {
 	prong_task_fn *fn;
 	void *arg;
 	void *result;
+	struct task *task;
 	struct task *joiner;
 	bool over;
 	bool detached;
@@ -23,10 +25,10 @@ struct prong_task {
 
 /* 1: a task may wait now; 0: there is no loop, block; -1. */
 static int
-waiting_begin(void)
+waiting_may(void)
 {
 	if (task_self() != NULL)
-		return conversation_pause() == -1 ? -1 : 1;
+		return 1;
 	if (tasks_here() != NULL)
 		return error_set(EDEADLK, "the loop itself cannot wait");
 	return 0;
@@ -35,7 +37,7 @@ waiting_begin(void)
 static int
 waiting_was_cut(int value)
 {
-	return error_set(value, value == ENOMEM ? "no memory for a timer" :
+	return error_set(value, value == ENOMEM ? "no memory to wait" :
 	    "the connection has ended");
 }
 
@@ -58,37 +60,55 @@ prong_sleep(int64_t ms)
 	if (ms < 0)
 		return error_set(EINVAL, "no such time: %lld ms",
 		    (long long)ms);
-	if ((value = waiting_begin()) != 1)
+	if ((value = waiting_may()) != 1)
 		return value == -1 ? -1 : waiting_block(ms);
-	value = task_park_for(ms);
+	value = task_park_for(ms, conversation_pause);
 	conversation_go_on();
 	return value == ETIMEDOUT ? 0 : waiting_was_cut(value);
+}
+
+/* What poll(2) would take in its own way. */
+static int
+waiting_check(int fd, unsigned int events)
+{
+	if ((events & ~(unsigned int)(PRONG_READ | PRONG_WRITE)) != 0)
+		return error_set(EINVAL, "no such events: %#x", events);
+	if (loop_check(fd) == -1)
+		return error_errno("descriptor %d", fd);
+	return 0;
 }
 
 static int
 waiting_poll(int fd, unsigned int events, int64_t ms)
 {
 	struct pollfd p = { .fd = fd, .events = (short)events };
+	uint64_t end = process_milliseconds() + (uint64_t)ms, now;
+	int64_t left = ms;
 	int r;
 
-	if ((events & ~(unsigned int)(PRONG_READ | PRONG_WRITE)) != 0)
-		return error_set(EINVAL, "no such events: %#x", events);
-	while ((r = poll(&p, 1, ms > INT_MAX ? INT_MAX : (int)ms)) == -1)
-		if (errno != EINTR)
+	if (waiting_check(fd, events) == -1)
+		return -1;
+	while ((r = poll(&p, 1, left < 0 ? -1 : left > INT_MAX ? INT_MAX :
+	    (int)left)) <= 0) {
+		if (r == -1 && errno != EINTR)
 			return error_errno("waiting for descriptor %d", fd);
-	if (r == 1 && (p.revents & POLLNVAL) != 0)
-		return error_set(EBADF, "no such descriptor: %d", fd);
-	return r == 0 ? 0 : p.revents;
+		now = process_milliseconds();
+		if (ms >= 0 && now >= end)
+			return 0;
+		if (ms >= 0)
+			left = (int64_t)(end - now);
+	}
+	return p.revents;
 }
 
 int
 prong_wait(int fd, unsigned int events, int64_t ms)
 {
-	int r = waiting_begin();
+	int r = waiting_may();
 
 	if (r != 1)
 		return r == -1 ? -1 : waiting_poll(fd, events, ms);
-	r = task_wait(fd, events, ms);
+	r = task_wait(fd, events, ms, conversation_pause);
 	conversation_go_on();
 	return r;
 }
@@ -101,6 +121,7 @@ waiting_run(void *arg)
 	struct prong_task *t = arg;
 	struct task *joiner;
 
+	t->task = task_self();
 	t->result = t->fn(t->arg);
 	t->over = true;
 	joiner = t->joiner;
@@ -135,13 +156,14 @@ prong_spawn(prong_task_fn *fn, void *arg)
 static int
 waiting_for_task(struct prong_task *t, int64_t ms)
 {
-	int value = waiting_begin();
+	int value = waiting_may();
 
-	if (value != 1)
-		return value == -1 ? -1 : error_set(EDEADLK,
-		    "nobody runs the task meanwhile");
+	if (value == 0 || t->task == task_self())
+		return error_set(EDEADLK, "nobody runs the task meanwhile");
+	if (value == -1)
+		return -1;
 	t->joiner = task_self();
-	value = task_park_for(ms);
+	value = task_park_for(ms, conversation_pause);
 	t->joiner = NULL;
 	conversation_go_on();
 	if (value == ETIMEDOUT)

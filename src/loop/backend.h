@@ -45,7 +45,4 @@ extern const struct loop_backend loop_backend_lane;
 extern const struct loop_backend loop_backend_poll;
 extern const struct loop_backend loop_backend_select;
 
-/* For the mechanisms that would take one: EPERM for a file, EBADF. */
-int loop_backend_check(int fd);
-
 #endif

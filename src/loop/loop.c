@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/process.h"
 #include "loop/backend.h"
+#include "loop/slow.h"
 #include "prong.h"
 
 /* Whose a descriptor is; the generation tells it from an earlier owner. */
@@ -38,9 +39,14 @@ struct loop {
 	int64_t busy_poll;		/* microseconds */
 	int64_t busy_until;		/* ... of CLOCK_MONOTONIC */
 	struct timer_heap timers;
+	uint64_t due;			/* of the first timer; UINT64_MAX */
+	uint64_t slow_ms;		/* longer than ever, when nobody asks */
+	loop_slow_fn *slow;
+	struct slow_scale scale;
 	loop_turn_fn *turn;
 	void *turn_arg;
-	struct epoll_event ready[LOOP_EVENTS];
+	/* Of this turn and of the last one, which is looked at again. */
+	struct epoll_event ready[2][LOOP_EVENTS];
 };
 
 static const struct loop_backend *const loop_backends[] = {
@@ -93,6 +99,7 @@ loop_new(enum loop_mechanism mechanism, int64_t busy_poll)
 	}
 	loop->backend = loop_backends[mechanism];
 	loop->busy_poll = busy_poll;
+	loop->due = loop->slow_ms = UINT64_MAX;
 	loop_read_clock(loop);
 	if (loop_map_owners(loop) == -1 ||
 	    loop->backend->init(&loop->state) == -1) {
@@ -143,7 +150,7 @@ loop_clock(const struct loop *loop)
 }
 
 int
-loop_backend_check(int fd)
+loop_check(int fd)
 {
 	struct stat st;
 
@@ -232,16 +239,36 @@ loop_each(struct loop *loop, void (*fn)(struct watch *, void *), void *arg)
 			fn(loop->owners[fd].watch, arg);
 }
 
+static void
+loop_note_due(struct loop *loop)
+{
+	const struct timer *t = timer_first(&loop->timers);
+
+	loop->due = t == NULL ? UINT64_MAX : t->deadline;
+}
+
 int
 loop_timer(struct loop *loop, struct timer *t, uint64_t ms)
 {
-	return timer_set(&loop->timers, t, loop->now + ms);
+	int r = timer_set(&loop->timers, t, loop->now + ms);
+
+	loop_note_due(loop);
+	return r;
 }
 
 void
 loop_timer_stop(struct loop *loop, struct timer *t)
 {
 	timer_clear(&loop->timers, t);
+	loop_note_due(loop);
+}
+
+void
+loop_on_slow(struct loop *loop, uint64_t ms, loop_slow_fn *fn)
+{
+	loop->slow_ms = ms;
+	loop->slow = fn;
+	slow_begin(&loop->scale, loop->now);
 }
 
 void
@@ -281,31 +308,50 @@ loop_is_spinning(struct loop *loop, int last)
 static inline int
 loop_timeout(struct loop *loop, int last)
 {
-	const struct timer *t = timer_first(&loop->timers);
-
 	if (loop->busy_poll > 0 && loop_is_spinning(loop, last))
 		return 0;
-	if (t == NULL)
-		return -1;
-	if (t->deadline <= loop->now)
+	if (loop->due <= loop->now)
 		return 0;
-	if (t->deadline - loop->now > INT_MAX)
-		return INT_MAX;
-	return (int)(t->deadline - loop->now);
+	if (loop->due - loop->now > INT_MAX)
+		return loop->due == UINT64_MAX ? -1 : INT_MAX;
+	return (int)(loop->due - loop->now);
 }
 
 static void
-loop_dispatch(struct loop *loop, int count)
+loop_dispatch(struct loop *loop, struct epoll_event *ready, int count)
 {
-	const struct epoll_event *e;
 	const struct loop_owner *owner;
+	struct epoll_event *e;
 
-	for (e = loop->ready; e < loop->ready + count; e++) {
+	for (e = ready; e < ready + count; e++) {
 		owner = &loop->owners[(uint32_t)e->data.u64];
 		if (owner->watch != NULL &&
 		    owner->generation == e->data.u64 >> 32)
 			owner->watch->fn(owner->watch, e->events);
+		e->events = slow_stamp();
 	}
+}
+
+/* Long ago the last turn began: by sleep, or by one of its events? */
+static UNUSUAL void
+loop_look_for_slow(struct loop *loop, const struct epoll_event *events,
+    int count, uint64_t before)
+{
+	const struct epoll_event *e;
+	const struct loop_owner *owner;
+	struct watch *w = NULL;
+	uint64_t ms;
+	int slowest;
+
+	slowest = slow_find(&loop->scale, events, count, before, loop->now,
+	    &ms);
+	if (slowest == -1 || ms < loop->slow_ms)
+		return;
+	e = &events[slowest];
+	owner = &loop->owners[(uint32_t)e->data.u64];
+	if (owner->generation == e->data.u64 >> 32)
+		w = owner->watch;
+	loop->slow(w, (int)(uint32_t)e->data.u64, ms);
 }
 
 /*
@@ -320,7 +366,7 @@ loop_run_timers(struct loop *loop)
 
 	while (left-- > 0 && (t = timer_first(&loop->timers)) != NULL &&
 	    t->deadline <= loop->now) {
-		timer_clear(&loop->timers, t);
+		loop_timer_stop(loop, t);
 		t->fn(t);
 	}
 }
@@ -328,11 +374,16 @@ loop_run_timers(struct loop *loop)
 int USUAL
 loop_run(struct loop *loop)
 {
-	int n = 0;
+	struct epoll_event *ready = loop->ready[0], *other = loop->ready[1];
+	struct epoll_event *old;
+	uint64_t before = loop->now;
+	int n = 0, last;
 
 	while (!loop->stopped) {
+		old = ready, ready = other, other = old;
+		last = n;
 		n = loop->backend->wait(loop->state, loop_timeout(loop, n),
-		    loop->ready);
+		    ready);
 		if (n == -1) {
 			if (errno != EINTR)
 				return error_errno("waiting by %s",
@@ -340,9 +391,11 @@ loop_run(struct loop *loop)
 			n = 0;
 		}
 		loop_read_clock(loop);
-		loop_dispatch(loop, n);
-		if (loop->timers.count > 0 &&
-		    timer_first(&loop->timers)->deadline <= loop->now)
+		if (loop->now - before >= loop->slow_ms)
+			loop_look_for_slow(loop, old, last, before);
+		before = loop->now;
+		loop_dispatch(loop, ready, n);
+		if (loop->due <= loop->now)
 			loop_run_timers(loop);
 		if (loop->turn != NULL)
 			loop->turn(loop->turn_arg);

@@ -40,6 +40,9 @@ void loop_free(struct loop *);
 
 const char *loop_mechanism_name(const struct loop *);
 
+/* Whether a descriptor can be watched: EBADF; EPERM for a file or folder. */
+int loop_check(int fd);
+
 /*
  * Begins to watch w->fd for w->events.  EINVAL: other events than READ, WRITE,
  * EDGE.  ENOTSUP: EDGE without epoll.  EPERM: a regular file or folder.
@@ -73,6 +76,14 @@ void loop_timer_stop(struct loop *, struct timer *);
 /* Called at the end of each turn, after all its events. */
 typedef void loop_turn_fn(void *arg);
 void loop_on_turn(struct loop *, loop_turn_fn *, void *arg);
+
+/*
+ * Has fn called, in the next turn, when a single event took so many
+ * milliseconds or more: with its watch, or NULL when that has been deleted, and
+ * its descriptor.
+ */
+typedef void loop_slow_fn(struct watch *, int fd, uint64_t ms);
+void loop_on_slow(struct loop *, uint64_t ms, loop_slow_fn *);
 
 /*
  * Runs until loop_stop(), which may have been called before.  -1 when waiting

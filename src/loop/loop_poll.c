@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "loop/backend.h"
+#include "loop/loop.h"
 
 struct loop_poll {
 	struct pollfd *fds;
@@ -86,7 +87,7 @@ loop_poll_add(void *state, int fd, uint32_t generation, unsigned int events)
 {
 	struct loop_poll *p = state;
 
-	if (loop_backend_check(fd) == -1 ||
+	if (loop_check(fd) == -1 ||
 	    loop_poll_grow(p, (uint32_t)fd) == -1)
 		return -1;
 	p->fds[p->count] = (struct pollfd){ .fd = fd, .events = (short)events };

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "loop/backend.h"
+#include "loop/loop.h"
 #include "prong.h"
 
 struct loop_select {
@@ -62,7 +63,7 @@ loop_select_add(void *state, int fd, uint32_t generation, unsigned int events)
 		errno = ERANGE;
 		return -1;
 	}
-	if (loop_backend_check(fd) == -1)
+	if (loop_check(fd) == -1)
 		return -1;
 	FD_SET(fd, &s->watched);
 	s->generations[fd] = generation;

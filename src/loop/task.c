@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/compiler.h"
+#include "base/coroutine.h"
 #include "base/error.h"
 
 struct task {
@@ -160,9 +160,13 @@ int
 task_park(void)
 {
 	struct task *t = tasks_of_thread->current;
+	struct coroutine_place place;
 
+	/* One by hand that waits is its task's alone. */
+	coroutine_leave(&place);
 	t->parked = true;
 	context_switch(&t->context, &t->waker);
+	coroutine_return(&place);
 	return t->value;
 }
 
@@ -195,7 +199,7 @@ task_timer_due(struct timer *t)
 }
 
 int
-task_park_for(int64_t ms)
+task_park_for(int64_t ms, task_before_fn *before)
 {
 	struct tasks *tasks = tasks_of_thread;
 	struct task_timer timer = {
@@ -204,12 +208,12 @@ task_park_for(int64_t ms)
 	};
 	int value;
 
-	if (ms < 0)
-		return task_park();
-	if (loop_timer(tasks->loop, &timer.timer, (uint64_t)ms) == -1)
+	if (ms >= 0 &&
+	    loop_timer(tasks->loop, &timer.timer, (uint64_t)ms) == -1)
 		return ENOMEM;
-	value = task_park();
-	loop_timer_stop(tasks->loop, &timer.timer);
+	value = before() == -1 ? errno : task_park();
+	if (ms >= 0)
+		loop_timer_stop(tasks->loop, &timer.timer);
 	return value;
 }
 
@@ -229,7 +233,7 @@ task_watch_event(struct watch *w, unsigned int events)
 }
 
 int
-task_wait(int fd, unsigned int events, int64_t ms)
+task_wait(int fd, unsigned int events, int64_t ms, task_before_fn *before)
 {
 	struct tasks *tasks = tasks_of_thread;
 	struct task_watch w = {
@@ -240,7 +244,7 @@ task_wait(int fd, unsigned int events, int64_t ms)
 
 	if (loop_add(tasks->loop, &w.watch) == -1)
 		return -1;
-	value = task_park_for(ms);
+	value = task_park_for(ms, before);
 	loop_del(tasks->loop, &w.watch);
 	if (value == ETIMEDOUT)
 		return 0;

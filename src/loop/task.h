@@ -50,8 +50,13 @@ void *task_owner(const struct task *);
 int task_park(void);
 bool task_is_parked(const struct task *);
 
-/* The same for so many milliseconds, then ETIMEDOUT; ms -1 is for ever. */
-int task_park_for(int64_t ms);
+/*
+ * The same for so many milliseconds, then ETIMEDOUT; ms -1 is for ever.  before
+ * is called when nothing else can go wrong, just before the task leaves; its -1
+ * is an error, whose errno is returned.  ENOMEM.
+ */
+typedef int task_before_fn(void);
+int task_park_for(int64_t ms, task_before_fn *before);
 
 /* Lets a parked task go on: until it parks again, or has ended. */
 void task_wake(struct task *, int value);
@@ -61,6 +66,6 @@ void task_wake(struct task *, int value);
  * is for ever): the events, 0 when the time is over, -1 with an errno, which
  * may be what another woke the task with.
  */
-int task_wait(int fd, unsigned int events, int64_t ms);
+int task_wait(int fd, unsigned int events, int64_t ms, task_before_fn *before);
 
 #endif

@@ -103,6 +103,9 @@ conn_book_end(struct prong_conn *c, struct prong_service *home)
 	struct net *net = home->net;
 	enum counter reason = (enum counter)c->reason;
 
+	net->ended.service = home;
+	net->ended.entry = *c->entry;
+	net->ended.fd = c->watch.fd;
 	conntable_close(&net->table, c->entry, reason);
 	if (net->record != NULL)
 		net->record(home, c->entry, reason);
@@ -370,7 +373,9 @@ conn_malformed(struct prong_conn *c, enum prong_malformed what)
 	if (what == PRONG_OVERSIZE)
 		conn_count(c, COUNTER_OVERSIZE, 1);
 	c->service->net->report(PRONG_INFO, c, texts[what]);
-	if (conn_check(c, c->service->ops->malformed(c, what)))
+	/* One who waits before it answers closes it by itself. */
+	if (conn_check(c, c->service->ops->malformed(c, what)) &&
+	    (c->flags & CONN_BUSY) == 0)
 		conn_close(c, COUNTER_CLOSED_ERROR);
 }
 
@@ -502,7 +507,7 @@ conn_event(struct watch *w, unsigned int events)
 
 	conn_serve(c);
 	if (events == PRONG_READ &&
-	    (c->flags & (CONN_CLOSING | CONN_LINGER)) == 0)
+	    (c->flags & (CONN_CLOSING | CONN_LINGER | CONN_BUSY)) == 0)
 		conn_readable(c);
 	else
 		conn_event_unusual(c, events);

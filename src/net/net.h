@@ -60,6 +60,11 @@ struct net {
 	uint64_t load_at;
 	size_t receive_size;
 	struct listener *listeners;
+	struct {
+		struct prong_service *service;	/* of the one that ended last */
+		struct conn_entry entry;
+		int fd;
+	} ended;
 	struct timer resume;		/* accept again after a shortage */
 	uint64_t shortage_told;		/* when it was last logged */
 	void (*drained)(void *);	/* once, when the last one has gone */

@@ -81,6 +81,7 @@ struct prong_service {
 	void *crew;				/* of a dispatch with threads */
 	uint32_t threads;			/* how many that has here */
 	bool full;				/* accepts nothing for now */
+	uint64_t slow_told;			/* that it holds up the loop */
 
 	/* as configured */
 	char *name;

@@ -141,6 +141,9 @@ static const struct setting server_settings[] = {
 	SERVER("stuck-timeout", "30s",
 	    "a worker that does not turn for so long is replaced; 0: never",
 	    SETTING_DURATION, stuck_timeout, .max = 365 * DAY),
+	SERVER("slow-handler", "100ms", "a handler that holds the loop for so "
+	    "long is logged and counted; 0: never",
+	    SETTING_DURATION, slow_handler, .max = DAY),
 	SERVER("max-processes", "64", "room in the scoreboard for processes",
 	    SETTING_INT, max_processes, .min = 1, .max = MAX_PROCESSES),
 	SERVER("max-services", "64", "room in the scoreboard for services",

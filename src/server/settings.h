@@ -25,6 +25,7 @@ struct server_settings {
 	char *pidfile;
 	int64_t drain_timeout;
 	int64_t stuck_timeout;
+	int64_t slow_handler;
 	int64_t max_processes;
 	int64_t max_services;
 	int64_t max_sources;

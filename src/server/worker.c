@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "base/rlimits.h"
+#include "base/units.h"
 #include "dispatch/dispatch.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
@@ -197,6 +198,46 @@ worker_trace(const struct prong_service *s, const struct conn_entry *e,
 	    COUNTER_IS_CLOSED(how) ? "released" : "admission", s->name, text,
 	    (unsigned long long)now,
 	    how == COUNTER_ACCEPTED ? "admitted" : worker_outcome(how));
+}
+
+/* How often a handler that holds up the loop is told of, for each service. */
+#define WORKER_SLOW_TELL_MS	60000
+
+static void
+worker_slow(struct watch *w, int fd, uint64_t ms)
+{
+	struct net *net = worker.net;
+	struct prong_conn *c = w == NULL ? NULL : conn_of_watch(w);
+	struct prong_service *s = c == NULL ? NULL : c->service;
+	const struct conn_entry *e = c == NULL ? NULL : c->entry;
+	char peer[ADDRESS_MAX];
+
+	/* It may have closed the connection over it. */
+	if (w == NULL && net->ended.fd == fd) {
+		s = net->ended.service;
+		e = &net->ended.entry;
+	}
+	if (s == NULL)
+		return;
+	counter_add(s->counters, COUNTER_SLOW_HANDLERS, 1);
+	if (s->slow_told != 0 && *net->now - s->slow_told < WORKER_SLOW_TELL_MS)
+		return;
+	s->slow_told = *net->now;
+	log_warning("service=%s peer=%s: handler %s has held up the loop for "
+	    "%llu ms, and every other connection of %s with it; a dispatch "
+	    "other than inline may be better for it", s->name,
+	    conntable_peer(e, peer, sizeof(peer)), s->handler->name,
+	    (unsigned long long)ms, worker.start->name);
+}
+
+static void
+worker_watch_slow(const struct server_settings *set)
+{
+	uint64_t ms = (uint64_t)units_milliseconds(set->slow_handler);
+
+	worker.net->ended.fd = -1;
+	if (ms > 0)
+		loop_on_slow(worker.loop, ms, worker_slow);
 }
 
 static void
@@ -436,6 +477,7 @@ worker_init_loop(void)
 	if (loop_add(worker.loop, &worker.channel) == -1)
 		return -1;
 	loop_on_turn(worker.loop, worker_turn, NULL);
+	worker_watch_slow(set);
 	worker.beat.fn = worker_beat;
 	worker.beat_ms = watchdog_beat(set);
 	return loop_timer(worker.loop, &worker.beat, worker.beat_ms);

@@ -97,6 +97,15 @@ faults_stall(struct prong_conn *c, const char *argument)
 	return prong_sendf(c, "stalled");
 }
 
+/* The same, and the connection has ended when that is over. */
+static int
+faults_stall_end(struct prong_conn *c, const char *argument)
+{
+	poll(NULL, 0, atoi(argument));
+	prong_abort(c);
+	return 0;
+}
+
 static int
 faults_abort(struct prong_conn *c, const char *argument)
 {
@@ -199,6 +208,7 @@ static const struct {
 } faults_commands[] = {
 	{ "who", faults_who }, { "spin", faults_spin },
 	{ "block", faults_block }, { "stall", faults_stall },
+	{ "stall-end", faults_stall_end },
 	{ "abort", faults_abort }, { "crash", faults_crash },
 	{ "exit", faults_exit }, { "kill", faults_kill },
 	{ "fill", faults_fill }, { "give", faults_give },

@@ -48,6 +48,8 @@ static const struct {
 	    "365d", 365 * DAY, NULL, "366d" },
 	{ SERVER(stuck_timeout), "stuck-timeout", 30 * SECOND, "0", 0,
 	    "365d", 365 * DAY, NULL, "8761h" },
+	{ SERVER(slow_handler), "slow-handler", SECOND / 10, "0", 0, "1d",
+	    DAY, NULL, "25h" },
 	{ SERVER(max_processes), "max-processes", 64, "1", 1, "4096", 4096,
 	    "0", "4097" },
 	{ SERVER(max_services), "max-services", 64, "1", 1, "4096", 4096,
