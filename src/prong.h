@@ -84,6 +84,7 @@ enum prong_framing {
 	PRONG_LINE = 1 << 1,		/* up to a newline */
 	PRONG_NETSTRING = 1 << 2,	/* 5:hello, */
 	PRONG_LENGTH32 = 1 << 3,	/* a 32-bit length, network order */
+	PRONG_OWN = 1 << 4,		/* as the handler's .frame says */
 };
 
 /* Why input was malformed, given to a handler's .malformed. */
@@ -143,6 +144,17 @@ struct prong_handler {
 	void (*closed)(struct prong_conn *);
 
 	int (*converse)(struct prong_conn *);
+
+	/*
+	 * A protocol of the handler's own, framing "own", which is then the
+	 * default and, unless .framings says otherwise, the only one.  Given
+	 * the len bytes that are there, at least one, it returns how many of
+	 * them are the first message; 0: it is not whole yet; -1: no message
+	 * begins so.  *state is 0 at first for each message and the function's
+	 * to use until that is whole, to go on where it was.  What is sent is
+	 * not wrapped.  Looks at nothing but its arguments.
+	 */
+	ssize_t (*frame)(const void *data, size_t len, uint64_t *state);
 };
 
 /* Defines NAME_handler: PRONG_HANDLER(echo, .message = echo_message); */

@@ -23,6 +23,7 @@ struct context {
 #else
 	ucontext_t at;
 #endif
+	struct context *next;	/* who goes on when this one leaves */
 	context_fn *fn;
 	void *arg;
 	/* For sanitizers, which have to know the stacks. */
@@ -42,11 +43,12 @@ void context_make(struct context *, void *bottom, size_t size, context_fn *,
     void *arg);
 
 /*
- * Notes in from where the caller stands and goes on where to stands; returns
- * when another goes on at from.  Sticky floating-point exception flags do not
- * survive it; rounding and the like are each context's own.
+ * Notes in from where the caller stands and goes on where to stands; returns 0
+ * when another goes on at from.  Rounding and the like are each context's own.
+ * The sticky flags of floating-point exceptions are all set in a thread that
+ * has made a context: to have one of them tell something, clear it first.
  */
-void context_switch(struct context *from, struct context *to);
+int context_switch(struct context *from, struct context *to);
 
 /* The same for one that does not come back, so that its stack can be had. */
 void context_leave(struct context *from, struct context *to)

@@ -100,8 +100,7 @@ prong_co_switch(struct prong_co *co)
 	if (co != NULL && co->over)
 		return error_set(EINVAL, "the coroutine has ended");
 	coroutine_current = co;
-	context_switch(coroutine_context(self), coroutine_context(co));
-	return 0;
+	return context_switch(coroutine_context(self), coroutine_context(co));
 }
 
 struct prong_co *

@@ -19,7 +19,9 @@
 
 #include "base/error.h"
 
-#define STACK_SLAB		32	/* stacks */
+/* Stacks that are mapped at once: so many, or as many as fit. */
+#define STACK_SLAB		32
+#define STACK_SLAB_SIZE		(4 * 1024 * 1024)
 #define STACK_WARM_MAX		64
 /* Since Linux 6.13: pages that may not be touched, without a mapping each. */
 #define STACK_GUARD_INSTALL	102
@@ -28,6 +30,7 @@ struct stack_slab {
 	struct stack_slab *next;
 	void *memory;
 	size_t size;
+	size_t count;
 	struct stack stacks[STACK_SLAB];
 };
 
@@ -66,14 +69,14 @@ stack_slab_cut(struct stack_pool *pool, struct stack_slab *slab, size_t page)
 	size_t i, step = pool->size + page;
 	struct stack *s;
 
-	for (i = 0; i < STACK_SLAB; i++) {
+	for (i = 0; i < slab->count; i++) {
 		s = &slab->stacks[i];
 		s->bottom = (char *)slab->memory + i * step + page;
 		s->size = pool->size;
 		if (stack_guard(s->bottom - page, page) == -1)
 			return -1;
 	}
-	for (i = STACK_SLAB; i-- > 0;) {
+	for (i = slab->count; i-- > 0;) {
 		s = &slab->stacks[i];
 		stack_register(s);
 		s->next = pool->cold;
@@ -90,7 +93,12 @@ stack_pool_grow(struct stack_pool *pool)
 
 	if ((slab = calloc(1, sizeof(*slab))) == NULL)
 		return -1;
-	slab->size = STACK_SLAB * (pool->size + page);
+	slab->count = STACK_SLAB_SIZE / (pool->size + page);
+	if (slab->count > STACK_SLAB)
+		slab->count = STACK_SLAB;
+	if (slab->count == 0)
+		slab->count = 1;
+	slab->size = slab->count * (pool->size + page);
 	slab->memory = mmap(NULL, slab->size, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 	if (slab->memory == MAP_FAILED) {
@@ -152,7 +160,7 @@ stack_pool_free(struct stack_pool *pool)
 
 	while ((slab = pool->slabs) != NULL) {
 		pool->slabs = slab->next;
-		for (i = 0; i < STACK_SLAB; i++)
+		for (i = 0; i < slab->count; i++)
 			stack_unregister(&slab->stacks[i]);
 		munmap(slab->memory, slab->size);
 		free(slab);

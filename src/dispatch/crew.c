@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,7 @@ struct crew_thread {
 	struct prong_conn *conn;	/* under the lock */
 	unsigned int commands;		/* under the lock */
 	bool left;			/* to be joined */
+	char signal_stack[32 * 1024];
 };
 
 struct crew {
@@ -75,7 +77,6 @@ static struct crews {
 	struct watch watch;
 	pthread_mutex_t lock;
 	struct prong_conn *back;
-	void (*on_thread)(void);
 } crews = { .watch.fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void
@@ -228,12 +229,15 @@ static void *
 crew_run(void *arg)
 {
 	struct crew_thread *t = arg;
+	/* An overrun stack is told of from another. */
+	const stack_t signals = {
+		.ss_sp = t->signal_stack, .ss_size = sizeof(t->signal_stack)
+	};
 	struct prong_conn *c;
 
 	pthread_setname_np(pthread_self(), t->lane.name);
 	lane_enter(&t->lane);
-	if (crews.on_thread != NULL)
-		crews.on_thread();
+	sigaltstack(&signals, NULL);
 	while ((c = crew_next(t)) != NULL) {
 		lane_serve(&t->lane, c);
 		if (crew_let_go(t))
@@ -561,12 +565,6 @@ crew_tell_end(struct crew *crew)
 			crew_command(t, CREW_END);
 	pthread_cond_broadcast(&crew->work);
 	pthread_mutex_unlock(&crew->lock);
-}
-
-void
-crews_on_thread(void (*fn)(void))
-{
-	crews.on_thread = fn;
 }
 
 bool

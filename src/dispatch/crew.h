@@ -33,7 +33,4 @@ void crews_close(uint64_t id);
  */
 bool crews_stop(void);
 
-/* Called in each thread before it serves anybody; NULL: nothing. */
-void crews_on_thread(void (*fn)(void));
-
 #endif

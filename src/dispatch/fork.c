@@ -51,9 +51,9 @@ static struct forks {
 	struct loop *loop;
 	pid_t forker;
 	bool draining;
-	void (*born)(void);
+	int report;
 	void (*killed)(pid_t);
-} forks = { .signals.fd = -1 };
+} forks = { .signals.fd = -1, .report = -1 };
 
 /* --- in a child ----------------------------------------------------------- */
 
@@ -89,14 +89,13 @@ static void __attribute__((noreturn))
 fork_live(struct prong_conn *c)
 {
 	const int keep[] = { c->watch.fd, forks.signals.fd,
-	    log_descriptor(LOG_MAIN), log_descriptor(LOG_ACCESS) };
+	    forks.report, log_descriptor(LOG_MAIN),
+	    log_descriptor(LOG_ACCESS) };
 	char peer[ADDRESS_MAX];
 
 	if (process_die_with_parent(forks.forker) == -1)
 		_exit(COUNTER_CLOSED_CRASH);
 	process_close_others(keep, sizeof(keep) / sizeof(keep[0]));
-	if (forks.born != NULL)
-		forks.born();
 	process_title("%s %s", c->service->name,
 	    prong_peer(c, peer, sizeof(peer)));
 	lane_enter(&fork_lane);
@@ -333,10 +332,10 @@ forks_stop(void)
 }
 
 void
-forks_on(void (*born)(void), void (*killed)(pid_t))
+forks_on_death(int report, void (*fn)(pid_t))
 {
-	forks.born = born;
-	forks.killed = killed;
+	forks.report = report;
+	forks.killed = fn;
 }
 
 const struct dispatch_mode dispatch_fork = {

@@ -28,9 +28,10 @@ void forks_close(uint64_t id);
 void forks_stop(void);
 
 /*
- * What to do in a child before it serves, and about one that was killed by a
- * signal, after it was told.
+ * Where a child of this process leaves what it knows of a fatal signal (a
+ * descriptor that children keep), and who is told, after the log, of one that
+ * was killed by one.
  */
-void forks_on(void (*born)(void), void (*killed)(pid_t));
+void forks_on_death(int report, void (*fn)(pid_t));
 
 #endif

@@ -54,6 +54,7 @@ lane_turn(void *arg)
 {
 	struct lane *l = arg;
 
+	l->serving = SLOT_NONE;
 	lane_add_counters(l);
 	if (lane_is_done(l))
 		loop_stop(l->loop);
@@ -132,6 +133,7 @@ lane_take(struct lane *l, struct prong_conn *c)
 {
 	bool is_new = (c->flags & CONN_NEW) != 0;
 
+	loop_refresh(l->loop);
 	c->service = &l->service;
 	conn_lend(c, false);
 	if (conn_join(c) != 0)

@@ -130,6 +130,12 @@ loop_mechanism_name(const struct loop *loop)
 	return loop->backend->name;
 }
 
+void
+loop_refresh(struct loop *loop)
+{
+	loop_read_clock(loop);
+}
+
 uint64_t
 loop_now(const struct loop *loop)
 {

@@ -66,6 +66,8 @@ void loop_each(struct loop *, void (*fn)(struct watch *, void *), void *arg);
 /* Milliseconds of CLOCK_MONOTONIC, read once a turn; or where they stand. */
 uint64_t loop_now(const struct loop *);
 const uint64_t *loop_clock(const struct loop *);
+/* Time has gone on without a turn: reads the clock again. */
+void loop_refresh(struct loop *);
 /* The same reading in nanoseconds. */
 uint64_t loop_nanoseconds(const struct loop *);
 

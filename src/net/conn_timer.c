@@ -48,9 +48,11 @@ conn_timer_due(struct timer *t)
 		conn_end(c, (enum counter)c->reason);
 	else if (c->timeout == 0)
 		return;
-	else if (idle >= c->timeout && (c->flags & CONN_BUSY) == 0)
+	/* While its handler is at work it is the peer who waits, but for one
+	 * that does not take what it is sent. */
+	else if (idle >= c->timeout &&
+	    (c->flags & (CONN_BUSY | CONN_PAUSED)) != CONN_BUSY)
 		conn_end(c, COUNTER_CLOSED_TIMEOUT);
-	/* While its handler is at work it is the peer who waits. */
 	else if (loop_timer(loop, t, idle >= c->timeout ? c->timeout :
 	    c->timeout - idle) == -1)
 		conn_end(c, COUNTER_CLOSED_ERROR);

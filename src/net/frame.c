@@ -102,8 +102,26 @@ frame_next(enum prong_framing framing, const char *buf, size_t len, size_t max,
 		return frame_next_netstring(buf, len, max, f);
 	case PRONG_LENGTH32:
 		return frame_next_length32(buf, len, max, f);
+	case PRONG_OWN:
+		break;
 	}
 	return FRAME_MALFORMED;
+}
+
+enum frame_result
+frame_next_own(frame_fn *fn, const char *buf, size_t len, size_t max,
+    struct frame *f)
+{
+	ssize_t n = len == 0 ? 0 : fn(buf, len, &f->state);
+
+	/* It cannot have found what is not there. */
+	if (n < 0 || (size_t)n > len)
+		return FRAME_MALFORMED;
+	if ((n == 0 ? len : (size_t)n) > max)
+		return FRAME_OVERSIZE;
+	f->start = 0;
+	f->length = f->size = (size_t)n;
+	return n == 0 ? FRAME_MORE : FRAME_WHOLE;
 }
 
 int
@@ -114,6 +132,7 @@ frame_wrap(enum prong_framing framing, const char *data, size_t len, int crlf,
 	w->trailer = "";
 	switch (framing) {
 	case PRONG_RAW:
+	case PRONG_OWN:
 		break;
 	case PRONG_LINE:
 		if (len > 0 && data[len - 1] == '\n')
@@ -152,6 +171,7 @@ static const struct {
 	{ PRONG_LINE, "line" },
 	{ PRONG_NETSTRING, "netstring" },
 	{ PRONG_LENGTH32, "length32" },
+	{ PRONG_OWN, "own" },
 };
 
 enum prong_framing

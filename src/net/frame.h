@@ -14,6 +14,7 @@
  *	line		up to "\n"; "\r\n" ends a line too
  *	netstring	"5:hello,": D. J. Bernstein, Netstrings, 1997
  *	length32	a 32-bit unsigned length in network order, then as many
+ *	own		a function of the handler says: frame_next_own()
  */
 
 /* The longest header that any framing puts before a message. */
@@ -31,6 +32,7 @@ struct frame {
 	size_t seen;		/* bytes that need not be looked at again */
 	size_t wanted;		/* bytes of the whole frame when known, or 0 */
 	int crlf;		/* the line ended in "\r\n" */
+	uint64_t state;		/* of a function of the handler's own */
 };
 
 enum frame_result {
@@ -42,6 +44,11 @@ enum frame_result {
 
 /* Looks for one message at the start of len bytes.  len 0 is FRAME_MORE. */
 enum frame_result frame_next(enum prong_framing, const char *buf, size_t len,
+    size_t max, struct frame *);
+
+/* The same by a function as struct prong_handler has it. */
+typedef ssize_t frame_fn(const void *, size_t, uint64_t *);
+enum frame_result frame_next_own(frame_fn *, const char *buf, size_t len,
     size_t max, struct frame *);
 
 /* What goes before and after a message. */
@@ -60,7 +67,7 @@ struct frame_wrap {
 int frame_wrap(enum prong_framing, const char *data, size_t len, int crlf,
     struct frame_wrap *);
 
-/* "raw", "line", "netstring", "length32"; 0 and NULL for none of them. */
+/* "raw", "line", "netstring", "length32", "own"; 0 and NULL for none of them. */
 enum prong_framing frame_by_name(const char *name);
 const char *frame_name(enum prong_framing);
 

@@ -62,6 +62,17 @@ input_buffer(struct prong_conn *c, size_t *size)
 	return in->data + in->length;
 }
 
+static inline enum frame_result
+input_next(const struct prong_service *s, const char *data, size_t len,
+    struct frame *f)
+{
+	size_t max = (size_t)s->settings.max_message;
+
+	return s->framing == PRONG_OWN ?
+	    frame_next_own(s->handler->frame, data, len, max, f) :
+	    frame_next(s->framing, data, len, max, f);
+}
+
 /*
  * Hands out the whole messages at the start of len bytes; returns how many
  * bytes they were.  *f is how far the one after them was looked at.
@@ -70,13 +81,12 @@ static size_t
 input_feed(struct prong_conn *c, const char *data, size_t len, struct frame *f)
 {
 	struct prong_service *service = c->service;
-	size_t max = (size_t)service->settings.max_message, used = 0;
+	size_t used = 0;
 	uint64_t messages = 0;
 	enum frame_result result;
 
 	while (used < len && (c->flags & INPUT_STOP) == 0) {
-		result = frame_next(service->framing, data + used, len - used,
-		    max, f);
+		result = input_next(service, data + used, len - used, f);
 		if (result == FRAME_MORE)
 			break;
 		if (result != FRAME_WHOLE) {

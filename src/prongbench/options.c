@@ -97,6 +97,9 @@ static int
 options_set_framing(struct options *o, const char *text)
 {
 	o->load.payload.framing = frame_by_name(text);
+	/* What a handler calls a message, it alone knows. */
+	if (o->load.payload.framing == PRONG_OWN)
+		o->load.payload.framing = 0;
 	if (o->load.payload.framing == 0)
 		return error_set(EINVAL, "\"%.64s\" is none of raw, line, "
 		    "netstring and length32", text);

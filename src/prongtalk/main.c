@@ -32,7 +32,8 @@ static void main_usage(FILE *);
 static int
 main_framing(struct talk_options *o, const char *value)
 {
-	if ((o->framing = frame_by_name(value)) == 0)
+	o->framing = frame_by_name(value);
+	if (o->framing == 0 || o->framing == PRONG_OWN)
 		return error_set(EINVAL, "\"%.64s\" is none of raw, line, "
 		    "netstring and length32", value);
 	return 0;

@@ -18,10 +18,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
+#include "dispatch/lane.h"
+
 #define CRASH_FRAMES	48
+#define CRASH_LINES	48
 #define CRASH_STACK	(64 * 1024)
 
 static int crash_fd = -1;
+static uint64_t *crash_slot;
 static char crash_stack[CRASH_STACK] __attribute__((aligned(16)));
 
 /* A sanitizer reports what it knows better by itself. */
@@ -36,8 +41,13 @@ static void
 crash_handler(int signo)
 {
 	static const char end[1];
+	const struct lane *lane = lane_here();
 	void *frames[CRASH_FRAMES];
 	ssize_t n;
+
+	/* In a thread of its own: whom that one served. */
+	if (lane != NULL && crash_slot != NULL)
+		*crash_slot = lane->serving;
 
 	lseek(crash_fd, 0, SEEK_SET);
 	/* The first two are this function and the return from the signal. */
@@ -71,6 +81,39 @@ crash_read(int fd, char buf[CRASH_REPORT_SIZE + 1])
 
 	buf[n > 0 ? n : 0] = '\0';
 	return strlen(buf);
+}
+
+/* The title that a process has in place of its name is padded. */
+static void
+crash_squeeze(char *line)
+{
+	char *to = line;
+
+	for (; *line != '\0'; line++)
+		if (line[0] != ' ' || line[1] != ' ')
+			*to++ = *line;
+	*to = '\0';
+}
+
+void
+crash_log(int fd, const char *name, pid_t pid)
+{
+	char text[CRASH_REPORT_SIZE + 1], *rest = text, *line;
+	int lines = 0;
+
+	crash_read(fd, text);
+	while (lines < CRASH_LINES && (line = strsep(&rest, "\n")) != NULL) {
+		crash_squeeze(line);
+		if (line[0] != '\0')
+			log_error("%s (pid %d) #%d %s", name, (int)pid,
+			    lines++, line);
+	}
+}
+
+void
+crash_serving(uint64_t *serving)
+{
+	crash_slot = serving;
 }
 
 void

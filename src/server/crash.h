@@ -2,7 +2,10 @@
 #ifndef SERVER_CRASH_H
 #define SERVER_CRASH_H
 
+#include <sys/types.h>
+
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * What a process says when it dies of a fatal signal: its backtrace, in lines.
@@ -18,6 +21,12 @@ int crash_open(void);
 
 /* For this process; fd stays the caller's, and open. */
 void crash_report_to(int fd);
+
+/* Where whoever looks finds whom it served: see struct slot. */
+void crash_serving(uint64_t *);
+
+/* Logs what a dead process has left, line by line. */
+void crash_log(int fd, const char *name, pid_t pid);
 
 /* What a dead process has left, as a string; returns its length. */
 size_t crash_read(int fd, char buf[CRASH_REPORT_SIZE + 1]);

@@ -13,7 +13,6 @@
 #include "server/master.h"
 
 /* So much of a report is logged: a process may write anything into it. */
-#define OBITUARY_LINES	48
 
 const char *
 obituary_of(const struct process *p, char *buf, size_t size)
@@ -40,31 +39,9 @@ obituary_of(const struct process *p, char *buf, size_t size)
 	return buf;
 }
 
-/* The title that a process has in place of its name is padded. */
-static void
-obituary_squeeze(char *line)
-{
-	char *to = line;
-
-	for (; *line != '\0'; line++)
-		if (line[0] != ' ' || line[1] != ' ')
-			*to++ = *line;
-	*to = '\0';
-}
-
 void
 obituary_log_report(const struct process *p, pid_t pid, int report)
 {
-	char text[CRASH_REPORT_SIZE + 1], *rest = text, *line;
-	int lines = 0;
-
-	crash_read(report, text);
+	crash_log(report, p->name, pid);
 	close(report);
-	while (lines < OBITUARY_LINES &&
-	    (line = strsep(&rest, "\n")) != NULL) {
-		obituary_squeeze(line);
-		if (line[0] != '\0')
-			log_error("%s (pid %d) #%d %s", p->name,
-			    (int)pid, lines++, line);
-	}
 }

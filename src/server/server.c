@@ -265,17 +265,28 @@ prong_server_section(struct prong_server *s, const char *option,
 	return NULL;
 }
 
+/* What a handler allows, which is everything else when it does not say. */
+static unsigned int
+server_framings(const struct prong_handler *h)
+{
+	if (h->frame == NULL)
+		return (h->framings != 0 ? h->framings : ~0U) &
+		    ~(unsigned int)PRONG_OWN;
+	return h->framings != 0 ? h->framings : (unsigned int)PRONG_OWN;
+}
+
 static int
 server_resolve_framing(struct prong_service *s)
 {
 	const struct prong_handler *h = s->handler;
-	enum prong_framing preferred = h->framing != 0 ? h->framing : PRONG_RAW;
+	enum prong_framing preferred = h->framing != 0 ? h->framing :
+	    h->frame != NULL ? PRONG_OWN : PRONG_RAW;
 
 	if (s->settings.framing[0] == '\0' &&
 	    prong_service_set(s, "framing", frame_name(preferred)) == -1)
 		return -1;
 	s->framing = frame_by_name(s->settings.framing);
-	if (h->framings != 0 && (h->framings & s->framing) == 0)
+	if ((server_framings(h) & s->framing) == 0)
 		return error_set(EINVAL, "handler \"%s\" cannot be used with "
 		    "framing %s", h->name, s->settings.framing);
 	return 0;

@@ -23,6 +23,7 @@
 #include "base/rlimits.h"
 #include "base/units.h"
 #include "dispatch/dispatch.h"
+#include "dispatch/fork.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
 #include "loop/task.h"
@@ -79,7 +80,8 @@ worker_report_one(enum prong_level level, const struct prong_conn *c,
 		return;
 	if (c == NULL)
 		log_write(level, "%s: %s", worker.start->name, text);
-	else if (c->service->net->lane != NULL)
+	else if (c->service->net->lane != NULL &&
+	    c->service->net->lane[0] != '\0')
 		log_write(level, "service=%s peer=%s thread=%s: %s",
 		    c->service->name, prong_peer(c, peer, sizeof(peer)),
 		    c->service->net->lane, text);
@@ -506,6 +508,12 @@ worker_drop_privileges(void)
 	return 0;
 }
 
+static void
+worker_child_died(pid_t pid)
+{
+	crash_log(worker.start->report, "process", pid);
+}
+
 static int
 worker_init(void)
 {
@@ -529,6 +537,8 @@ worker_init(void)
 	    &table) == -1)
 		return -1;
 	worker.slot = scoreboard_slot(start->scoreboard, start->slot);
+	crash_serving(&worker.slot->serving);
+	forks_on_death(start->report, worker_child_died);
 	if (worker_init_loop() == -1)
 		return -1;
 	worker.net->table = table;
