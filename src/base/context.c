@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/common_interface_defs.h>
+#include <sanitizer/asan_interface.h>
 #elif defined(__SANITIZE_THREAD__)
 #include <sanitizer/tsan_interface.h>
 #endif
@@ -41,6 +41,10 @@ context_arrive(struct context *from, struct context *to)
 static void
 context_announce(struct context *c)
 {
+#if defined(__SANITIZE_ADDRESS__)
+	/* Frames of one that was given up on this stack. */
+	__asan_unpoison_memory_region(c->bottom, c->size);
+#endif
 #if defined(__SANITIZE_THREAD__)
 	c->fake = __tsan_create_fiber(0);
 #endif

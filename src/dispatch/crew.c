@@ -243,6 +243,7 @@ crew_run(void *arg)
 		if (crew_let_go(t))
 			crew_give_back(c);
 	}
+	lane_leave(&t->lane);
 	return NULL;
 }
 

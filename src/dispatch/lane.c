@@ -112,6 +112,14 @@ lane_warm(struct lane *l)
 }
 
 void
+lane_leave(struct lane *l)
+{
+	tasks_end(&l->tasks);
+	tasks_set_here(NULL);
+	lane_of_thread = NULL;
+}
+
+void
 lane_fini(struct lane *l)
 {
 	tasks_fini(&l->tasks);

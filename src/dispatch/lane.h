@@ -38,6 +38,8 @@ struct lane {
 int lane_init(struct lane *, struct prong_service *home, const char *name);
 /* Makes it the lane of the calling thread. */
 void lane_enter(struct lane *);
+/* And no longer; what has been begun in it ends. */
+void lane_leave(struct lane *);
 void lane_fini(struct lane *);
 /* Makes it serve another service. */
 void lane_renew(struct lane *, struct prong_service *home);

@@ -262,6 +262,18 @@ loop_timer(struct loop *loop, struct timer *t, uint64_t ms)
 	return r;
 }
 
+int
+loop_timer_exact(struct loop *loop, struct timer *t, uint64_t ms)
+{
+	struct timespec ts;
+	uint64_t now;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	now = (uint64_t)ts.tv_sec * 1000 +
+	    ((uint64_t)ts.tv_nsec + 999999) / 1000000;
+	return loop_timer(loop, t, now + ms - loop->now);
+}
+
 void
 loop_timer_stop(struct loop *loop, struct timer *t)
 {

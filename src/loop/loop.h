@@ -71,8 +71,12 @@ void loop_refresh(struct loop *);
 /* The same reading in nanoseconds. */
 uint64_t loop_nanoseconds(const struct loop *);
 
-/* Arms a timer for ms from now, in place of what it was armed for. */
+/*
+ * Arms a timer for ms from now, in place of what it was armed for: from the
+ * beginning of the turn, or from this very moment and never early.
+ */
 int loop_timer(struct loop *, struct timer *, uint64_t ms);
+int loop_timer_exact(struct loop *, struct timer *, uint64_t ms);
 void loop_timer_stop(struct loop *, struct timer *);
 
 /* Called at the end of each turn, after all its events. */

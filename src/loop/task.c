@@ -27,6 +27,7 @@ struct task {
 	bool parked;
 	bool over;
 	struct task *next;		/* while it is spare */
+	LIST_ENTRY(task) all;
 };
 
 static __thread struct tasks *tasks_of_thread;
@@ -48,18 +49,41 @@ tasks_init(struct tasks *t, struct loop *loop, size_t stack_size)
 {
 	*t = (struct tasks){ .loop = loop };
 	t->stacks.size = stack_size == 0 ? STACK_SIZE : stack_size;
+	LIST_INIT(&t->all);
+}
+
+static void
+task_free(struct task *t)
+{
+	LIST_REMOVE(t, all);
+	context_forget(&t->context);
+	stack_give(&t->tasks->stacks, t->stack);
+	free(t);
 }
 
 void
-tasks_fini(struct tasks *t)
+tasks_end(struct tasks *tasks)
 {
-	struct task *task;
+	struct task *t;
 
-	while ((task = t->spare) != NULL) {
-		t->spare = task->next;
-		free(task);
-	}
-	stack_pool_free(&t->stacks);
+	tasks->ending = true;
+	do
+		LIST_FOREACH(t, &tasks->all, all)
+			if (t->parked) {
+				task_wake(t, ECANCELED);
+				break;
+			}
+	while (t != NULL);
+}
+
+void
+tasks_fini(struct tasks *tasks)
+{
+	while (!LIST_EMPTY(&tasks->all))
+		task_free(LIST_FIRST(&tasks->all));
+	tasks->spare = NULL;
+	tasks->spare_count = 0;
+	stack_pool_free(&tasks->stacks);
 }
 
 /* --- their life ---------------------------------------------------------- */
@@ -100,17 +124,10 @@ task_new(struct tasks *tasks)
 		return NULL;
 	}
 	t->tasks = tasks;
+	LIST_INSERT_HEAD(&tasks->all, t, all);
 	context_make(&t->context, t->stack->bottom, t->stack->size, task_run,
 	    t);
 	return t;
-}
-
-static void
-task_free(struct task *t)
-{
-	context_forget(&t->context);
-	stack_give(&t->tasks->stacks, t->stack);
-	free(t);
 }
 
 /* Lets it run, until it parks or has ended. */
@@ -162,6 +179,8 @@ task_park(void)
 	struct task *t = tasks_of_thread->current;
 	struct coroutine_place place;
 
+	if (t->tasks->ending)
+		return ECANCELED;
 	/* One by hand that waits is its task's alone. */
 	coroutine_leave(&place);
 	t->parked = true;
@@ -209,7 +228,7 @@ task_park_for(int64_t ms, task_before_fn *before)
 	int value;
 
 	if (ms >= 0 &&
-	    loop_timer(tasks->loop, &timer.timer, (uint64_t)ms) == -1)
+	    loop_timer_exact(tasks->loop, &timer.timer, (uint64_t)ms) == -1)
 		return ENOMEM;
 	value = before() == -1 ? errno : task_park();
 	if (ms >= 0)

@@ -2,6 +2,8 @@
 #ifndef LOOP_TASK_H
 #define LOOP_TASK_H
 
+#include <sys/queue.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -25,11 +27,18 @@ struct tasks {
 	struct stack_pool stacks;
 	struct task *spare;		/* to be used again */
 	uint32_t spare_count;
+	LIST_HEAD(, task) all;
+	bool ending;
 };
 
 /* stack_size: of each task; 0 is the usual one. */
 void tasks_init(struct tasks *, struct loop *, size_t stack_size);
-/* Those that have not ended are given up: they never go on. */
+/*
+ * In their own thread: every wait of theirs ends with ECANCELED, so that they
+ * run to their ends.
+ */
+void tasks_end(struct tasks *);
+/* Those that have not ended never go on. */
 void tasks_fini(struct tasks *);
 
 /* Of this thread; NULL where there is no loop. */

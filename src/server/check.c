@@ -428,6 +428,7 @@ prong_server_check(struct prong_server *server, prong_problem_fn *fn,
 	tasks_set_here(&tasks);
 	for (i = 0; i < server->service_count; i++)
 		check_service(&c, server->services[i]);
+	tasks_end(&tasks);
 	tasks_set_here(NULL);
 	tasks_fini(&tasks);
 	loop_free(loop);

@@ -552,6 +552,10 @@ worker_fini(void)
 	struct prong_service *s;
 
 	worker.abandons = !dispatch_stop();
+	if (worker.net != NULL) {
+		net_close_all(worker.net);
+		tasks_end(&worker.tasks);
+	}
 	net_free(worker.net);
 	while (worker.services_up > 0) {
 		s = worker.start->server->services[--worker.services_up];
