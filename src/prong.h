@@ -503,6 +503,45 @@ PRONG_API char *prong_server_dump(struct prong_server *);
 PRONG_API int prong_server_run(struct prong_server *,
     void (*ready)(void *), void *arg);
 
+/*
+ * Stops the server that runs in this process: after its connections have ended,
+ * as by SIGTERM, or fast, as by SIGINT.  May be called from a signal handler
+ * and from any thread.
+ */
+PRONG_API int prong_server_stop(struct prong_server *, bool fast);
+
+/*
+ * The short way.  Serves until a signal ends it: logs to standard error, has no
+ * pidfile and no control socket.  The arguments are services, the last one is
+ * NULL.  0, or -1 when it could not start or failed, which it logs.
+ */
+enum prong_dispatch {
+	PRONG_INLINE,
+	PRONG_COROUTINE,
+	PRONG_THREAD,
+	PRONG_POOL,
+	PRONG_FORK,
+};
+
+struct prong_service_config {
+	size_t size;			/* sizeof(struct prong_service_config) */
+	const char *listen;		/* "127.0.0.1:7007" */
+	const struct prong_handler *handler;
+	enum prong_dispatch dispatch;
+	const char *name;		/* NULL: the handler's */
+	/* Further ones as "key", "value", ..., NULL, or NULL. */
+	const char *const *settings;
+	const char *const *options;	/* of the handler */
+};
+
+/* PRONG_SERVICE(echo, .listen = "127.0.0.1:7007", .handler = &echo_handler); */
+#define PRONG_SERVICE(ident, ...)					\
+	const struct prong_service_config ident = {			\
+		.size = sizeof(struct prong_service_config), __VA_ARGS__ \
+	}
+
+PRONG_API int prong_serve(const struct prong_service_config *, ...);
+
 PRONG_API const char *prong_version(void);
 
 /*

@@ -49,7 +49,7 @@ struct crew_thread {
 	struct prong_conn *conn;	/* under the lock */
 	unsigned int commands;		/* under the lock */
 	bool left;			/* to be joined */
-	char signal_stack[32 * 1024];
+	char signal_stack[32 * 1024] __attribute__((aligned(16)));
 };
 
 struct crew {
@@ -219,6 +219,9 @@ crew_let_go(struct crew_thread *t)
 
 	pthread_mutex_lock(&t->crew->lock);
 	mine = t->conn != NULL;
+	/* It was told so late that it has not looked. */
+	if (mine && (t->commands & CREW_CLOSE) != 0)
+		t->conn->flags |= CONN_ASKED;
 	t->conn = NULL;
 	t->crew->busy--;
 	pthread_mutex_unlock(&t->crew->lock);
@@ -233,17 +236,20 @@ crew_run(void *arg)
 	const stack_t signals = {
 		.ss_sp = t->signal_stack, .ss_size = sizeof(t->signal_stack)
 	};
+	stack_t before;
 	struct prong_conn *c;
 
 	pthread_setname_np(pthread_self(), t->lane.name);
 	lane_enter(&t->lane);
-	sigaltstack(&signals, NULL);
+	sigaltstack(&signals, &before);
 	while ((c = crew_next(t)) != NULL) {
 		lane_serve(&t->lane, c);
 		if (crew_let_go(t))
 			crew_give_back(c);
 	}
 	lane_leave(&t->lane);
+	/* It may be a sanitizer's, which takes it away now. */
+	sigaltstack(&before, NULL);
 	return NULL;
 }
 

@@ -3,7 +3,7 @@
  * dispatch = fork, in the forker and in its children.
  *
  * A child serves one connection in a lane that was made before the fork, and
- * tells by its exit code how the connection ended.  It is told to say goodbye,
+ * leaves in the connection's entry how that ended.  It is told to say goodbye,
  * to close or to end by signals, which it reads from the descriptor that the
  * forker reads its own from.
  */
@@ -94,7 +94,7 @@ fork_live(struct prong_conn *c)
 	char peer[ADDRESS_MAX];
 
 	if (process_die_with_parent(forks.forker) == -1)
-		_exit(COUNTER_CLOSED_CRASH);
+		_exit(1);
 	process_close_others(keep, sizeof(keep) / sizeof(keep[0]));
 	process_title("%s %s", c->service->name,
 	    prong_peer(c, peer, sizeof(peer)));
@@ -102,11 +102,12 @@ fork_live(struct prong_conn *c)
 	lane_renew(&fork_lane, c->service);
 	fork_watch = (struct watch){ fork_told, forks.signals.fd, PRONG_READ };
 	if (loop_add(fork_lane.loop, &fork_watch) == -1)
-		_exit(COUNTER_CLOSED_ERROR);
+		_exit(1);
 	if (forks.draining)
 		raise(FORK_DRAIN);
 	lane_serve(&fork_lane, c);
-	_exit(c->reason);
+	c->entry->phase = (uint8_t)(CONN_PHASE_ENDED + c->reason);
+	_exit(0);
 }
 
 /* --- in the forker --------------------------------------------------------- */
@@ -121,16 +122,17 @@ fork_chain(pid_t pid)
 static enum counter
 fork_reason(const struct fork_child *child, int status)
 {
-	int code = WEXITSTATUS(status);
+	int how = child->conn->entry->phase - CONN_PHASE_ENDED;
 
 	if (child->dropped)
 		return COUNTER_CLOSED_SERVER;
 	if (!WIFEXITED(status))
 		return COUNTER_CLOSED_CRASH;
-	if (COUNTER_IS_CLOSED(code))
-		return (enum counter)code;
-	/* The handler has ended it by exit(3). */
-	return code == 0 ? COUNTER_CLOSED_SERVER : COUNTER_CLOSED_ERROR;
+	if (how >= 0 && COUNTER_IS_CLOSED(how))
+		return (enum counter)how;
+	/* The handler has ended the process by exit(3). */
+	return WEXITSTATUS(status) == 0 ? COUNTER_CLOSED_SERVER :
+	    COUNTER_CLOSED_ERROR;
 }
 
 static void
@@ -139,9 +141,7 @@ fork_tell_end(const struct fork_child *child, int status)
 	struct prong_conn *c = child->conn;
 	char how[80];
 
-	if (child->dropped || (WIFEXITED(status) &&
-	    (WEXITSTATUS(status) == 0 ||
-	    COUNTER_IS_CLOSED(WEXITSTATUS(status)))))
+	if (child->dropped || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
 		return;
 	process_describe_status(status, how, sizeof(how));
 	error_set(ECHILD, "its process (pid %d) %s", (int)child->pid, how);

@@ -67,13 +67,14 @@ tasks_end(struct tasks *tasks)
 	struct task *t;
 
 	tasks->ending = true;
-	do
+	/* One that goes on may end others: from the beginning each time. */
+	do {
 		LIST_FOREACH(t, &tasks->all, all)
 			if (t->parked) {
 				task_wake(t, ECANCELED);
 				break;
 			}
-	while (t != NULL);
+	} while (t != NULL);
 }
 
 void

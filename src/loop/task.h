@@ -27,7 +27,7 @@ struct tasks {
 	struct stack_pool stacks;
 	struct task *spare;		/* to be used again */
 	uint32_t spare_count;
-	LIST_HEAD(, task) all;
+	LIST_HEAD(task_list, task) all;
 	bool ending;
 };
 

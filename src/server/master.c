@@ -340,6 +340,18 @@ master_open_pidfile(struct master *m)
 	return pidlock_write(m->pidlock, path);
 }
 
+static void
+master_asked_to_stop(struct watch *w, unsigned int events)
+{
+	struct master *m = (struct master *)((char *)w -
+	    offsetof(struct master, stop));
+	uint64_t value;
+
+	if (read(w->fd, &value, sizeof(value)) != sizeof(value))
+		return;
+	master_signal(value >= SERVER_STOP_FAST ? SIGINT : SIGTERM, m);
+}
+
 static int
 master_open_loop(struct master *m)
 {
@@ -349,6 +361,10 @@ master_open_loop(struct master *m)
 	if ((m->loop = loop_new(LOOP_AUTO, 0)) == NULL ||
 	    signals_open(&m->signals, m->loop, signals, master_signal, m) ==
 	    -1)
+		return -1;
+	m->stop = (struct watch){ master_asked_to_stop, m->server->stop,
+	    PRONG_READ };
+	if (loop_add(m->loop, &m->stop) == -1)
 		return -1;
 	errno = 0;
 	m->control = control_open(m);

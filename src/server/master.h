@@ -79,6 +79,7 @@ struct master {
 	enum master_state state;
 	struct loop *loop;
 	struct signals signals;
+	struct watch stop;		/* asked for by the program itself */
 	struct listening listening;
 	struct scoreboard scoreboard;
 	struct process *processes;

@@ -6,12 +6,15 @@
 
 #include "config.h"
 
+#include <sys/eventfd.h>
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -65,7 +68,12 @@ prong_server_new(void)
 {
 	struct prong_server *s;
 
-	if ((s = calloc(1, sizeof(*s))) == NULL ||
+	if ((s = calloc(1, sizeof(*s))) == NULL) {
+		error_errno("server");
+		return NULL;
+	}
+	s->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->stop == -1 ||
 	    settings_init(PRONG_SERVER, &s->settings) == -1) {
 		error_errno("server");
 		prong_server_free(s);
@@ -121,6 +129,8 @@ prong_server_free(struct prong_server *s)
 	free(s->services);
 	free(s->arrays);
 	free(s->handlers);
+	if (s->stop != -1)
+		close(s->stop);
 	free(s);
 }
 

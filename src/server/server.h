@@ -19,6 +19,7 @@
  */
 struct prong_server {
 	struct server_settings settings;
+	int stop;				/* an eventfd */
 	struct prong_service **services;
 	size_t service_count;
 	const struct prong_handler **handlers;
@@ -64,6 +65,9 @@ int server_check_array(const struct prong_section *, const char **key);
 /* Makes the arrays of the configuration, with their first values. */
 int server_make_arrays(struct prong_server *);
 void server_free_arrays(struct prong_server *);
+
+/* What is written into it to stop at once, beside 1 to drain. */
+#define SERVER_STOP_FAST	(1ULL << 32)
 
 /* How many workers the settings ask for on this machine. */
 int server_workers(const struct prong_server *);

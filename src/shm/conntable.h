@@ -31,6 +31,7 @@ enum conn_phase {
 	CONN_PHASE_PAUSED,	/* the peer reads too slowly */
 	CONN_PHASE_CLOSING,	/* what is queued goes out first */
 	CONN_PHASE_LINGERING,	/* waiting for the peer to close */
+	CONN_PHASE_ENDED = 128,	/* and how: the closed counter is added */
 };
 
 /* What it holds in the ledger. */

@@ -296,6 +296,69 @@ START_TEST(test_frame_unknown_framing)
 }
 END_TEST
 
+/* A protocol of a handler's own: up to ';', and none begins with '!'. */
+static size_t own_looked;
+
+static ssize_t
+own_frame(const void *data, size_t len, uint64_t *state)
+{
+	const char *text = data;
+
+	if (text[0] == '!')
+		return -1;
+	for (; *state < len; (*state)++) {
+		own_looked++;
+		if (text[*state] == ';')
+			return (ssize_t)*state + 1;
+	}
+	return 0;
+}
+
+static ssize_t
+own_too_much(const void *data, size_t len, uint64_t *state)
+{
+	return (ssize_t)len + 1;
+}
+
+START_TEST(test_frame_own)
+{
+	struct frame f = { 0 };
+
+	ck_assert_int_eq(frame_next_own(own_frame, NULL, 0, 8, &f), FRAME_MORE);
+	ck_assert_int_eq(frame_next_own(own_frame, "abc", 3, 8, &f),
+	    FRAME_MORE);
+	ck_assert_int_eq(frame_next_own(own_frame, "abcd;ef;", 8, 8, &f),
+	    FRAME_WHOLE);
+	ck_assert_uint_eq(f.start, 0);
+	ck_assert_uint_eq(f.length, 5);
+	ck_assert_uint_eq(f.size, 5);
+	/* What it noted was there when it went on. */
+	ck_assert_uint_eq(own_looked, 5);
+}
+END_TEST
+
+START_TEST(test_frame_own_bad)
+{
+	struct frame f = { 0 };
+
+	ck_assert_int_eq(frame_next_own(own_frame, "!", 1, 8, &f),
+	    FRAME_MALFORMED);
+	ck_assert_int_eq(frame_next_own(own_too_much, "ab", 2, 8, &f),
+	    FRAME_MALFORMED);
+	ck_assert_int_eq(frame_next_own(own_frame, "abcdefg;", 8, 8, &f),
+	    FRAME_WHOLE);
+	f = (struct frame){ 0 };
+	ck_assert_int_eq(frame_next_own(own_frame, "abcdefgh;", 9, 8, &f),
+	    FRAME_OVERSIZE);
+	f = (struct frame){ 0 };
+	ck_assert_int_eq(frame_next_own(own_frame, "abcdefghi", 9, 8, &f),
+	    FRAME_OVERSIZE);
+	/* Only who has the function can cut it. */
+	ck_assert_int_eq(frame_next(PRONG_OWN, "a;", 2, 8, &f),
+	    FRAME_MALFORMED);
+}
+END_TEST
+
 /* Wrapped, then cut again: the same bytes. */
 START_TEST(test_frame_wrap_and_cut)
 {
@@ -439,6 +502,8 @@ main(void)
 	tcase_add_test(tc, test_frame_huge_lengths);
 	tcase_add_test(tc, test_frame_line_remembers);
 	tcase_add_test(tc, test_frame_unknown_framing);
+	tcase_add_test(tc, test_frame_own);
+	tcase_add_test(tc, test_frame_own_bad);
 	tcase_add_loop_test(tc, test_frame_wrap_and_cut, 0, 4);
 	tcase_add_test(tc, test_frame_wrap_bytes);
 	tcase_add_test(tc, test_frame_wrap_limits);

@@ -118,6 +118,8 @@ setup(void)
 			.master = &master, .slot = (uint32_t)i,
 			.channel.fd = pair[0], .report = -1,
 		};
+		snprintf(processes[i].name, sizeof(processes[i].name),
+		    "worker %d", i);
 		ends[i] = pair[1];
 		sockets[i] = (struct listening_socket){
 			.fd = open("/dev/null", O_RDWR | O_CLOEXEC),

@@ -30,6 +30,12 @@ static struct privilege privilege;
 static struct sockaddr_in where = { .sin_family = AF_INET };
 static pid_t worker;
 
+static bool
+serves(const struct prong_service *s)
+{
+	return true;
+}
+
 /* --- the handler: an echo that can refuse to start ----------------------- */
 
 static int
@@ -110,6 +116,7 @@ setup(void)
 		.server = server, .scoreboard = &sb, .slot = SLOT,
 		.channel = ends[1], .master = getpid(),
 		.privilege = &privilege, .report = report[1],
+		.serves = serves, .name = "worker 1",
 	};
 }
 
