@@ -66,7 +66,8 @@ static void
 worker_report_one(enum prong_level level, const struct prong_conn *c,
     const char *text)
 {
-	uint64_t second = loop_now(worker.loop) / 1000;
+	/* Not by the loop's clock: a thread reports too. */
+	uint64_t second = process_milliseconds() / 1000;
 	char peer[ADDRESS_MAX];
 
 	if (second != worker.report_second) {
