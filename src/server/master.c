@@ -127,7 +127,7 @@ master_drain(struct master *m, uint64_t ms)
 	listening_close(&m->listening, true);
 	m->deadline.fn = master_drained_long_enough;
 	if (ms > 0)
-		loop_timer(m->loop, &m->deadline, ms);
+		loop_timer_exact(m->loop, &m->deadline, ms);
 	master_process_gone(m);
 }
 

@@ -377,7 +377,7 @@ supervise_limit_drain(struct process *p)
 
 	p->timer.fn = supervise_drained_long_enough;
 	if (ms > 0)
-		loop_timer(p->master->loop, &p->timer, ms);
+		loop_timer_exact(p->master->loop, &p->timer, ms);
 }
 
 /* Whom to give up: a dead one, one that is not ready, the last of the rest. */
