@@ -13,13 +13,13 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/names.h"
 #include "base/units.h"
 
 /* --- finding ------------------------------------------------------------- */
@@ -30,30 +30,20 @@
 /* No id: setresuid(2) takes it for "leave it as it is". */
 #define PRIVILEGE_NO_ID		UINT32_MAX
 
-/*
- * Whether a look-up without a result says that there is none.  Which number
- * says so differs from database to database; these do not.
- */
-static bool
-privilege_is_absent(int error)
-{
-	return error != EINTR && error != EIO && error != EMFILE &&
-	    error != ENFILE && error != ENOMEM;
-}
-
 /* 1 and who it is, 0 when there is no such name, or -1. */
 static int
 privilege_by_name(struct privilege *p, const char *name)
 {
-	const struct passwd *pw;
+	struct names_user user;
+	int found = names_user(name, &user);
 
-	errno = 0;
-	if ((pw = getpwnam(name)) == NULL)
-		return privilege_is_absent(errno) ? 0 :
-		    error_errno("user \"%.64s\"", name);
-	p->uid = pw->pw_uid;
-	p->gid = pw->pw_gid;
-	strlcpy(p->user, pw->pw_name, sizeof(p->user));
+	if (found == -1)
+		return error_errno("user \"%.64s\"", name);
+	if (found == 0)
+		return 0;
+	p->uid = user.uid;
+	p->gid = user.gid;
+	strlcpy(p->user, user.name, sizeof(p->user));
 	return 1;
 }
 
@@ -61,19 +51,18 @@ privilege_by_name(struct privilege *p, const char *name)
 static int
 privilege_by_id(struct privilege *p, uid_t uid)
 {
-	const struct passwd *pw;
+	struct names_user user;
+	int found = names_user_of(uid, &user);
 
+	if (found == -1)
+		return error_errno("user %u", uid);
 	p->uid = uid;
-	p->gid = PRIVILEGE_NO_ID;
-	snprintf(p->user, sizeof(p->user), "%u", uid);
-	errno = 0;
-	/* cppcheck-suppress getpwuidCalled ; like getpwnam(), in the master */
-	if ((pw = getpwuid(uid)) == NULL)
-		return privilege_is_absent(errno) ? 0 :
-		    error_errno("user %u", uid);
-	p->gid = pw->pw_gid;
-	strlcpy(p->user, pw->pw_name, sizeof(p->user));
-	return 1;
+	p->gid = found == 1 ? user.gid : PRIVILEGE_NO_ID;
+	if (found == 1)
+		strlcpy(p->user, user.name, sizeof(p->user));
+	else
+		snprintf(p->user, sizeof(p->user), "%u", uid);
+	return found;
 }
 
 /* The user that a setting names, or the one that it leaves to us. */
@@ -103,16 +92,13 @@ privilege_find_user(struct privilege *p, const char *user)
 static int
 privilege_find_group(gid_t *gid, const char *group)
 {
-	const struct group *gr;
+	int found = names_group(group, gid);
 	int64_t id;
 
-	errno = 0;
-	if ((gr = getgrnam(group)) != NULL) {
-		*gid = gr->gr_gid;
-		return 0;
-	}
-	if (!privilege_is_absent(errno))
+	if (found == -1)
 		return error_errno("group \"%.64s\"", group);
+	if (found == 1)
+		return 0;
 	if (units_integer(group, 0, PRIVILEGE_NO_ID - 1, &id) == -1)
 		return error_set(EINVAL, "there is no group \"%.64s\"", group);
 	*gid = (gid_t)id;
@@ -152,9 +138,13 @@ privilege_find(struct privilege *p, const char *user, const char *group)
 	if (known == 0)
 		return 0;
 	p->group_count = PRIVILEGE_GROUPS_MAX;
-	if (getgrouplist(p->user, p->gid, p->groups, &p->group_count) == -1)
+	switch (names_groups(p->user, p->gid, p->groups, &p->group_count)) {
+	case -1:
+		return error_errno("the groups of user \"%.64s\"", p->user);
+	case 0:
 		return error_set(E2BIG, "user \"%.64s\" is in more than %d "
 		    "groups", p->user, PRIVILEGE_GROUPS_MAX);
+	}
 	return 0;
 }
 

@@ -6,18 +6,19 @@
 
 #include <stdbool.h>
 
+#include "base/names.h"
+
 /*
  * Whom the processes that meet clients run as.  Names are looked up once, by
  * the master, since in a chroot there are none to be found.
  */
 
-#define PRIVILEGE_NAME_MAX	256	/* of a user, with its '\0' */
 #define PRIVILEGE_GROUPS_MAX	1024
 
 struct privilege {
 	uid_t uid;
 	gid_t gid;
-	char user[PRIVILEGE_NAME_MAX];	/* a name, or a decimal id */
+	char user[NAMES_MAX];	/* a name, or a decimal id */
 	bool drops;			/* we are root, and go to other ids */
 	gid_t groups[PRIVILEGE_GROUPS_MAX];	/* when root: what is set */
 	int group_count;

@@ -112,19 +112,44 @@ process_title_init(int argc, char **argv, char **envp)
 	setproctitle_init(argc, argv, envp);
 }
 
+/* Our own, while one is lent. */
+static char process_title_own[128];
+
+static void
+process_title_show(const char *title)
+{
+	/* setproctitle(3) marks the end of a shorter one with a dot. */
+	if (process_title_room > 0)
+		setproctitle("%-*s", process_title_room, title);
+}
+
 void
 process_title(const char *fmt, ...)
 {
-	char title[128];
 	va_list ap;
 
-	if (process_title_room == 0)
-		return;
+	va_start(ap, fmt);
+	vsnprintf(process_title_own, sizeof(process_title_own), fmt, ap);
+	va_end(ap);
+	process_title_show(process_title_own);
+}
+
+void
+process_title_lend(const char *fmt, ...)
+{
+	char title[sizeof(process_title_own)];
+	va_list ap;
+
 	va_start(ap, fmt);
 	vsnprintf(title, sizeof(title), fmt, ap);
 	va_end(ap);
-	/* setproctitle(3) marks the end of a shorter one with a dot. */
-	setproctitle("%-*s", process_title_room, title);
+	process_title_show(title);
+}
+
+void
+process_title_back(void)
+{
+	process_title_show(process_title_own);
 }
 
 int

@@ -24,6 +24,14 @@ void process_title_init(int argc, char **argv, char **envp);
 void process_title(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /*
+ * Between these two it has the title of a child that is forked meanwhile: there
+ * each page that is written to would have to be copied first.
+ */
+void process_title_lend(const char *fmt, ...)
+    __attribute__((format(printf, 1, 2)));
+void process_title_back(void);
+
+/*
  * Has the kernel kill this process when its parent dies.  To be called after
  * privileges were dropped, which clears the request.  -1 with ESRCH when the
  * parent is gone already.

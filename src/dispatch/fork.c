@@ -32,6 +32,9 @@
 #define FORK_CLOSE	(SIGRTMIN + 1)
 #define FORK_END	(SIGRTMIN + 2)
 
+/* Of signals, that are read at once. */
+#define FORK_SIGNALS	5
+
 /* Children by their pid, in chains. */
 #define FORK_CHAINS	1024
 
@@ -91,18 +94,12 @@ fork_live(struct prong_conn *c)
 	const int keep[] = { c->watch.fd, forks.signals.fd,
 	    forks.report, log_descriptor(LOG_MAIN),
 	    log_descriptor(LOG_ACCESS) };
-	char peer[ADDRESS_MAX];
 
 	if (process_die_with_parent(forks.forker) == -1)
 		_exit(1);
 	process_close_others(keep, sizeof(keep) / sizeof(keep[0]));
-	process_title("%s %s", c->service->name,
-	    prong_peer(c, peer, sizeof(peer)));
 	lane_enter(&fork_lane);
 	lane_renew(&fork_lane, c->service);
-	fork_watch = (struct watch){ fork_told, forks.signals.fd, PRONG_READ };
-	if (loop_add(fork_lane.loop, &fork_watch) == -1)
-		_exit(1);
 	if (forks.draining)
 		raise(FORK_DRAIN);
 	lane_serve(&fork_lane, c);
@@ -188,10 +185,10 @@ fork_reap(int flags)
 static void
 fork_signalled(struct watch *w, unsigned int events)
 {
-	struct signalfd_siginfo info;
+	struct signalfd_siginfo infos[FORK_SIGNALS];
 
 	/* The others are for the children, and ignored here. */
-	while (read(w->fd, &info, sizeof(info)) == sizeof(info))
+	while (read(w->fd, infos, sizeof(infos)) == sizeof(infos))
 		continue;
 	fork_reap(WNOHANG);
 }
@@ -214,9 +211,12 @@ static void
 fork_place(struct prong_conn *c)
 {
 	struct fork_child *child = calloc(1, sizeof(*child));
+	char peer[ADDRESS_MAX];
 	int fd = c->watch.fd;
 	pid_t pid;
 
+	process_title_lend("%s %s", c->service->name,
+	    prong_peer(c, peer, sizeof(peer)));
 	if (child == NULL || (pid = fork()) == -1) {
 		fork_lose(c);
 		free(child);
@@ -229,6 +229,7 @@ fork_place(struct prong_conn *c)
 		*fork_chain(pid) = child;
 		forks.count++;
 	}
+	process_title_back();
 	close(fd);
 }
 
@@ -264,7 +265,8 @@ fork_start(struct prong_service *s)
 	if (lane_init(&fork_lane, s, "") == -1)
 		return -1;
 	lane_warm(&fork_lane);
-	return 0;
+	fork_watch = (struct watch){ fork_told, forks.signals.fd, PRONG_READ };
+	return loop_add(fork_lane.loop, &fork_watch);
 }
 
 /* --- commands -------------------------------------------------------------- */

@@ -105,10 +105,19 @@ lane_nothing(void *arg)
 {
 }
 
+static void
+lane_no_timer(struct timer *t)
+{
+}
+
 void
 lane_warm(struct lane *l)
 {
+	struct timer timer = { .fn = lane_no_timer };
+
 	task_start(&l->tasks, lane_nothing, NULL, NULL);
+	if (loop_timer(l->loop, &timer, 0) == 0)
+		loop_timer_stop(l->loop, &timer);
 }
 
 void

@@ -11,13 +11,12 @@
 #include <netinet/in.h>
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/names.h"
 #include "base/units.h"
 
 enum access_kind {
@@ -49,15 +48,11 @@ struct access {
 	struct access_rule rules[];
 };
 
-/*
- * A database that says "not found" may do so by one of several errnos; the
- * rest are failures to read it.
- */
+/* What a look-up says that found no such thing. */
 static int
-access_no_such(const char *what, const char *name)
+access_no_such(int found, const char *what, const char *name)
 {
-	if (errno == 0 || errno == ENOENT || errno == ESRCH || errno == EBADF ||
-	    errno == EPERM)
+	if (found == 0)
 		return error_set(EINVAL, "there is no %s \"%.64s\"", what,
 		    name);
 	return error_errno("cannot look up the %s \"%.64s\"", what, name);
@@ -66,25 +61,21 @@ access_no_such(const char *what, const char *name)
 static int
 access_find_user(const char *name, uint32_t *id)
 {
-	const struct passwd *user;
+	struct names_user user;
+	int found = names_user(name, &user);
 
-	errno = 0;
-	if ((user = getpwnam(name)) == NULL)
-		return access_no_such("user", name);
-	*id = user->pw_uid;
+	if (found != 1)
+		return access_no_such(found, "user", name);
+	*id = user.uid;
 	return 0;
 }
 
 static int
 access_find_group(const char *name, uint32_t *id)
 {
-	const struct group *group;
+	int found = names_group(name, id);
 
-	errno = 0;
-	if ((group = getgrnam(name)) == NULL)
-		return access_no_such("group", name);
-	*id = group->gr_gid;
-	return 0;
+	return found == 1 ? 0 : access_no_such(found, "group", name);
 }
 
 /* What stands after allow and deny when it is no address. */

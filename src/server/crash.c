@@ -2,8 +2,9 @@
 /*
  * The report of a fatal signal: the one signal handler that does more than set
  * a flag.  It has a stack of its own, calls only what may be called there
- * (signal-safety(7)) and backtrace(3), whose library is loaded beforehand, and
- * then lets the signal do what it does.
+ * (signal-safety(7)) and the unwinder of the C compiler, and then lets the
+ * signal do what it does.  backtrace(3) would load a library for the same, whose
+ * mappings each forked process would pay for.
  */
 #include "server/crash.h"
 
@@ -17,6 +18,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
+#include <unwind.h>
 
 #include "base/log.h"
 #include "dispatch/lane.h"
@@ -37,12 +39,30 @@ static const int crash_signals[] = {
 #endif
 };
 
+struct crash_frames {
+	void *at[CRASH_FRAMES];
+	int count;
+};
+
+static _Unwind_Reason_Code
+crash_frame(struct _Unwind_Context *context, void *arg)
+{
+	struct crash_frames *frames = arg;
+
+	void *at = (void *)_Unwind_GetIP(context);
+
+	if (at == NULL || frames->count == CRASH_FRAMES)
+		return _URC_END_OF_STACK;
+	frames->at[frames->count++] = at;
+	return _URC_NO_REASON;
+}
+
 static void
 crash_handler(int signo)
 {
 	static const char end[1];
 	const struct lane *lane = lane_here();
-	void *frames[CRASH_FRAMES];
+	struct crash_frames frames = { .count = 0 };
 	ssize_t n;
 
 	/* In a thread of its own: whom that one served. */
@@ -51,8 +71,9 @@ crash_handler(int signo)
 
 	lseek(crash_fd, 0, SEEK_SET);
 	/* The first two are this function and the return from the signal. */
-	backtrace_symbols_fd(frames + 2, backtrace(frames, CRASH_FRAMES) - 2,
-	    crash_fd);
+	_Unwind_Backtrace(crash_frame, &frames);
+	if (frames.count > 2)
+		backtrace_symbols_fd(frames.at + 2, frames.count - 2, crash_fd);
 	/* One that fills the file needs no end. */
 	n = write(crash_fd, end, sizeof(end));
 	(void)n;
@@ -126,12 +147,9 @@ crash_report_to(int fd)
 		.sa_handler = crash_handler,
 		.sa_flags = SA_ONSTACK | SA_RESETHAND,
 	};
-	void *frames[2];
 	size_t i;
 
 	crash_fd = fd;
-	/* The first call loads a library, which a handler must not do. */
-	backtrace(frames, 2);
 	sigemptyset(&action.sa_mask);
 	sigaltstack(&stack, NULL);
 	for (i = 0; i < sizeof(crash_signals) / sizeof(crash_signals[0]); i++)

@@ -5,13 +5,12 @@
 #include "server/listening.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/names.h"
 #include "dispatch/dispatch.h"
 
 int
@@ -19,8 +18,7 @@ listening_options(const struct prong_service *s, struct socket_options *o,
     const char **key)
 {
 	const struct service_settings *set = &s->settings;
-	struct passwd *user;
-	struct group *group;
+	struct names_user user;
 
 	*o = (struct socket_options){
 		.backlog = (int)set->backlog,
@@ -32,18 +30,15 @@ listening_options(const struct prong_service *s, struct socket_options *o,
 	};
 	*key = "owner";
 	if (set->owner[0] != '\0') {
-		if ((user = getpwnam(set->owner)) == NULL)
+		if (names_user(set->owner, &user) != 1)
 			return error_set(EINVAL, "there is no user \"%.64s\"",
 			    set->owner);
-		o->owner = user->pw_uid;
+		o->owner = user.uid;
 	}
 	*key = "group";
-	if (set->group[0] != '\0') {
-		if ((group = getgrnam(set->group)) == NULL)
-			return error_set(EINVAL, "there is no group \"%.64s\"",
-			    set->group);
-		o->group = group->gr_gid;
-	}
+	if (set->group[0] != '\0' && names_group(set->group, &o->group) != 1)
+		return error_set(EINVAL, "there is no group \"%.64s\"",
+		    set->group);
 	return 0;
 }
 
