@@ -30,9 +30,10 @@ pidfile = "%(directory)s/prongd.pid"
 log { target = "stderr" level = "info" }
 control { socket = "%(directory)s/control.sock" }
 service "echo" {
-  listen = {"127.0.0.1:0"}
-  handler = "echo"
+  listen = {"127.0.0.1:0", "127.0.0.2:0"}
+  handler = "%(handler)s"
   idle-timeout = "60s"
+  %(settings)s
 }
 """
 
@@ -131,8 +132,11 @@ def floor(cpu=None):
 
 
 class Prongd(Server):
-    def __init__(self, process, port, control):
+    """Its second address is for more clients than one has ports for."""
+
+    def __init__(self, process, port, second, control):
         super().__init__(process, port)
+        self.second = second
         self.control = control
 
     def status(self):
@@ -148,12 +152,16 @@ class Prongd(Server):
 
 
 @contextlib.contextmanager
-def prongd(workers=1, cpu=None, under=(), seconds=30):
-    """A prongd with an echo service; under are the words before it."""
+def prongd(workers=1, cpu=None, under=(), seconds=30, handler="echo",
+           settings=""):
+    """A prongd with an echo service; under are the words before it, settings
+    are lines of the service.
+    """
     with tempfile.TemporaryDirectory(prefix="prong-bench-") as directory:
         config = os.path.join(directory, "prongd.conf")
         with open(config, "w", encoding="utf-8") as f:
-            f.write(CONFIG % {"workers": workers, "directory": directory})
+            f.write(CONFIG % {"workers": workers, "directory": directory,
+                              "handler": handler, "settings": settings})
         process = subprocess.Popen(
             pinned(cpu) + list(under) + [program("PRONGD"), "-f", "-c",
                                          config],
@@ -163,8 +171,11 @@ def prongd(workers=1, cpu=None, under=(), seconds=30):
             port = lines.wait_for(
                 r"listening on 127\.0\.0\.1:(\d+) service=echo",
                 seconds).group(1)
+            second = lines.wait_for(
+                r"listening on (127\.0\.0\.2:\d+) service=echo",
+                seconds).group(1)
             lines.wait_for(r"ready workers=%d\b" % workers, seconds)
-            yield Prongd(process, int(port),
+            yield Prongd(process, int(port), second,
                          os.path.join(directory, "control.sock"))
         finally:
             end(process)
