@@ -249,6 +249,7 @@ class Server:
         self.control = os.path.join(self.directory, "control.sock")
         self.log_target = log.replace("@", self.directory)
         self.limit = descriptors
+        self.level = level
         self.core_limit = 0
         self.arguments = arguments
         self.process = None
@@ -454,11 +455,23 @@ class Server:
         return last
 
     def rest(self, service, **wanted):
-        """Waits until nobody is connected; the ledger then agrees."""
-        last = self.counted(service, active=0, **wanted)
-        equal(last["accepted"], sum(last[name] for name in CLOSED),
-              "accepted (against all closed_*)")
+        """Waits until nobody is connected and the ledger agrees."""
+        last = {}
+
+        def agrees():
+            # An end is two stores, and who looks may come between them.
+            last.update(self.counted(service, active=0, **wanted))
+            return last["accepted"] == sum(last[name] for name in CLOSED)
+
+        until(agrees, lambda: "accepted and closed_* agree: %r" % last)
         return last
+
+    def settled(self):
+        """What the workers were at when this was called is over: they answer
+        orders between two turns.  An end is counted before what it held is
+        given back, and before it is in the access log."""
+        run = self.ctl("log-level", self.level)
+        equal((run.returncode, run.stderr), (0, ""), "prongctl log-level")
 
     def workers(self):
         return self.ask("workers")["workers"]
