@@ -88,7 +88,7 @@ assign_grow(struct process *p, size_t sockets)
 }
 
 static void
-assign_set(struct process *p, uint32_t key, bool wanted)
+assign_set(struct process *p, uint32_t key, bool wanted, uint64_t number)
 {
 	const struct listening_socket *s = &p->master->listening.sockets[key];
 	struct channel_message message = {
@@ -96,8 +96,7 @@ assign_set(struct process *p, uint32_t key, bool wanted)
 		.key = key,
 		.service = s->service->index,
 		.shared = s->slot != (int)p->slot,
-		/* Waited for by who pauses a service. */
-		.number = wanted ? 0 : p->master->release,
+		.number = number,
 	};
 
 	if (p->serves[key] != wanted &&
@@ -109,15 +108,20 @@ static void
 assign_process(struct process *p, const int *deputies)
 {
 	const struct listening *l = &p->master->listening;
-	uint32_t key;
+	uint32_t key, last = UINT32_MAX;
 
 	if (assign_grow(p, l->count) == -1) {
 		log_error("%s", error_text());
 		return;
 	}
 	for (key = 0; key < l->count; key++)
+		if (p->serves[key] &&
+		    !assign_is_wanted(p, &l->sockets[key], deputies))
+			last = key;
+	/* Who pauses a service waits until the last one has been let go of. */
+	for (key = 0; key < l->count; key++)
 		assign_set(p, key, assign_is_wanted(p, &l->sockets[key],
-		    deputies));
+		    deputies), key == last ? p->master->release : 0);
 }
 
 void

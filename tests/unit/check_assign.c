@@ -69,6 +69,7 @@ told(int slot)
 {
 	static char text[128];
 	struct channel_message m;
+	uint64_t number = 0;
 	char one[16];
 	int fd;
 
@@ -83,13 +84,18 @@ told(int slot)
 		ck_assert_uint_eq(m.service, sockets[m.key].service->index);
 		/* Its own is its own; all others it may share. */
 		ck_assert_int_eq(m.shared != 0, sockets[m.key].slot != slot);
-		/* Who pauses a service waits until all have let go. */
-		ck_assert_uint_eq(m.number, m.kind == CHANNEL_RELEASE ?
-		    master.release : 0);
+		/* Who pauses a service waits until all have let go of all. */
+		if (m.kind == CHANNEL_RELEASE) {
+			ck_assert_uint_eq(number, 0);
+			number = m.number;
+		} else
+			ck_assert_uint_eq(m.number, 0);
 		snprintf(one, sizeof(one), "%c%u ",
 		    m.kind == CHANNEL_ACCEPT ? '+' : '-', m.key);
 		strlcat(text, one, sizeof(text));
 	}
+	ck_assert_uint_eq(number, strchr(text, '-') != NULL ? master.release :
+	    0);
 	return text;
 }
 
@@ -239,6 +245,9 @@ START_TEST(test_assign_paused)
 	expect("-0 ", "-0 ", "", "-0 ");
 	paused[2] = paused[3] = false;
 	expect("+0 +1 +3 +4 ", "+0 +2 ", "", "+0 +4 ");
+	/* Of several at once the last is the one that is waited for. */
+	paused[2] = paused[3] = true;
+	expect("-0 -1 -3 -4 ", "-0 -2 ", "", "-0 -4 ");
 }
 END_TEST
 
