@@ -75,6 +75,8 @@ def sanitizers():
 SANITIZERS = sanitizers()
 # Seconds; nothing here takes as long when it works.
 BOUND = 60 if SANITIZERS else 20
+# What a second is enough for, but for what a sanitizer costs.
+SECOND = 10 if SANITIZERS else 1
 TEST_LIMIT = 4 * BOUND
 
 
@@ -116,6 +118,16 @@ def until(condition, what, limit=None):
                 what() if callable(what) else what))
         time.sleep(pause)
         pause = min(pause * 1.5, 0.05)
+
+
+def at_most(bar, measure, what, times=3):
+    """The best of some measurements of one thing: a bar is about the program,
+    and what else the machine does may be in any of them."""
+    seen = []
+    while not seen or seen[-1] > bar:
+        check(len(seen) < times, "%s, at most %s:" % (what, bar), seen)
+        seen.append(measure())
+    return seen[-1]
 
 
 # --- processes, from /proc --------------------------------------------------
@@ -608,7 +620,7 @@ def reap():
     return alive
 
 
-def nobody_left(limit=1):
+def nobody_left(limit=SECOND):
     """Orphans come to us: all but the expected must be gone."""
     until(lambda: not reap(), lambda: "processes left: %r" % reap(), limit)
 
