@@ -478,6 +478,20 @@ class Server:
         until(agrees, lambda: "accepted and closed_* agree: %r" % last)
         return last
 
+    def stands_still(self, service, counter):
+        """Waits until it has counted something, and no more of it for half a
+        second; returns how much."""
+        seen = []               # times and values
+
+        def still():
+            value = self.counters(service)[counter]
+            if not seen or value != seen[0][1]:
+                seen[:] = [(time.monotonic(), value)]
+            return value > 0 and time.monotonic() - seen[0][0] > 0.5
+
+        until(still, lambda: "%s goes on: %r" % (counter, seen))
+        return seen[0][1]
+
     def settled(self):
         """What the workers were at when this was called is over: they answer
         orders between two turns.  An end is counted before what it held is
