@@ -55,6 +55,7 @@ START_TEST(test_loop_timer_order)
 	struct alarm a[5] = { { .then = NULL } };
 	uint64_t began, took;
 
+	began = process_milliseconds();
 	probe_start(_i, 0);
 	alarm_set(&a[0], 'c', 15);
 	alarm_set(&a[1], 'a', 0);
@@ -64,12 +65,11 @@ START_TEST(test_loop_timer_order)
 	loop_timer_stop(probe_loop, &a[4].timer);
 	loop_timer_stop(probe_loop, &a[4].timer);
 	a[2].then = alarm_stop;
-	began = process_milliseconds();
 	ck_assert_int_eq(loop_run(probe_loop), 0);
 	took = process_milliseconds() - began;
 	ck_assert_str_eq(fired, "abcd");
-	/* Never early; the loop's clock may be a millisecond older. */
-	ck_assert_uint_ge(took, 19);
+	/* Never early. */
+	ck_assert_uint_ge(took, 20);
 	probe_finish();
 }
 END_TEST
@@ -301,7 +301,7 @@ START_TEST(test_loop_busy_poll)
 	struct probe p = { .then = read_one };
 	struct alarm end = { .then = alarm_stop };
 	int64_t cpu;
-	int fd[2], spun;
+	int fd[2], spun, calls;
 
 	probe_start(_i, 20000);
 	probe_pair(fd);
@@ -313,12 +313,16 @@ START_TEST(test_loop_busy_poll)
 	ck_assert_int_eq(loop_run(probe_loop), 0);
 	ck_assert_int_le(turns, 3);
 
-	probe_put(fd[1]);
-	alarm_set(&end, 'b', 10);
-	ck_assert_int_eq(loop_run(probe_loop), 0);
-	spun = turns;
-	ck_assert_int_gt(spun, 20);
-	ck_assert_int_eq(p.calls, 1);
+	/* Another process may have the CPU for all of one time. */
+	for (calls = 1, spun = 0; spun <= 20; calls++) {
+		ck_assert_int_le(calls, 20);
+		probe_put(fd[1]);
+		alarm_set(&end, 'b', 10);
+		turns = 0;
+		ck_assert_int_eq(loop_run(probe_loop), 0);
+		spun = turns;
+		ck_assert_int_eq(p.calls, calls);
+	}
 
 	/* 10 of the 20 ms are left at the most; it sleeps for the rest. */
 	alarm_set(&end, 'c', 300);

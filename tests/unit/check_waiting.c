@@ -153,13 +153,16 @@ alarm_never(void)
 
 START_TEST(test_waiting_outside_sleep)
 {
-	int64_t before = now();
+	int64_t before;
 
-	alarm_every(5);
-	ck_assert_int_eq(prong_sleep(40), 0);
-	alarm_never();
-	ck_assert_int_ge(now() - before, 40);
-	ck_assert_int_ge(alarms, 3);
+	/* On a busy machine several signals may come as one. */
+	while (alarms < 3) {
+		alarm_every(5);
+		before = now();
+		ck_assert_int_eq(prong_sleep(40), 0);
+		ck_assert_int_ge(now() - before, 40);
+		alarm_never();
+	}
 	ck_assert_int_eq(prong_sleep(0), 0);
 	expect_error(prong_sleep(-1), EINVAL, "-1 ms");
 }
@@ -187,13 +190,15 @@ END_TEST
 /* However often a signal interrupts it, the time is over in time. */
 START_TEST(test_waiting_outside_interrupted)
 {
-	int64_t before = now();
+	int64_t before;
 
-	alarm_every(10);
-	ck_assert_int_eq(prong_wait(fds[0], PRONG_READ, 35), 0);
-	alarm_never();
-	ck_assert_int_ge(now() - before, 35);
-	ck_assert_int_ge(alarms, 2);
+	while (alarms < 2) {
+		alarm_every(10);
+		before = now();
+		ck_assert_int_eq(prong_wait(fds[0], PRONG_READ, 35), 0);
+		ck_assert_int_ge(now() - before, 35);
+		alarm_never();
+	}
 }
 END_TEST
 
@@ -349,7 +354,8 @@ say_and_sleep(void *arg)
 	const char *word = arg;
 
 	say(word);
-	ck_assert_int_eq(prong_sleep(word[0] == 'a' ? 20 : 10), 0);
+	/* Far apart: the order is theirs, however long their starts take. */
+	ck_assert_int_eq(prong_sleep(word[0] == 'a' ? 200 : 10), 0);
 	say(word);
 	return arg;
 }
@@ -389,7 +395,7 @@ join_in_vain(void)
 	expect_error(prong_join(t, 0, NULL), ETIMEDOUT, "in time");
 	expect_error(prong_join(t, 1, NULL), ETIMEDOUT, "in time");
 	ck_assert_str_eq(trace, "a");
-	ck_assert_int_eq(prong_join(t, 1000, NULL), 0);
+	ck_assert_int_eq(prong_join(t, 10000, NULL), 0);
 	ck_assert_str_eq(trace, "aa");
 }
 
