@@ -60,6 +60,7 @@ struct conversation {
 	bool feeding;			/* input comes from up the stack */
 	bool has_message;
 	bool broken;			/* malformed input: it is being closed */
+	bool told;			/* .closed was called */
 };
 
 static inline struct conversation *
@@ -175,8 +176,10 @@ conversation_over(struct prong_conn *c)
 
 	v->due = 0;
 	conversation_release(v);
-	if (h->closed != NULL)
+	if (!v->told && h->closed != NULL) {
+		v->told = true;
 		h->closed(c);
+	}
 }
 
 /* What came up while it was busy, first things first. */

@@ -164,6 +164,19 @@ lane_take(struct lane *l, struct prong_conn *c)
 	lane_add_counters(l);
 }
 
+/*
+ * The handler has no more to do with one that is closing.  It hears so here,
+ * where its timers and watches for the connection are.
+ */
+static void
+lane_hand_back(struct prong_conn *c)
+{
+	if ((c->flags & CONN_CLOSING) != 0)
+		c->service->ops->closed(c);
+	if ((c->flags & CONN_DEAD) == 0)
+		conn_leave(c);
+}
+
 void
 lane_serve(struct lane *l, struct prong_conn *c)
 {
@@ -174,7 +187,7 @@ lane_serve(struct lane *l, struct prong_conn *c)
 	if (!lane_is_done(l))
 		conn_end(c, COUNTER_CLOSED_ERROR);
 	if ((c->flags & CONN_DEAD) == 0)
-		conn_leave(c);
+		lane_hand_back(c);
 	/* It is freed at home. */
 	l->net->dead = NULL;
 	l->net->serving = NULL;

@@ -13,6 +13,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* Of each connection. */
+struct modes_data {
+	int calls;			/* that are under way */
+	struct prong_timer *timer;
+};
+
 /* Of this process: calls that are under way, and the most that were. */
 static int modes_now, modes_most;
 
@@ -111,6 +117,22 @@ modes_drop(struct prong_conn *c, const char *argument)
 	return 0;
 }
 
+static void
+modes_due(void *arg)
+{
+	((struct modes_data *)arg)->timer = NULL;
+}
+
+/* "MS": has a timer, until .closed at the latest. */
+static int
+modes_timer(struct prong_conn *c, const char *argument)
+{
+	struct modes_data *mine = prong_data(c);
+
+	mine->timer = prong_timer(atoi(argument), modes_due, mine);
+	return mine->timer == NULL ? -1 : prong_sendf(c, "set");
+}
+
 static const struct {
 	const char *name;
 	int (*fn)(struct prong_conn *, const char *argument);
@@ -119,7 +141,7 @@ static const struct {
 	{ "send", modes_send }, { "peak", modes_peak },
 	{ "crash", modes_crash }, { "abort", modes_abort },
 	{ "exit", modes_exit }, { "fail", modes_fail }, { "bye", modes_bye },
-	{ "drop", modes_drop },
+	{ "drop", modes_drop }, { "timer", modes_timer },
 };
 
 static int
@@ -141,7 +163,7 @@ modes_obey(struct prong_conn *c, const void *data, size_t len)
 static int
 modes_opened(struct prong_conn *c)
 {
-	prong_set_data(c, calloc(1, sizeof(int)));
+	prong_set_data(c, calloc(1, sizeof(struct modes_data)));
 	return prong_data(c) == NULL ? -1 : 0;
 }
 
@@ -150,16 +172,17 @@ modes_message(struct prong_conn *c, const void *data, size_t len)
 {
 	int now = __atomic_add_fetch(&modes_now, 1, __ATOMIC_RELAXED);
 	int most = __atomic_load_n(&modes_most, __ATOMIC_RELAXED);
-	int *others = prong_data(c), result;
+	struct modes_data *mine = prong_data(c);
+	int result;
 
 	while (now > most && !__atomic_compare_exchange_n(&modes_most, &most,
 	    now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		continue;
-	if (__atomic_fetch_add(others, 1, __ATOMIC_RELAXED) != 0)
+	if (__atomic_fetch_add(&mine->calls, 1, __ATOMIC_RELAXED) != 0)
 		result = prong_sendf(c, "two at once");
 	else
 		result = modes_obey(c, data, len);
-	__atomic_fetch_sub(others, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&mine->calls, 1, __ATOMIC_RELAXED);
 	__atomic_fetch_sub(&modes_now, 1, __ATOMIC_RELAXED);
 	return result;
 }
@@ -167,7 +190,11 @@ modes_message(struct prong_conn *c, const void *data, size_t len)
 static void
 modes_closed(struct prong_conn *c)
 {
-	free(prong_data(c));
+	struct modes_data *mine = prong_data(c);
+
+	if (mine != NULL)
+		prong_timer_cancel(mine->timer);
+	free(mine);
 	prong_log(PRONG_DEBUG, "closed %llu",
 	    (unsigned long long)prong_conn_id(c));
 }
