@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/process.h"
 #include "dispatch/conversation.h"
 #include "dispatch/dispatch.h"
@@ -54,9 +53,9 @@ static struct forks {
 	struct loop *loop;
 	pid_t forker;
 	bool draining;
-	int report;
+	void (*forked)(void);
 	void (*killed)(pid_t);
-} forks = { .signals.fd = -1, .report = -1 };
+} forks = { .signals.fd = -1 };
 
 /* --- in a child ----------------------------------------------------------- */
 
@@ -91,13 +90,10 @@ fork_told(struct watch *w, unsigned int events)
 static void __attribute__((noreturn))
 fork_live(struct prong_conn *c)
 {
-	const int keep[] = { c->watch.fd, forks.signals.fd,
-	    forks.report, log_descriptor(LOG_MAIN),
-	    log_descriptor(LOG_ACCESS) };
-
 	if (process_die_with_parent(forks.forker) == -1)
 		_exit(1);
-	process_close_others(keep, sizeof(keep) / sizeof(keep[0]));
+	if (forks.forked != NULL)
+		forks.forked();
 	lane_enter(&fork_lane);
 	lane_renew(&fork_lane, c->service);
 	if (forks.draining)
@@ -334,9 +330,14 @@ forks_stop(void)
 }
 
 void
-forks_on_death(int report, void (*fn)(pid_t))
+forks_on_fork(void (*fn)(void))
 {
-	forks.report = report;
+	forks.forked = fn;
+}
+
+void
+forks_on_death(void (*fn)(pid_t))
+{
 	forks.killed = fn;
 }
 

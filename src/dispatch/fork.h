@@ -28,10 +28,12 @@ void forks_close(uint64_t id);
 void forks_stop(void);
 
 /*
- * Where a child of this process leaves what it knows of a fatal signal (a
- * descriptor that children keep), and who is told, after the log, of one that
- * was killed by one.
+ * Called in each child, to close what is open for the forker alone.  What
+ * handlers have opened stays.
  */
-void forks_on_death(int report, void (*fn)(pid_t));
+void forks_on_fork(void (*fn)(void));
+
+/* Who is told, after the log, of a child that was killed by a signal. */
+void forks_on_death(void (*fn)(pid_t));
 
 #endif

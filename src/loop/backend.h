@@ -27,6 +27,8 @@ struct loop_backend {
 	const char *name;
 	int (*init)(void **state);
 	void (*fini)(void *state);
+	/* In a child: closes what it has open, and writes nothing; or NULL. */
+	void (*forget)(void *state);
 	/* 0 or -1 with errno, as loop_add(); the loop has checked the events. */
 	int (*add)(void *state, int fd, uint32_t generation,
 	    unsigned int events);

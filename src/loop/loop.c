@@ -124,6 +124,13 @@ loop_free(struct loop *loop)
 	free(loop);
 }
 
+void
+loop_forget(struct loop *loop)
+{
+	if (loop->backend->forget != NULL)
+		loop->backend->forget(loop->state);
+}
+
 const char *
 loop_mechanism_name(const struct loop *loop)
 {

@@ -37,6 +37,8 @@ enum loop_mechanism { LOOP_AUTO, LOOP_EPOLL, LOOP_POLL, LOOP_SELECT,
  */
 struct loop *loop_new(enum loop_mechanism, int64_t busy_poll);
 void loop_free(struct loop *);
+/* In a child: closes what the loop has open; it never turns there. */
+void loop_forget(struct loop *);
 
 const char *loop_mechanism_name(const struct loop *);
 

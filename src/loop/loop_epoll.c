@@ -39,6 +39,14 @@ loop_epoll_fini(void *state)
 	free(ep);
 }
 
+static void
+loop_epoll_forget(void *state)
+{
+	struct loop_epoll *ep = state;
+
+	close(ep->fd);
+}
+
 static int
 loop_epoll_control(struct loop_epoll *ep, int op, int fd, uint32_t generation,
     unsigned int events)
@@ -86,6 +94,7 @@ const struct loop_backend loop_backend_epoll = {
 	.name = "epoll",
 	.init = loop_epoll_init,
 	.fini = loop_epoll_fini,
+	.forget = loop_epoll_forget,
 	.add = loop_epoll_add,
 	.modify = loop_epoll_modify,
 	.del = loop_epoll_del,

@@ -239,6 +239,15 @@ listener_del_all(struct net *net)
 }
 
 void
+listener_forget_all(struct net *net)
+{
+	const struct listener *l;
+
+	for (l = net->listeners; l != NULL; l = l->next)
+		close(l->watch.fd);
+}
+
+void
 listener_accept_rest(struct net *net)
 {
 	struct listener *l;

@@ -18,6 +18,8 @@ int listener_add(struct prong_service *, uint32_t key, bool shared, int fd);
 /* Stops accepting and closes the copy; nothing when there is none. */
 void listener_del(struct net *, uint32_t key);
 void listener_del_all(struct net *);
+/* In a child: closes its copies, and leaves the rest as it is. */
+void listener_forget_all(struct net *);
 
 /* Takes what waits in the queues of all, without waiting for more. */
 void listener_accept_rest(struct net *);

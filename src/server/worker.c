@@ -343,6 +343,7 @@ worker_channel_event(struct watch *w, unsigned int events)
 	/* Without a descriptor left, one that comes here would be lost. */
 	if (worker.reserve != -1)
 		close(worker.reserve);
+	worker.reserve = -1;
 	while ((r = channel_receive(w->fd, &m, &fd)) == 1)
 		worker_obey(&m, fd);
 	worker.reserve = fcntl(w->fd, F_DUPFD_CLOEXEC, 0);
@@ -509,6 +510,18 @@ worker_drop_privileges(void)
 	return 0;
 }
 
+/* In a child of the forker: its connection is all that it has of ours. */
+static void
+worker_forked(void)
+{
+	close(worker.start->channel);
+	close(worker.start->scoreboard->connections.fd);
+	if (worker.reserve != -1)
+		close(worker.reserve);
+	listener_forget_all(worker.net);
+	loop_forget(worker.loop);
+}
+
 static void
 worker_child_died(pid_t pid)
 {
@@ -539,7 +552,8 @@ worker_init(void)
 		return -1;
 	worker.slot = scoreboard_slot(start->scoreboard, start->slot);
 	crash_serving(&worker.slot->serving);
-	forks_on_death(start->report, worker_child_died);
+	forks_on_fork(worker_forked);
+	forks_on_death(worker_child_died);
 	if (worker_init_loop() == -1)
 		return -1;
 	worker.net->table = table;

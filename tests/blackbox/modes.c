@@ -6,6 +6,8 @@
  */
 #include <prong.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +23,9 @@ struct modes_data {
 
 /* Of this process: calls that are under way, and the most that were. */
 static int modes_now, modes_most;
+
+/* Of the option "notes". */
+static int modes_file = -1;
 
 /* Nowhere, which the compiler must not know. */
 static int *volatile modes_nowhere;
@@ -133,6 +138,18 @@ modes_timer(struct prong_conn *c, const char *argument)
 	return mine->timer == NULL ? -1 : prong_sendf(c, "set");
 }
 
+/* "TEXT": a line of the file that was opened at the start. */
+static int
+modes_note(struct prong_conn *c, const char *argument)
+{
+	char line[64];
+	int n = snprintf(line, sizeof(line), "%s\n", argument);
+
+	if (write(modes_file, line, (size_t)n) != n)
+		return prong_set_error(errno, "a note: %s", strerror(errno));
+	return prong_sendf(c, "noted");
+}
+
 static const struct {
 	const char *name;
 	int (*fn)(struct prong_conn *, const char *argument);
@@ -142,6 +159,7 @@ static const struct {
 	{ "crash", modes_crash }, { "abort", modes_abort },
 	{ "exit", modes_exit }, { "fail", modes_fail }, { "bye", modes_bye },
 	{ "drop", modes_drop }, { "timer", modes_timer },
+	{ "note", modes_note },
 };
 
 static int
@@ -158,6 +176,31 @@ modes_obey(struct prong_conn *c, const void *data, size_t len)
 			return modes_commands[i].fn(c,
 			    argument == NULL ? "" : argument);
 	return prong_send(c, data, len);
+}
+
+static const struct prong_option modes_options[] = {
+	{ "notes", PRONG_STRING, .help = "a file to append lines to" },
+	{ NULL }
+};
+
+static int
+modes_init(struct prong_service *s)
+{
+	const char *path = prong_option_string(s, "notes");
+
+	if (path == NULL)
+		return 0;
+	modes_file = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	return modes_file != -1 ? 0 : prong_set_error(errno, "%s: %s", path,
+	    strerror(errno));
+}
+
+static void
+modes_exit_all(struct prong_service *s)
+{
+	if (modes_file != -1)
+		close(modes_file);
+	modes_file = -1;
 }
 
 static int
@@ -204,6 +247,9 @@ PRONG_HANDLER(modes,
 	.flags = PRONG_THREAD_SAFE,
 	.framings = PRONG_LINE,
 	.framing = PRONG_LINE,
+	.options = modes_options,
+	.init = modes_init,
+	.exit = modes_exit_all,
 	.opened = modes_opened,
 	.message = modes_message,
 	.closed = modes_closed,
