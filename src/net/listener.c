@@ -247,6 +247,14 @@ listener_forget_all(struct net *net)
 		close(l->watch.fd);
 }
 
+/* Of a service with fewer threads than there are workers. */
+static bool
+listener_is_idle(const struct listener *l)
+{
+	return l->service->crew != NULL && l->service->threads == 0;
+}
+
+/* One that has no thread for anybody leaves them to the neighbours. */
 void
 listener_accept_rest(struct net *net)
 {
@@ -254,6 +262,6 @@ listener_accept_rest(struct net *net)
 	int left = LISTENER_REST_MAX;
 
 	for (l = net->listeners; l != NULL; l = l->next)
-		while (left-- > 0 && listener_accept_one(l) == 0)
+		while (!listener_is_idle(l) && left-- > 0 && listener_accept_one(l) == 0)
 			continue;
 }
