@@ -25,6 +25,7 @@
 struct loop_owner {
 	struct watch *watch;
 	uint32_t generation;
+	bool mute;			/* the mechanism does not know it now */
 };
 
 struct loop {
@@ -207,6 +208,7 @@ loop_add(struct loop *loop, struct watch *w)
 		return error_errno("%s cannot watch descriptor %d",
 		    loop->backend->name, w->fd);
 	owner->watch = w;
+	owner->mute = false;
 	if ((uint32_t)w->fd >= loop->owners_end)
 		loop->owners_end = (uint32_t)w->fd + 1;
 	return 0;
@@ -215,16 +217,30 @@ loop_add(struct loop *loop, struct watch *w)
 int
 loop_modify(struct loop *loop, struct watch *w, unsigned int events)
 {
+	struct loop_owner *owner = &loop->owners[w->fd];
+
 	if (w->events == events)
 		return 0;
 	if (loop_check_events(loop, events) == -1)
 		return -1;
-	if (loop->backend->modify(loop->state, w->fd,
-	    loop->owners[w->fd].generation, events) == -1)
+	if ((owner->mute ? loop->backend->add : loop->backend->modify)(
+	    loop->state, w->fd, owner->generation, events) == -1)
 		return error_errno("%s cannot change descriptor %d",
 		    loop->backend->name, w->fd);
+	owner->mute = false;
 	w->events = events;
 	return 0;
+}
+
+void
+loop_mute(struct loop *loop, struct watch *w)
+{
+	struct loop_owner *owner = &loop->owners[w->fd];
+
+	if (!owner->mute)
+		loop->backend->del(loop->state, w->fd);
+	owner->mute = true;
+	w->events = 0;
 }
 
 void
@@ -239,7 +255,8 @@ loop_del(struct loop *loop, struct watch *w)
 {
 	assert(loop->owners[w->fd].watch == w);
 	loop->owners[w->fd].watch = NULL;
-	loop->backend->del(loop->state, w->fd);
+	if (!loop->owners[w->fd].mute)
+		loop->backend->del(loop->state, w->fd);
 }
 
 void

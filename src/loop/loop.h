@@ -56,6 +56,12 @@ int loop_add(struct loop *, struct watch *);
 /* Replaces the whole set of events; nothing happens when it is the same. */
 int loop_modify(struct loop *, struct watch *, unsigned int events);
 
+/*
+ * Waits for nothing, not even for a hang-up, which would be told again and
+ * again; until loop_modify() with other events.
+ */
+void loop_mute(struct loop *, struct watch *);
+
 /* A descriptor that was told readable had nothing to read. */
 void loop_dry(struct loop *);
 

@@ -479,6 +479,21 @@ conn_writable(struct prong_conn *c)
 	conn_update(c);
 }
 
+/*
+ * A hang-up while nothing is read.  A peer at a unix socket that has sent all
+ * and gone is no reason to drop what it sent: that is read when the handler has
+ * time for it.
+ */
+static void
+conn_hung_up(struct prong_conn *c, unsigned int events)
+{
+	if ((events & PRONG_FAIL) == 0 && (c->flags & CONN_BUSY) != 0 &&
+	    c->output == NULL)
+		loop_mute(c->service->net->loop, &c->watch);
+	else
+		conn_fail(c);
+}
+
 /* Errors and hang-ups show in reading, after what came before them. */
 static OUT_OF_LINE void
 conn_event_unusual(struct prong_conn *c, unsigned int events)
@@ -492,7 +507,7 @@ conn_event_unusual(struct prong_conn *c, unsigned int events)
 		conn_discard(c);
 	else if ((events & (PRONG_FAIL | PRONG_HANGUP)) != 0 &&
 	    (c->watch.events & PRONG_READ) == 0)
-		conn_fail(c);
+		conn_hung_up(c, events);
 	else if ((c->flags & CONN_CLOSING) != 0)
 		conn_update(c);
 	else if ((c->watch.events & PRONG_READ) != 0)

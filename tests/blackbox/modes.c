@@ -138,6 +138,16 @@ modes_timer(struct prong_conn *c, const char *argument)
 	return mine->timer == NULL ? -1 : prong_sendf(c, "set");
 }
 
+/* "MS": waits so long, and answers nothing. */
+static int
+modes_silent(struct prong_conn *c, const char *argument)
+{
+	if (prong_sleep(atoi(argument)) == -1)
+		return -1;
+	prong_log(PRONG_INFO, "silent for %s", argument);
+	return 0;
+}
+
 /* "TEXT": a line of the file that was opened at the start. */
 static int
 modes_note(struct prong_conn *c, const char *argument)
@@ -159,7 +169,7 @@ static const struct {
 	{ "crash", modes_crash }, { "abort", modes_abort },
 	{ "exit", modes_exit }, { "fail", modes_fail }, { "bye", modes_bye },
 	{ "drop", modes_drop }, { "timer", modes_timer },
-	{ "note", modes_note },
+	{ "note", modes_note }, { "silent", modes_silent },
 };
 
 static int

@@ -27,6 +27,16 @@ talks_sleep(struct prong_conn *c, const char *data, size_t len)
 	    TALKS_FAILED : TALKS_ON;
 }
 
+/* "MS": the same, and answers nothing. */
+static enum talks_verdict
+talks_silent(struct prong_conn *c, const char *data, size_t len)
+{
+	if (prong_sleep(atoi(data)) == -1)
+		return TALKS_FAILED;
+	prong_log(PRONG_INFO, "silent for %.*s", (int)len, data);
+	return TALKS_ON;
+}
+
 /* "BYTES": that much, by lines that are numbered, as fast as they are taken. */
 static enum talks_verdict
 talks_flood(struct prong_conn *c, const char *data, size_t len)
@@ -97,10 +107,10 @@ static const struct {
 	const char *name;
 	enum talks_verdict (*fn)(struct prong_conn *, const char *, size_t);
 } talks_commands[] = {
-	{ "sleep ", talks_sleep }, { "flood ", talks_flood },
-	{ "take ", talks_take }, { "bye", talks_bye },
-	{ "return", talks_return }, { "fail", talks_fail },
-	{ "timeout ", talks_timeout },
+	{ "sleep ", talks_sleep }, { "silent ", talks_silent },
+	{ "flood ", talks_flood }, { "take ", talks_take },
+	{ "bye", talks_bye }, { "return", talks_return },
+	{ "fail", talks_fail }, { "timeout ", talks_timeout },
 };
 
 static enum talks_verdict

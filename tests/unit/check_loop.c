@@ -317,6 +317,38 @@ START_TEST(test_loop_hangup)
 }
 END_TEST
 
+/* Nothing is told of a mute one until it is asked for again. */
+START_TEST(test_loop_mute)
+{
+	struct probe p = { .then = NULL };
+	int fd[2];
+
+	probe_start(_i, 0);
+	probe_pair(fd);
+	ck_assert_int_eq(probe_add(&p, fd[0], PRONG_READ), 0);
+	probe_put(fd[1]);
+	close(fd[1]);
+	loop_mute(probe_loop, &p.watch);
+	loop_mute(probe_loop, &p.watch);
+	ck_assert_int_eq(loop_modify(probe_loop, &p.watch, 0), 0);
+	probe_turn();
+	ck_assert_int_eq(p.calls, 0);
+	ck_assert_int_eq(loop_modify(probe_loop, &p.watch, PRONG_READ), 0);
+	probe_turns(2);
+	ck_assert_int_eq(p.calls, 2);
+	ck_assert_uint_ne(p.events & PRONG_READ, 0);
+	/* It may be deleted as it is, and another watch its descriptor. */
+	loop_mute(probe_loop, &p.watch);
+	loop_del(probe_loop, &p.watch);
+	ck_assert_int_eq(probe_add(&p, fd[0], PRONG_READ), 0);
+	probe_turns(1);
+	ck_assert_int_eq(p.calls, 1);
+	loop_del(probe_loop, &p.watch);
+	close(fd[0]);
+	probe_finish();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -335,5 +367,6 @@ main(void)
 	tcase_add_loop_test(tc, test_loop_large_descriptor, 0,
 	    PROBE_MECHANISMS);
 	tcase_add_loop_test(tc, test_loop_hangup, 0, PROBE_MECHANISMS);
+	tcase_add_loop_test(tc, test_loop_mute, 0, PROBE_MECHANISMS);
 	return unit_run(s);
 }
