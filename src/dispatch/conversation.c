@@ -507,7 +507,7 @@ static const struct service_ops converse_ops = {
 static int
 conversation_may_receive(struct prong_conn *c)
 {
-	if (c->service->ops != &converse_ops ||
+	if (c->service->home->ops != &converse_ops ||
 	    conversation_of(c)->task != task_self())
 		return error_set(EPERM, "only the conversation of a connection "
 		    "receives from it");

@@ -21,17 +21,37 @@ lane_here(void)
 }
 
 /* The home's row is everybody's. */
+static inline void
+lane_add(struct lane *l, size_t i)
+{
+	if (l->counters[i] == 0)
+		return;
+	__atomic_add_fetch(&l->home->counters[i], l->counters[i],
+	    __ATOMIC_RELAXED);
+	l->counters[i] = 0;
+}
+
 static void
 lane_add_counters(struct lane *l)
 {
 	size_t i;
 
 	for (i = 0; i < COUNTERS; i++)
-		if (l->counters[i] != 0) {
-			__atomic_add_fetch(&l->home->counters[i],
-			    l->counters[i], __ATOMIC_RELAXED);
-			l->counters[i] = 0;
-		}
+		lane_add(l, i);
+}
+
+/*
+ * What has been received is counted before it is answered, so that a kill loses
+ * nothing of what a client knows.
+ */
+static int
+lane_message(struct prong_conn *c, const void *data, size_t length)
+{
+	struct lane *l = lane_of_thread;
+
+	lane_add(l, COUNTER_MESSAGES);
+	lane_add(l, COUNTER_BYTES_IN);
+	return l->home->ops->message(c, data, length);
 }
 
 /*
@@ -68,6 +88,9 @@ lane_renew(struct lane *l, struct prong_service *home)
 	service.net = l->net;
 	service.counters = l->counters;
 	service.place = NULL;
+	l->ops = *home->ops;
+	l->ops.message = lane_message;
+	service.ops = &l->ops;
 	l->service = service;
 	l->home = home;
 }

@@ -19,7 +19,8 @@ enum lane_keeps {
  *
  * What is booked of a connection, its beginning and its end, is booked at home:
  * in the loop of the process that accepted it.  A lane adds what it counts to
- * the home's row after each turn.
+ * the home's row: what was received before the handler gets it, the rest after
+ * each turn.
  */
 struct lane {
 	struct loop *loop;
@@ -27,6 +28,7 @@ struct lane {
 	struct tasks tasks;
 	struct prong_service *home;
 	struct prong_service service;	/* as it is here */
+	struct service_ops ops;
 	struct prong_conn *conn;	/* NULL: none */
 	enum lane_keeps keeps;
 	uint64_t counters[COUNTERS];	/* of this turn */

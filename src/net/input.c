@@ -82,7 +82,6 @@ input_feed(struct prong_conn *c, const char *data, size_t len, struct frame *f)
 {
 	struct prong_service *service = c->service;
 	size_t used = 0;
-	uint64_t messages = 0;
 	enum frame_result result;
 
 	while (used < len && (c->flags & INPUT_STOP) == 0) {
@@ -98,14 +97,13 @@ input_feed(struct prong_conn *c, const char *data, size_t len, struct frame *f)
 			c->flags |= CONN_CRLF;
 		else
 			c->flags &= (uint16_t)~CONN_CRLF;
-		messages++;
+		counter_add(service->counters, COUNTER_MESSAGES, 1);
 		if (service->ops->message(c, data + used + f->start,
 		    f->length) == -1)
 			conn_check(c, -1);
 		used += f->size;
 		memset(f, 0, sizeof(*f));
 	}
-	counter_add(service->counters, COUNTER_MESSAGES, messages);
 	return used;
 }
 
