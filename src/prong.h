@@ -103,7 +103,8 @@ enum prong_handler_flags {
 /*
  * A handler gives one of two styles, or both.
  *
- * Message style: opened, message, writable, closed.  These never wait.  Those
+ * Message style: opened, message, writable, closed.  With dispatch inline these
+ * never wait; with any other all but closed may, by the calls for tasks.  Those
  * that return int return 0, or -1 for a failure of their own: the connection
  * is then closed and counted under handler_errors and closed_error.
  *
@@ -214,8 +215,9 @@ PRONG_API void prong_abort(struct prong_conn *);
  * prong_recv_message() gives one message, without what frames it: 1, or 0 at
  * the end of input.  The data is valid until the next call.  prong_recv() copies
  * out what is there of it, up to size bytes: how many, or 0 at the end.
- * EPERM: not in its conversation.  EBADMSG: malformed input.  EPIPE: closing.
- * ECANCELED: the connection has ended.  ENOMEM.
+ * EPERM: not in its conversation.  EBADMSG: malformed input, after which
+ * something may still be sent.  EPIPE: closing.  ECANCELED: the connection has
+ * ended.  EINVAL: a size of 0.
  */
 PRONG_API int prong_recv_message(struct prong_conn *, const void **data,
     size_t *length);

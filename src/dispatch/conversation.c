@@ -451,10 +451,15 @@ static int
 converse_malformed(struct prong_conn *c, enum prong_malformed what)
 {
 	const struct prong_handler *h = c->service->handler;
+	struct conversation *v = conversation_of(c);
 	int result = h->malformed == NULL ? 0 : h->malformed(c, what);
 
-	conversation_of(c)->broken = true;
-	converse_wake(c, WAIT_INPUT, EBADMSG);
+	v->broken = true;
+	/* It may have the last word, and closes with its end. */
+	if (task_is_parked(v->task))
+		converse_wake(c, WAIT_INPUT, EBADMSG);
+	else
+		c->flags |= CONN_BUSY;
 	return result;
 }
 
@@ -561,7 +566,9 @@ conversation_receive(struct prong_conn *c)
 	conversation_release(v);
 	v->length = v->used = 0;
 	v->wait = WAIT_INPUT;
-	conversation_look(c);
+	/* What is malformed is told once. */
+	if (!v->broken)
+		conversation_look(c);
 	if (!v->has_message && !v->broken)
 		value = conversation_wait_input(c);
 	v->wait = WAIT_NONE;

@@ -127,6 +127,18 @@ talks_answer(struct prong_conn *c, const char *data, size_t len)
 	return prong_send(c, data, len) == -1 ? TALKS_FAILED : TALKS_ON;
 }
 
+/* The input is malformed for good; there may be a last word. */
+static void
+talks_complain(struct prong_conn *c)
+{
+	const void *data;
+	size_t len;
+
+	if (prong_recv_message(c, &data, &len) == -1 && errno == EBADMSG &&
+	    prong_sendf(c, "pardon") == -1)
+		prong_log(PRONG_ERROR, "no last word: %s", prong_error());
+}
+
 static int
 talks_converse(struct prong_conn *c)
 {
@@ -140,6 +152,8 @@ talks_converse(struct prong_conn *c)
 	    (r = prong_recv_message(c, &data, &len)) == 1)
 		verdict = talks_answer(c, data, len);
 	error = errno;
+	if (r == -1 && error == EBADMSG)
+		talks_complain(c);
 	if (r == -1 || verdict == TALKS_FAILED)
 		how = error == 0 ? "by itself" : strerrorname_np(error);
 	else if (verdict == TALKS_OVER)
