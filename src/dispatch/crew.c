@@ -67,6 +67,7 @@ struct crew {
 	bool draining;
 	bool stopping;
 	bool some_left;
+	struct slot_threads shown;	/* of the slot's, this crew's part */
 	struct crew *next;
 };
 
@@ -334,19 +335,43 @@ crew_join_left(struct crew *crew)
 	}
 }
 
+static void
+crew_show_word(uint64_t *word, uint64_t *shown, uint64_t value)
+{
+	__atomic_store_n(word, *word + value - *shown, __ATOMIC_RELAXED);
+	*shown = value;
+}
+
+/* Others see in the scoreboard how many have a thread, and how many wait. */
+static void
+crew_show(struct crew *crew, uint32_t running, uint32_t wanted)
+{
+	struct slot_threads *t = crew->service->net->threads;
+	uint32_t busy = wanted < running ? wanted : running;
+
+	if (t == NULL)
+		return;
+	crew_show_word(&t->all, &crew->shown.all,
+	    crew->max == UINT32_MAX ? running : crew->max);
+	crew_show_word(&t->busy, &crew->shown.busy, busy);
+	crew_show_word(&t->waiting, &crew->shown.waiting, wanted - busy);
+}
+
 /* Whoever has no thread waits in the queue of the kernel, as far as possible. */
 static void
 crew_review(struct crew *crew)
 {
-	bool full;
+	uint32_t running, wanted;
 
 	pthread_mutex_lock(&crew->lock);
 	if (crew->some_left)
 		crew_join_left(crew);
-	full = crew->queued + crew->busy >= crew->max;
+	running = crew->running;
+	wanted = crew->queued + crew->busy;
 	pthread_mutex_unlock(&crew->lock);
+	crew_show(crew, running, wanted);
 	if (crew->kind != CREW_LENT)
-		listener_hold(crew->service, full);
+		listener_hold(crew->service, wanted >= crew->max);
 }
 
 /* There is not a single thread for it. */

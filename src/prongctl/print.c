@@ -78,6 +78,21 @@ print_worker_state(const json_t *row, const char *key)
 	return cell_string(row, key);
 }
 
+/* "3/10": of ten threads three are at work. */
+static char *
+print_threads(const json_t *row, const char *key)
+{
+	const json_t *all = json_object_get(row, key);
+	const json_t *busy = json_object_get(row, "threads_busy");
+	char *text;
+
+	if (json_integer_value(all) <= 0 || !json_is_integer(busy))
+		return strdup("-");
+	return asprintf(&text, "%" JSON_INTEGER_FORMAT "/%"
+	    JSON_INTEGER_FORMAT, json_integer_value(busy),
+	    json_integer_value(all)) == -1 ? NULL : text;
+}
+
 static const struct table_column print_worker_columns[] = {
 	{ "SLOT", cell_integer, "slot", SCOLS_FL_RIGHT },
 	{ "PID", cell_integer, "pid", SCOLS_FL_RIGHT },
@@ -87,6 +102,8 @@ static const struct table_column print_worker_columns[] = {
 	{ "STARTED", cell_duration, "started", SCOLS_FL_RIGHT },
 	{ "BEAT", cell_duration, "last_beat", SCOLS_FL_RIGHT },
 	{ "ACTIVE", cell_integer, "active", SCOLS_FL_RIGHT },
+	{ "THREADS", print_threads, "threads", SCOLS_FL_RIGHT },
+	{ "WAITING", cell_integer, "waiting", SCOLS_FL_RIGHT },
 	{ "LOOPS", cell_integer, "loops", SCOLS_FL_RIGHT },
 	{ NULL }
 };

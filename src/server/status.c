@@ -38,6 +38,24 @@ status_health(const struct process *p, uint64_t now)
 	    "late", p->late);
 }
 
+/* How many of its threads are at work, and how many wait for one. */
+static json_t *
+status_threads(const struct process *p, const struct slot *s)
+{
+	const struct slot_threads *t = &s->threads;
+	bool alive = p->pid != 0;
+
+#define WORD(word)	(alive ? (json_int_t)__atomic_load_n(&(word), \
+	__ATOMIC_RELAXED) : (json_int_t)0)
+	return json_pack("{s:I,s:I,s:I,s:I}",
+	    "threads", WORD(t->all),
+	    "threads_busy", WORD(t->busy),
+	    "waiting", WORD(t->waiting),
+	    /* One for each connection. */
+	    "children", p->role == ROLE_FORKER ? WORD(s->live) : (json_int_t)0);
+#undef WORD
+}
+
 static json_t *
 status_worker(struct master *m, struct process *p, uint64_t now)
 {
@@ -45,6 +63,7 @@ status_worker(struct master *m, struct process *p, uint64_t now)
 	uint64_t beat = __atomic_load_n(&s->last_beat, __ATOMIC_RELAXED);
 	bool alive = p->pid != 0;
 	json_t *row, *health = status_health(p, now);
+	json_t *threads = status_threads(p, s);
 
 	row = json_pack("{s:i,s:i,s:s,s:s,s:i,s:f,s:f,s:I,s:I}",
 	    "slot", (int)p->slot,
@@ -58,6 +77,8 @@ status_worker(struct master *m, struct process *p, uint64_t now)
 		__ATOMIC_RELAXED) : (json_int_t)0,
 	    "loops", (json_int_t)__atomic_load_n(&s->loops,
 		__ATOMIC_RELAXED));
+	json_object_update(row, threads);
+	json_decref(threads);
 	json_object_update(row, health);
 	json_decref(health);
 	return row;

@@ -469,6 +469,7 @@ worker_init_loop(void)
 	if (worker.net == NULL)
 		return -1;
 	worker.net->live = &worker.slot->live;
+	worker.net->threads = &worker.slot->threads;
 	worker.net->serving_entry = &worker.slot->serving;
 	worker.net->memory_max = (size_t)set->worker_memory;
 	worker.net->full = worker_full;

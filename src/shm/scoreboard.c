@@ -154,6 +154,7 @@ scoreboard_take_over(struct scoreboard *sb, uint32_t slot,
 	s->last_beat = 0;
 	s->loops = 0;
 	s->live = 0;
+	s->threads = (struct slot_threads){ .all = 0 };
 	s->serving = SLOT_NONE;
 	__atomic_store_n(&s->pid, (uint64_t)getpid(), __ATOMIC_RELEASE);
 }

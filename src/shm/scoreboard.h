@@ -24,8 +24,15 @@
  * bounded words with scoreboard_read_*().
  */
 
-#define SCOREBOARD_LAYOUT	2
+#define SCOREBOARD_LAYOUT	3
 #define SCOREBOARD_ALIGN	64
+
+/* Of the threads that connections or messages have to wait for, in all. */
+struct slot_threads {
+	uint64_t all;		/* that there may be; without a limit, are */
+	uint64_t busy;
+	uint64_t waiting;	/* connections that have none yet */
+};
 
 /* What the process in a slot tells about itself. */
 struct slot {
@@ -33,6 +40,7 @@ struct slot {
 	uint64_t last_beat;	/* process_milliseconds() of its last turn */
 	uint64_t loops;		/* turns of its loop since it began */
 	uint64_t live;		/* connections it has open */
+	struct slot_threads threads;
 	uint64_t serving;	/* where its entry is, of the table; SLOT_NONE */
 	struct conn_journal journal;
 } __attribute__((aligned(SCOREBOARD_ALIGN)));
