@@ -554,7 +554,14 @@ crews_close(uint64_t id)
 	}
 }
 
-/* What its threads still have is booked without them. */
+static void
+crew_abandon_one(struct crew *crew, struct prong_conn *c)
+{
+	c->reason = COUNTER_CLOSED_SERVER;
+	conn_book_end(c, crew->service);
+}
+
+/* What its threads still have, or were to have, is booked without them. */
 static void
 crew_abandon(struct crew *crew)
 {
@@ -563,10 +570,11 @@ crew_abandon(struct crew *crew)
 	pthread_mutex_lock(&crew->lock);
 	for (t = crew->threads; t != NULL; t = t->next)
 		if (t->conn != NULL) {
-			t->conn->reason = COUNTER_CLOSED_SERVER;
-			conn_book_end(t->conn, crew->service);
+			crew_abandon_one(crew, t->conn);
 			t->conn = NULL;
 		}
+	while (crew->queue.first != NULL)
+		crew_abandon_one(crew, crew_take_first(&crew->queue));
 	pthread_mutex_unlock(&crew->lock);
 }
 
@@ -582,6 +590,7 @@ crew_free(struct crew *crew)
 	}
 	pthread_cond_destroy(&crew->work);
 	pthread_mutex_destroy(&crew->lock);
+	crew->service->crew = NULL;
 	free(crew);
 }
 

@@ -78,7 +78,7 @@ struct prong_service {
 	struct service_ops bound;		/* room for ops of its own */
 	struct prong_service *home;		/* as handlers know it: not a lane's */
 	void (*place)(struct prong_conn *);	/* who serves it; NULL: we do */
-	void *crew;				/* of a dispatch with threads */
+	void *crew;				/* its threads; NULL: none, or joined */
 	uint32_t threads;			/* how many that has here */
 	bool full;				/* accepts nothing for now */
 	uint64_t slow_told;			/* that it holds up the loop */

@@ -575,7 +575,9 @@ worker_fini(void)
 	net_free(worker.net);
 	while (worker.services_up > 0) {
 		s = worker.start->server->services[--worker.services_up];
-		if (worker.start->serves(s) && s->handler->exit != NULL)
+		/* Abandoned threads still use what it would release. */
+		if (worker.start->serves(s) && s->crew == NULL &&
+		    s->handler->exit != NULL)
 			s->handler->exit(s);
 	}
 	if (worker.loop != NULL)

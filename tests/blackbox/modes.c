@@ -211,6 +211,7 @@ modes_exit_all(struct prong_service *s)
 	if (modes_file != -1)
 		close(modes_file);
 	modes_file = -1;
+	prong_log(PRONG_INFO, "exit of %s", prong_service_name(s));
 }
 
 static int
