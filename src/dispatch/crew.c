@@ -29,6 +29,9 @@
 #define CREW_STACK_SIZE		(256 * 1024)
 /* A thread of a growing crew stays so long without work. */
 #define CREW_LINGER_SECONDS	5
+/* How long not to start one that could not be, and how often that is told. */
+#define CREW_RETRY_MS		1000
+#define CREW_TELL_MS		10000
 
 enum crew_command {
 	CREW_DRAIN = 1 << 0,
@@ -67,6 +70,8 @@ struct crew {
 	bool draining;
 	bool stopping;
 	bool some_left;
+	struct timer retry;		/* armed: none can be started now */
+	uint64_t told;			/* when that was told last */
 	struct slot_threads shown;	/* of the slot's, this crew's part */
 	struct crew *next;
 };
@@ -286,7 +291,8 @@ crew_thread_new(struct crew *crew)
 	    LANE_UNTIL_CLOSING;
 	t->wake = (struct watch){ crew_wake_event,
 	    eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), PRONG_READ };
-	if (t->wake.fd == -1 || loop_add(t->lane.loop, &t->wake) == -1) {
+	if (t->wake.fd == -1 || loop_add(t->lane.loop, &t->wake) == -1 ||
+	    tasks_reserve(&t->lane.tasks) == -1) {
 		error_errno("a thread");
 		crew_thread_free(t);
 		return NULL;
@@ -371,10 +377,11 @@ crew_review(struct crew *crew)
 	pthread_mutex_unlock(&crew->lock);
 	crew_show(crew, running, wanted);
 	if (crew->kind != CREW_LENT)
-		listener_hold(crew->service, wanted >= crew->max);
+		listener_hold(crew->service, wanted >= crew->max ||
+		    crew->retry.place != 0);
 }
 
-/* There is not a single thread for it. */
+/* There is not a single thread for it, or no memory to watch it. */
 static void
 crew_lose(struct prong_conn *c)
 {
@@ -383,10 +390,55 @@ crew_lose(struct prong_conn *c)
 	net->report(PRONG_ERROR, c, error_text());
 	c->flags |= CONN_DEAD;
 	c->reason = COUNTER_CLOSED_ERROR;
+	if ((c->flags & CONN_NEW) == 0)
+		c->service->ops->closed(c);
 	close(c->watch.fd);
 	conn_book_end(c, c->service);
 	c->next_dead = net->dead;
 	net->dead = c;
+}
+
+/* Who waits gets one of those that there are, or one that can be started yet. */
+static void
+crew_start_later(struct crew *crew)
+{
+	struct net *net = crew->service->net;
+
+	if (crew->told == 0 || *net->now - crew->told >= CREW_TELL_MS) {
+		crew->told = *net->now;
+		error_prefix("service \"%s\": clients have to wait",
+		    crew->service->name);
+		net->report(PRONG_WARNING, NULL, error_text());
+	}
+	loop_timer(net->loop, &crew->retry, CREW_RETRY_MS);
+}
+
+/* Under the lock: more threads, until there are enough for so many more. */
+static void
+crew_grow(struct crew *crew, uint32_t more)
+{
+	while (crew->running - crew->busy < crew->queued + more &&
+	    crew->running < crew->max &&
+	    (crew->retry.place == 0 || crew->running == 0)) {
+		if (crew_add_thread(crew) == -1) {
+			if (crew->running > 0)
+				crew_start_later(crew);
+			return;
+		}
+		crew->running++;
+	}
+}
+
+static void
+crew_retry(struct timer *t)
+{
+	struct crew *crew = (struct crew *)((char *)t -
+	    offsetof(struct crew, retry));
+
+	pthread_mutex_lock(&crew->lock);
+	crew_grow(crew, 0);
+	pthread_mutex_unlock(&crew->lock);
+	crew_review(crew);
 }
 
 /* A connection that is new, or on which something has happened. */
@@ -394,16 +446,11 @@ static void
 crew_place(struct prong_conn *c)
 {
 	struct crew *crew = c->service->crew;
-	bool lost = false;
+	bool lost;
 
 	pthread_mutex_lock(&crew->lock);
-	if (crew->running - crew->busy <= crew->queued &&
-	    crew->running < crew->max) {
-		if (crew_add_thread(crew) == 0)
-			crew->running++;
-		else
-			lost = crew->running == 0;
-	}
+	crew_grow(crew, 1);
+	lost = crew->running == 0;
 	if (!lost) {
 		crew_append(&crew->queue, c);
 		crew->queued++;
@@ -495,6 +542,7 @@ crew_start(struct prong_service *s, enum crew_kind kind)
 	crew->kind = kind;
 	crew->max = s->threads;
 	crew->queue.end = &crew->queue.first;
+	crew->retry.fn = crew_retry;
 	crew_init_lock(crew);
 	crew->next = crews.first;
 	crews.first = crew;
@@ -618,6 +666,7 @@ crews_stop(void)
 		crew_tell_end(crew);
 	while ((crew = crews.first) != NULL) {
 		crews.first = crew->next;
+		loop_timer_stop(crews.loop, &crew->retry);
 		if (crew->service->settings.at_exit == EXIT_ABANDON &&
 		    crew->busy > 0) {
 			crew_abandon(crew);

@@ -159,12 +159,14 @@ lane_fini(struct lane *l)
 	loop_free(l->loop);
 }
 
-/* Before its handler ever heard of it: there is no memory to watch it. */
+/* There is no memory to watch it. */
 static void
 lane_lose(struct prong_conn *c)
 {
 	c->flags |= CONN_DEAD;
 	c->reason = COUNTER_CLOSED_ERROR;
+	if ((c->flags & CONN_NEW) == 0)
+		c->service->ops->closed(c);
 	close(c->watch.fd);
 }
 

@@ -52,6 +52,17 @@ tasks_init(struct tasks *t, struct loop *loop, size_t stack_size)
 	LIST_INIT(&t->all);
 }
 
+int
+tasks_reserve(struct tasks *t)
+{
+	struct stack *s = stack_take(&t->stacks);
+
+	if (s == NULL)
+		return -1;
+	stack_give(&t->stacks, s);
+	return 0;
+}
+
 static void
 task_free(struct task *t)
 {

@@ -33,6 +33,8 @@ struct tasks {
 
 /* stack_size: of each task; 0 is the usual one. */
 void tasks_init(struct tasks *, struct loop *, size_t stack_size);
+/* Has a stack at hand for the first: -1 with ENOMEM.  In any thread. */
+int tasks_reserve(struct tasks *);
 /*
  * In their own thread: every wait of theirs ends with ECANCELED, so that they
  * run to their ends.
