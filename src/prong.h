@@ -35,6 +35,7 @@ extern "C" {
 #define PRONG_ABI	2
 
 struct prong_conn;
+struct prong_loop;
 struct prong_section;
 struct prong_server;
 struct prong_service;
@@ -283,7 +284,8 @@ PRONG_API const struct prong_section *prong_section_next(
     const struct prong_section *previous);
 
 /* ------------------------------------------------------------------------
- * The loop, for descriptors of the handler's own.  Inside a worker only.
+ * The loop, for descriptors of the handler's own: inside a worker, or where a
+ * program has made one with prong_loop_new().
  */
 
 enum prong_events {			/* the values of poll(2) */
@@ -315,6 +317,35 @@ typedef void prong_timer_fn(void *arg);
 PRONG_API struct prong_timer *prong_timer(int64_t ms, prong_timer_fn *,
     void *arg);
 PRONG_API void prong_timer_cancel(struct prong_timer *);
+
+typedef void prong_defer_fn(void *arg);
+/*
+ * Calls fn once, from the loop, when the events and timers of this turn have
+ * been handled: in the order of the calls, and never within the caller.  What
+ * such a function defers comes in the next turn.  EPERM: there is no loop here.
+ * ECANCELED: it has come to its end.  ENOMEM.
+ */
+PRONG_API int prong_defer(prong_defer_fn *, void *arg);
+
+/*
+ * A loop for this thread of a program that has one of its own: watches, timers,
+ * deferred calls and tasks work in it, whenever the program has it turn.  It is
+ * driven by one descriptor, which is readable when there is something to do, be
+ * it a timer, and stays the loop's.  EEXIST: this thread has a loop.  EMFILE.
+ * ENOMEM.
+ */
+PRONG_API struct prong_loop *prong_loop_new(void);
+PRONG_API int prong_loop_fd(const struct prong_loop *);
+/*
+ * Does what there is to do; waits for it, ms milliseconds at most (0: not at
+ * all; -1: for ever).  EPERM: another thread's loop.  EBUSY: it is turning.
+ */
+PRONG_API int prong_loop_turn(struct prong_loop *, int64_t ms);
+/*
+ * Ends its tasks, calls what is deferred, stops the server that it serves.  Not
+ * within a turn.
+ */
+PRONG_API void prong_loop_free(struct prong_loop *);
 
 /* ------------------------------------------------------------------------
  * Tasks: functions that wait without holding up the loop.  Every handler runs
@@ -498,6 +529,22 @@ PRONG_API int prong_server_check(struct prong_server *, prong_problem_fn *,
 PRONG_API char *prong_server_dump(struct prong_server *);
 
 /*
+ * Has the lines of the log given to fn instead of log.target, in the process
+ * that writes each: as they are, without time, level and newline.  Not for two
+ * threads at once, and what fn itself logs is dropped.  NULL: to the target.
+ */
+typedef void prong_log_fn(enum prong_level, const char *line, void *arg);
+PRONG_API void prong_server_log(struct prong_server *, prong_log_fn *,
+    void *arg);
+
+/*
+ * Whether prong_server_run() takes signals, as it does unless it is told not
+ * to: false leaves their dispositions and their mask, SIGCHLD included, to the
+ * program, which calls prong_server_stop().
+ */
+PRONG_API void prong_server_signals(struct prong_server *, bool take);
+
+/*
  * Binds, forks, serves, and returns when the server has stopped: 0, or -1
  * when it could not start or failed.  ready, which may be NULL, is called
  * once when every worker is ready to serve.
@@ -511,6 +558,15 @@ PRONG_API int prong_server_run(struct prong_server *,
  * and from any thread.
  */
 PRONG_API int prong_server_stop(struct prong_server *, bool fast);
+
+/*
+ * Serves in this process and in that loop, without other processes: returns
+ * when the server listens, and stopped is called from the loop when it has
+ * ended.  Dispatch is inline or coroutine.  EBUSY: this process serves already.
+ * ENOTSUP: another dispatch.  Else as prong_server_run().
+ */
+PRONG_API int prong_loop_serve(struct prong_loop *, struct prong_server *,
+    void (*stopped)(void *), void *arg);
 
 /*
  * The short way.  Serves until a signal ends it: logs to standard error, has no

@@ -9,6 +9,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
@@ -29,6 +30,13 @@ static struct log_output {
 	    .fd = -1 }, false },
 };
 static enum prong_level log_threshold = PRONG_INFO;
+static struct {
+	prong_log_fn *fn;
+	void *arg;
+	pthread_mutex_t lock;
+} log_function = { .lock = PTHREAD_MUTEX_INITIALIZER };
+/* This thread is in that function. */
+static __thread bool log_function_runs;
 bool log_access_is_open;
 
 static const struct {
@@ -148,6 +156,13 @@ log_set_descriptor(enum log_stream stream, int fd)
 	logfile_adopt(&log_outputs[stream].file, fd);
 }
 
+void
+log_set_function(prong_log_fn *fn, void *arg)
+{
+	log_function.fn = fn;
+	log_function.arg = arg;
+}
+
 enum prong_level
 log_level(void)
 {
@@ -199,11 +214,31 @@ log_deliver(struct log_output *out, struct logline *line, int priority)
 }
 
 static void
+log_call_function(enum prong_level level, const char *message)
+{
+	struct logline line;
+
+	if (log_function_runs)
+		return;
+	logline_start(&line, false);
+	logline_message(&line, message);
+	pthread_mutex_lock(&log_function.lock);
+	log_function_runs = true;
+	log_function.fn(level, line.text, log_function.arg);
+	log_function_runs = false;
+	pthread_mutex_unlock(&log_function.lock);
+}
+
+static void
 log_deliver_message(enum prong_level level, const char *message)
 {
 	struct log_output *out = &log_outputs[LOG_MAIN];
 	struct logline line;
 
+	if (log_function.fn != NULL) {
+		log_call_function(level, message);
+		return;
+	}
 	logline_start(&line, out->json && out->file.kind != LOGFILE_SYSLOG);
 	if (line.json) {
 		logline_time(&line);

@@ -61,6 +61,13 @@ void log_connect(void);
 int log_descriptor(enum log_stream);
 void log_set_descriptor(enum log_stream, int fd);
 
+/*
+ * Has the main log's lines given to a function instead, encoded as in text; NULL
+ * ends that.  One at a time, whatever thread writes; what the function itself
+ * logs is dropped.
+ */
+void log_set_function(prong_log_fn *, void *arg);
+
 /* Of the main log; the access log has no levels. */
 enum prong_level log_level(void);
 void log_set_level(enum prong_level);

@@ -69,6 +69,13 @@ lane_is_done(const struct lane *l)
 	    (l->keeps == LANE_WHILE_BUSY || (flags & CONN_CLOSING) != 0);
 }
 
+/* What is deferred is this thread's to call, while it turns. */
+static bool
+lane_may_rest(const struct lane *l)
+{
+	return lane_is_done(l) && !loop_has_deferred(l->loop);
+}
+
 static void
 lane_turn(void *arg)
 {
@@ -76,7 +83,7 @@ lane_turn(void *arg)
 
 	l->serving = SLOT_NONE;
 	lane_add_counters(l);
-	if (lane_is_done(l))
+	if (lane_may_rest(l))
 		loop_stop(l->loop);
 }
 
@@ -147,6 +154,7 @@ void
 lane_leave(struct lane *l)
 {
 	tasks_end(&l->tasks);
+	loop_end_deferred(l->loop);
 	tasks_set_here(NULL);
 	lane_of_thread = NULL;
 }
@@ -207,7 +215,7 @@ lane_serve(struct lane *l, struct prong_conn *c)
 {
 	l->conn = c;
 	lane_take(l, c);
-	while (!lane_is_done(l) && loop_run(l->loop) == 0)
+	while (!lane_may_rest(l) && loop_run(l->loop) == 0)
 		continue;
 	if (!lane_is_done(l))
 		conn_end(c, COUNTER_CLOSED_ERROR);

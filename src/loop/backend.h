@@ -39,6 +39,8 @@ struct loop_backend {
 	int (*wait)(void *state, int ms, struct epoll_event *ready);
 	/* What was told ready was not; NULL: nothing comes of that. */
 	void (*dry)(void *state);
+	/* A descriptor that is readable when wait has something; or NULL. */
+	int (*fd)(void *state);
 	int has_edge;
 };
 

@@ -17,9 +17,21 @@
 #include "base/compiler.h"
 #include "base/error.h"
 #include "base/process.h"
+#include "loop/alarm.h"
 #include "loop/backend.h"
+#include "loop/defer.h"
 #include "loop/slow.h"
 #include "prong.h"
+
+/*
+ * What a turn leaves to the next: its events, which are looked at again, and
+ * when it began.
+ */
+struct loop_pass {
+	struct epoll_event *ready, *other;
+	int count;
+	uint64_t before;
+};
 
 /* Whose a descriptor is; the generation tells it from an earlier owner. */
 struct loop_owner {
@@ -40,12 +52,17 @@ struct loop {
 	int64_t busy_poll;		/* microseconds */
 	int64_t busy_until;		/* ... of CLOCK_MONOTONIC */
 	struct timer_heap timers;
-	uint64_t due;			/* of the first timer; UINT64_MAX */
+	/* Of the first timer, or UINT64_MAX; 0: something is deferred. */
+	uint64_t due;
 	uint64_t slow_ms;		/* longer than ever, when nobody asks */
 	loop_slow_fn *slow;
 	struct slow_scale scale;
 	loop_turn_fn *turn;
 	void *turn_arg;
+	struct defer_queue deferred;
+	struct alarm alarm;		/* while another loop waits for this */
+	bool resting;			/* ... and it is between two turns */
+	struct loop_pass pass;		/* of turns taken singly */
 	/* Of this turn and of the last one, which is looked at again. */
 	struct epoll_event ready[2][LOOP_EVENTS];
 };
@@ -101,7 +118,10 @@ loop_new(enum loop_mechanism mechanism, int64_t busy_poll)
 	loop->backend = loop_backends[mechanism];
 	loop->busy_poll = busy_poll;
 	loop->due = loop->slow_ms = UINT64_MAX;
+	loop->alarm.watch.fd = -1;
 	loop_read_clock(loop);
+	loop->pass = (struct loop_pass){ loop->ready[0], loop->ready[1], 0,
+	    loop->now };
 	if (loop_map_owners(loop) == -1 ||
 	    loop->backend->init(&loop->state) == -1) {
 		error_errno("event loop by %s", loop->backend->name);
@@ -116,12 +136,14 @@ loop_free(struct loop *loop)
 {
 	if (loop == NULL)
 		return;
+	alarm_close(&loop->alarm, loop);
 	if (loop->state != NULL)
 		loop->backend->fini(loop->state);
 	if (loop->owners != NULL)
 		munmap(loop->owners,
 		    loop->owners_size * sizeof(*loop->owners));
 	timer_heap_free(&loop->timers);
+	defer_free(&loop->deferred);
 	free(loop);
 }
 
@@ -275,15 +297,29 @@ loop_note_due(struct loop *loop)
 	const struct timer *t = timer_first(&loop->timers);
 
 	loop->due = t == NULL ? UINT64_MAX : t->deadline;
+	/* As long as there is something deferred, the loop does not sleep. */
+	if (loop->deferred.count > 0)
+		loop->due = 0;
+	if (loop->resting)
+		alarm_set(&loop->alarm, loop->due);
+}
+
+static int
+loop_timer_at(struct loop *loop, struct timer *t, uint64_t deadline)
+{
+	int r = timer_set(&loop->timers, t, deadline);
+
+	loop_note_due(loop);
+	return r;
 }
 
 int
 loop_timer(struct loop *loop, struct timer *t, uint64_t ms)
 {
-	int r = timer_set(&loop->timers, t, loop->now + ms);
-
-	loop_note_due(loop);
-	return r;
+	/* The last turn may have been long ago. */
+	if (loop->resting)
+		loop_read_clock(loop);
+	return loop_timer_at(loop, t, loop->now + ms);
 }
 
 int
@@ -295,7 +331,7 @@ loop_timer_exact(struct loop *loop, struct timer *t, uint64_t ms)
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	now = (uint64_t)ts.tv_sec * 1000 +
 	    ((uint64_t)ts.tv_nsec + 999999) / 1000000;
-	return loop_timer(loop, t, now + ms - loop->now);
+	return loop_timer_at(loop, t, now + ms);
 }
 
 void
@@ -303,6 +339,35 @@ loop_timer_stop(struct loop *loop, struct timer *t)
 {
 	timer_clear(&loop->timers, t);
 	loop_note_due(loop);
+}
+
+int
+loop_defer(struct loop *loop, defer_fn *fn, void *arg)
+{
+	if (defer_add(&loop->deferred, fn, arg) == -1)
+		return -1;
+	loop_note_due(loop);
+	return 0;
+}
+
+bool
+loop_has_deferred(const struct loop *loop)
+{
+	return loop->deferred.count > 0;
+}
+
+void
+loop_end_deferred(struct loop *loop)
+{
+	loop->deferred.closed = true;
+	defer_run(&loop->deferred);
+	loop_note_due(loop);
+}
+
+void
+loop_begin_deferred(struct loop *loop)
+{
+	loop->deferred.closed = false;
 }
 
 void
@@ -359,7 +424,22 @@ loop_timeout(struct loop *loop, int last)
 	return (int)(loop->due - loop->now);
 }
 
-static void
+int
+loop_fd(struct loop *loop)
+{
+	if (loop->backend->fd == NULL)
+		return error_set(ENOTSUP, "%s has no descriptor that another "
+		    "loop could wait for", loop->backend->name);
+	if (loop->alarm.watch.fd == -1) {
+		if (alarm_open(&loop->alarm, loop) == -1)
+			return -1;
+		loop->resting = true;
+		loop_note_due(loop);
+	}
+	return loop->backend->fd(loop->state);
+}
+
+static inline void
 loop_dispatch(struct loop *loop, struct epoll_event *ready, int count)
 {
 	const struct loop_owner *owner;
@@ -397,11 +477,12 @@ loop_look_for_slow(struct loop *loop, const struct epoll_event *events,
 }
 
 /*
- * No more than there are now: timers that their functions arm anew, even for
- * at once, do not keep the loop from turning.  A function may free its timer.
+ * What is due: timers, then what was deferred.  No more than there is now: what
+ * their functions arm anew or defer, even for at once, does not keep the loop
+ * from turning.  A function may free its timer.
  */
 static OUT_OF_LINE void
-loop_run_timers(struct loop *loop)
+loop_run_due(struct loop *loop)
 {
 	uint32_t left = loop->timers.count;
 	struct timer *t;
@@ -411,37 +492,65 @@ loop_run_timers(struct loop *loop)
 		loop_timer_stop(loop, t);
 		t->fn(t);
 	}
+	if (loop->deferred.count > 0) {
+		defer_run(&loop->deferred);
+		loop_note_due(loop);
+	}
+}
+
+/* One turn, which sleeps for limit milliseconds at most; -1: as it must. */
+static inline __attribute__((always_inline)) int
+loop_take_turn(struct loop *loop, struct loop_pass *p, int limit)
+{
+	struct epoll_event *old = p->ready;
+	int last = p->count, ms = loop_timeout(loop, last), n;
+
+	if (limit >= 0 && (unsigned int)ms > (unsigned int)limit)
+		ms = limit;
+	p->ready = p->other, p->other = old;
+	n = loop->backend->wait(loop->state, ms, p->ready);
+	if (n == -1) {
+		if (errno != EINTR)
+			return error_errno("waiting by %s",
+			    loop->backend->name);
+		n = 0;
+	}
+	p->count = n;
+	loop_read_clock(loop);
+	if (loop->now - p->before >= loop->slow_ms)
+		loop_look_for_slow(loop, old, last, p->before);
+	p->before = loop->now;
+	loop_dispatch(loop, p->ready, n);
+	if (loop->due <= loop->now)
+		loop_run_due(loop);
+	if (loop->turn != NULL)
+		loop->turn(loop->turn_arg);
+	return 0;
+}
+
+int
+loop_turn(struct loop *loop, int ms)
+{
+	int r;
+
+	loop->resting = false;
+	r = loop_take_turn(loop, &loop->pass, ms);
+	if (loop->alarm.watch.fd != -1) {
+		loop->resting = true;
+		alarm_set(&loop->alarm, loop->due);
+	}
+	return r;
 }
 
 int USUAL
 loop_run(struct loop *loop)
 {
-	struct epoll_event *ready = loop->ready[0], *other = loop->ready[1];
-	struct epoll_event *old;
-	uint64_t before = loop->now;
-	int n = 0, last;
+	struct loop_pass pass = { loop->ready[0], loop->ready[1], 0,
+	    loop->now };
 
-	while (!loop->stopped) {
-		old = ready, ready = other, other = old;
-		last = n;
-		n = loop->backend->wait(loop->state, loop_timeout(loop, n),
-		    ready);
-		if (n == -1) {
-			if (errno != EINTR)
-				return error_errno("waiting by %s",
-				    loop->backend->name);
-			n = 0;
-		}
-		loop_read_clock(loop);
-		if (loop->now - before >= loop->slow_ms)
-			loop_look_for_slow(loop, old, last, before);
-		before = loop->now;
-		loop_dispatch(loop, ready, n);
-		if (loop->due <= loop->now)
-			loop_run_timers(loop);
-		if (loop->turn != NULL)
-			loop->turn(loop->turn_arg);
-	}
+	while (!loop->stopped)
+		if (loop_take_turn(loop, &pass, -1) == -1)
+			return -1;
 	loop->stopped = false;
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "loop/defer.h"
 #include "loop/timer.h"
 
 /*
@@ -87,6 +88,18 @@ int loop_timer(struct loop *, struct timer *, uint64_t ms);
 int loop_timer_exact(struct loop *, struct timer *, uint64_t ms);
 void loop_timer_stop(struct loop *, struct timer *);
 
+/*
+ * Calls fn after the events and the timers of this turn, in the order of the
+ * calls; of those that such a function defers, in the next turn, before which
+ * the loop does not sleep.  ENOMEM.  ECANCELED from loop_end_deferred() on,
+ * which calls what is left: for the end of the loop, or of what is served in
+ * it, after which another may begin.
+ */
+int loop_defer(struct loop *, defer_fn *, void *arg);
+bool loop_has_deferred(const struct loop *);
+void loop_end_deferred(struct loop *);
+void loop_begin_deferred(struct loop *);
+
 /* Called at the end of each turn, after all its events. */
 typedef void loop_turn_fn(void *arg);
 void loop_on_turn(struct loop *, loop_turn_fn *, void *arg);
@@ -105,5 +118,15 @@ void loop_on_slow(struct loop *, uint64_t ms, loop_slow_fn *);
  */
 int loop_run(struct loop *);
 void loop_stop(struct loop *);
+
+/*
+ * For a loop inside another's.  The descriptor is readable whenever a turn has
+ * something to do: an event, a timer that is due, something deferred.  It is
+ * the loop's, and always the same.  ENOTSUP without epoll; EMFILE, ENOMEM.
+ */
+int loop_fd(struct loop *);
+
+/* One turn that sleeps for ms at most; -1: until something happens. */
+int loop_turn(struct loop *, int ms);
 
 #endif

@@ -90,6 +90,12 @@ loop_epoll_wait(void *state, int ms, struct epoll_event *ready)
 	return epoll_wait(ep->fd, ready, LOOP_EVENTS, ms);
 }
 
+static int
+loop_epoll_fd(void *state)
+{
+	return ((struct loop_epoll *)state)->fd;
+}
+
 const struct loop_backend loop_backend_epoll = {
 	.name = "epoll",
 	.init = loop_epoll_init,
@@ -99,5 +105,6 @@ const struct loop_backend loop_backend_epoll = {
 	.modify = loop_epoll_modify,
 	.del = loop_epoll_del,
 	.wait = loop_epoll_wait,
+	.fd = loop_epoll_fd,
 	.has_edge = 1,
 };

@@ -184,23 +184,19 @@ loop_lane_dry(void *state)
 	((struct loop_poll *)state)->eager = -1;
 }
 
-const struct loop_backend loop_backend_lane = {
-	.name = "poll",
-	.init = loop_poll_init,
-	.fini = loop_poll_fini,
-	.add = loop_poll_add,
-	.modify = loop_poll_modify,
-	.del = loop_poll_del,
-	.wait = loop_lane_wait,
-	.dry = loop_lane_dry,
-};
+/* Both keep their descriptors alike. */
+#define LOOP_POLL_KEEPS							\
+	.name = "poll", .init = loop_poll_init, .fini = loop_poll_fini,	\
+	.add = loop_poll_add, .modify = loop_poll_modify,		\
+	.del = loop_poll_del
 
 const struct loop_backend loop_backend_poll = {
-	.name = "poll",
-	.init = loop_poll_init,
-	.fini = loop_poll_fini,
-	.add = loop_poll_add,
-	.modify = loop_poll_modify,
-	.del = loop_poll_del,
+	LOOP_POLL_KEEPS,
 	.wait = loop_poll_wait,
+};
+
+const struct loop_backend loop_backend_lane = {
+	LOOP_POLL_KEEPS,
+	.wait = loop_lane_wait,
+	.dry = loop_lane_dry,
 };

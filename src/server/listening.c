@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/names.h"
 #include "dispatch/dispatch.h"
 
@@ -182,6 +183,19 @@ listening_add_slot(struct listening *l, int slot)
 			return -1;
 	}
 	return 0;
+}
+
+void
+listening_log(const struct listening *l)
+{
+	char text[ADDRESS_MAX];
+	size_t i;
+
+	for (i = 0; i < l->count; i++)
+		if (l->sockets[i].slot <= 0)
+			log_info("listening on %s service=%s",
+			    address_format(&l->sockets[i].address, text,
+			    sizeof(text)), l->sockets[i].service->name);
 }
 
 void

@@ -34,6 +34,9 @@ int listening_start(struct listening *);
 /* Makes the sockets of one more slot, where there are none yet. */
 int listening_add_slot(struct listening *, int slot);
 
+/* Logs each address, with the port that port 0 became. */
+void listening_log(const struct listening *);
+
 /* Closes all; unlink: and removes the paths of unix sockets. */
 void listening_close(struct listening *, bool remove);
 

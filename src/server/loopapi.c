@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The calls of <prong.h> about the loop of a worker, for descriptors and
- * timers of the handler's own.
+ * The calls of <prong.h> about the loop of this thread: for descriptors and
+ * timers of the handler's own, and what it puts off.
  */
+#include "server/loopapi.h"
+
+#include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "loop/task.h"
-#include "prong.h"
 
 struct prong_watch {
 	struct watch watch;
@@ -123,4 +125,84 @@ prong_timer_cancel(struct prong_timer *p)
 		return;
 	loop_timer_stop(tasks_here()->loop, &p->timer);
 	free(p);
+}
+
+int
+prong_defer(prong_defer_fn *fn, void *arg)
+{
+	struct loop *loop = loopapi_loop();
+
+	return loop == NULL ? -1 : loop_defer(loop, fn, arg);
+}
+
+/* --- a loop inside another's ---------------------------------------------- */
+
+struct prong_loop *
+prong_loop_new(void)
+{
+	struct prong_loop *l;
+
+	if (tasks_here() != NULL) {
+		error_set(EEXIST, "this thread has a loop already");
+		return NULL;
+	}
+	if ((l = calloc(1, sizeof(*l))) == NULL) {
+		error_errno("event loop");
+		return NULL;
+	}
+	if ((l->loop = loop_new(LOOP_EPOLL, 0)) == NULL ||
+	    (l->fd = loop_fd(l->loop)) == -1) {
+		loop_free(l->loop);
+		free(l);
+		return NULL;
+	}
+	tasks_init(&l->tasks, l->loop, 0);
+	tasks_set_here(&l->tasks);
+	return l;
+}
+
+int
+prong_loop_fd(const struct prong_loop *l)
+{
+	return l->fd;
+}
+
+int
+loopapi_is_here(const struct prong_loop *l)
+{
+	if (tasks_here() != &l->tasks)
+		return error_set(EPERM, "the loop is another thread's");
+	return 0;
+}
+
+int
+prong_loop_turn(struct prong_loop *l, int64_t ms)
+{
+	int r;
+
+	if (loopapi_is_here(l) == -1)
+		return -1;
+	if (l->turning)
+		return error_set(EBUSY, "the loop is turning already");
+	l->turning = true;
+	r = loop_turn(l->loop, ms < 0 ? -1 : ms > INT_MAX ? INT_MAX :
+	    (int)ms);
+	l->turning = false;
+	return r;
+}
+
+void
+prong_loop_free(struct prong_loop *l)
+{
+	if (l == NULL)
+		return;
+	assert(!l->turning && tasks_here() == &l->tasks);
+	if (l->end != NULL)
+		l->end();
+	tasks_end(&l->tasks);
+	loop_end_deferred(l->loop);
+	tasks_set_here(NULL);
+	tasks_fini(&l->tasks);
+	loop_free(l->loop);
+	free(l);
 }

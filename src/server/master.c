@@ -18,8 +18,9 @@
 #include "base/pidlock.h"
 #include "base/process.h"
 #include "base/units.h"
-#include "net/admission.h"
 #include "server/control.h"
+#include "server/prepare.h"
+#include "server/reaper.h"
 #include "server/watchdog.h"
 
 /* How long a stop at once waits before it kills. */
@@ -214,7 +215,7 @@ master_signal(int signo, void *arg)
 
 	switch (signo) {
 	case SIGCHLD:
-		supervise_reap(m);
+		reaper_signalled(m);
 		break;
 	case SIGTERM:
 		if (m->state >= MASTER_DRAINING)
@@ -248,19 +249,6 @@ master_signal(int signo, void *arg)
 	}
 }
 
-static void
-master_log_listening(const struct listening *l)
-{
-	char text[ADDRESS_MAX];
-	size_t i;
-
-	for (i = 0; i < l->count; i++)
-		if (l->sockets[i].slot <= 0)
-			log_info("listening on %s service=%s",
-			    address_format(&l->sockets[i].address, text,
-			    sizeof(text)), l->sockets[i].service->name);
-}
-
 static int
 master_open_processes(struct master *m)
 {
@@ -287,18 +275,6 @@ master_open_processes(struct master *m)
 	return 0;
 }
 
-static bool
-master_needs_sources(const struct prong_server *s)
-{
-	size_t i;
-
-	for (i = 0; i < s->service_count; i++)
-		if (s->services[i]->admission != NULL &&
-		    s->services[i]->admission->needs_source)
-			return true;
-	return false;
-}
-
 /* A table has room for as many connections as a worker has descriptors. */
 static uint32_t
 master_table_capacity(const struct server_settings *set)
@@ -314,18 +290,6 @@ master_table_capacity(const struct server_settings *set)
 	else if (errno == ERANGE)
 		wanted = PROCESS_DESCRIPTORS_MAX;
 	return (uint32_t)(wanted > own ? wanted : own);
-}
-
-static int
-master_open_memory(struct master *m)
-{
-	if (scoreboard_create(&m->scoreboard, m->slots,
-	    (uint32_t)m->server->settings.max_services,
-	    master_table_capacity(&m->server->settings),
-	    master_needs_sources(m->server) ?
-	    (uint32_t)m->server->settings.max_sources : 0) == -1)
-		return -1;
-	return server_make_arrays(m->server);
 }
 
 static int
@@ -355,12 +319,12 @@ master_asked_to_stop(struct watch *w, unsigned int events)
 static int
 master_open_loop(struct master *m)
 {
-	static const int signals[] = { SIGCHLD, SIGTERM, SIGQUIT, SIGINT,
+	static const int list[] = { SIGCHLD, SIGTERM, SIGQUIT, SIGINT,
 	    SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU, SIGWINCH, 0 };
 
 	if ((m->loop = loop_new(LOOP_AUTO, 0)) == NULL ||
-	    signals_open(&m->signals, m->loop, signals, master_signal, m) ==
-	    -1)
+	    (!m->server->leaves_signals && signals_open(&m->signals, m->loop,
+	    list, master_signal, m) == -1))
 		return -1;
 	m->stop = (struct watch){ master_asked_to_stop, m->server->stop,
 	    PRONG_READ };
@@ -374,29 +338,6 @@ master_open_loop(struct master *m)
 	return 0;
 }
 
-static void
-master_fault(const struct prong_service *s, const char *key, void *arg)
-{
-	log_error("service \"%s\": %s", s->name, error_text());
-}
-
-static int
-master_resolve(struct master *m)
-{
-	size_t i;
-
-	for (i = 0; i < m->server->service_count; i++)
-		if (server_resolve(m->server->services[i], master_fault,
-		    NULL) > 0)
-			return error_prefix("service \"%s\"",
-			    m->server->services[i]->name);
-	if (m->server->service_count == 0)
-		return error_set(EINVAL, "there is no service");
-	/* Handlers are for those that run them. */
-	server_detach(m->server);
-	return 0;
-}
-
 /* Everything that can fail comes before anything that a client sees. */
 static int
 master_open(struct master *m)
@@ -404,30 +345,33 @@ master_open(struct master *m)
 	const struct server_settings *set = &m->server->settings;
 
 	/* A file that may not grow, a log for one, is no reason to die. */
-	signal(SIGXFSZ, SIG_IGN);
-	signal(SIGPIPE, SIG_IGN);
+	if (!m->server->leaves_signals) {
+		signal(SIGXFSZ, SIG_IGN);
+		signal(SIGPIPE, SIG_IGN);
+	}
 	m->started = process_milliseconds();
 	m->generation = 1;
 	m->oom_kills[0] = m->oom_kills[1] = oom_kills();
 	umask((mode_t)set->umask);
-	if (log_open(set->log_target, (enum prong_level)set->log_level,
-	    set->log_format != 0) == -1 ||
-	    log_open_access(set->log_access, set->log_format != 0) == -1 ||
+	if (prepare_log(m->server) == -1 ||
 	    privilege_find(&m->privilege, set->user, set->group) == -1 ||
-	    master_resolve(m) == -1 ||
+	    prepare_services(m->server) == -1 ||
 	    master_open_processes(m) == -1)
 		return -1;
 	/* The pidfile may be in it, and sockets of services. */
 	control_make_folder(set);
 	if (master_open_pidfile(m) == -1 ||
 	    listening_open(&m->listening, m->server, (int)m->workers) == -1 ||
-	    master_open_memory(m) == -1 ||
+	    prepare_memory(m->server, &m->scoreboard, m->slots,
+	    master_table_capacity(set)) == -1 ||
 	    master_open_loop(m) == -1 ||
 	    listening_start(&m->listening) == -1)
 		return -1;
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	/* Without the signal nobody would wait for them. */
+	if (!m->server->leaves_signals)
+		prctl(PR_SET_CHILD_SUBREAPER, 1);
 	process_title("master");
-	master_log_listening(&m->listening);
+	listening_log(&m->listening);
 	return supervise_start_all(m);
 }
 
@@ -444,6 +388,7 @@ master_close(struct master *m)
 		process_gone(&m->processes[i]);
 	listening_close(&m->listening, true);
 	control_close(m->control);
+	reaper_close(m);
 	signals_close(&m->signals);
 	loop_free(m->loop);
 	scoreboard_close(&m->scoreboard);
@@ -477,5 +422,6 @@ prong_server_run(struct prong_server *server, void (*ready)(void *), void *arg)
 	if (m.result == 0)
 		log_info("stopped");
 	master_close(&m);
+	prepare_log_end();
 	return m.result == 0 ? 0 : error_set(m.error, "%s", m.why);
 }

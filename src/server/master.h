@@ -23,6 +23,8 @@
  * in what they write into the scoreboard.
  */
 
+struct reaper_child;
+
 enum process_state {
 	PROCESS_NONE,		/* the slot is free */
 	PROCESS_STARTING,
@@ -79,6 +81,7 @@ struct master {
 	enum master_state state;
 	struct loop *loop;
 	struct signals signals;
+	struct reaper_child *children;	/* where there are no signals */
 	struct watch stop;		/* asked for by the program itself */
 	struct listening listening;
 	struct scoreboard scoreboard;
@@ -135,7 +138,8 @@ void process_gone(struct process *);
 /* --- supervise.c: how many there are, and what becomes of the dead ------ */
 
 int supervise_start_all(struct master *);
-void supervise_reap(struct master *);
+/* A child of the master's has ended: one of these, or another's. */
+void supervise_ended(struct master *, pid_t, int status);
 /* change: +1 or -1.  -1 with ERANGE when there can be no more or no fewer. */
 int supervise_scale(struct master *, int change);
 void supervise_ready(struct process *);

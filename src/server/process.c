@@ -19,6 +19,7 @@
 #include "server/channel.h"
 #include "server/crash.h"
 #include "server/master.h"
+#include "server/reaper.h"
 #include "server/worker.h"
 
 const char *
@@ -284,7 +285,7 @@ process_start(struct process *p)
 	pid = fork();
 	if (pid == 0)
 		process_child(p, ends.channel[1], ends.report, self);
-	if (pid == -1) {
+	if (pid == -1 || reaper_add(m, pid) == -1) {
 		error_errno("cannot start %s", p->name);
 		loop_del(m->loop, &p->channel);
 		goto fail;

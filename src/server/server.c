@@ -177,6 +177,19 @@ prong_server_set(struct prong_server *s, const char *key, const char *value)
 	return settings_set(PRONG_SERVER, &s->settings, key, value);
 }
 
+void
+prong_server_log(struct prong_server *s, prong_log_fn *fn, void *arg)
+{
+	s->log = fn;
+	s->log_arg = arg;
+}
+
+void
+prong_server_signals(struct prong_server *s, bool take)
+{
+	s->leaves_signals = !take;
+}
+
 /* Names stand in logs, process titles and JSON: keep them plain. */
 static int
 server_check_name(const char *name)

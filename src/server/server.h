@@ -20,6 +20,9 @@
 struct prong_server {
 	struct server_settings settings;
 	int stop;				/* an eventfd */
+	prong_log_fn *log;			/* the program's; NULL: none */
+	void *log_arg;
+	bool leaves_signals;			/* to the program */
 	struct prong_service **services;
 	size_t service_count;
 	const struct prong_handler **handlers;

@@ -19,6 +19,7 @@
 #include "base/units.h"
 #include "server/channel.h"
 #include "server/master.h"
+#include "server/reaper.h"
 #include "server/worker.h"
 
 #define CLERK_SECONDS		10
@@ -188,7 +189,7 @@ supervise_send_clerk(struct process *p)
 	fflush(NULL);
 	if ((pid = fork()) == 0)
 		supervise_clerk(p->master, p->slot, last, self);
-	if (pid == -1) {
+	if (pid == -1 || reaper_add(p->master, pid) == -1) {
 		log_warning("cannot start a clerk for slot %u: %s", p->slot,
 		    strerror(errno));
 		supervise_clerk_again(p);
@@ -262,7 +263,7 @@ supervise_replace(struct process *p, enum death how, uint64_t lived,
 
 /* While the whole server stops, or the slot is given up. */
 static void
-supervise_ended(struct process *p, int status, pid_t pid, const char *doing)
+supervise_let_go(struct process *p, int status, pid_t pid, const char *doing)
 {
 	struct master *m = p->master;
 
@@ -298,7 +299,7 @@ supervise_died(struct process *p, int status)
 	p->report = -1;
 	process_gone(p);
 	if (was == PROCESS_DRAINING || m->state >= MASTER_DRAINING)
-		supervise_ended(p, status, pid, doing);
+		supervise_let_go(p, status, pid, doing);
 	else if (m->state == MASTER_STARTING) {
 		log_error("%s (pid %d) %s before it was ready%s",
 		    p->name, (int)pid, p->death, doing);
@@ -310,24 +311,21 @@ supervise_died(struct process *p, int status)
 }
 
 void
-supervise_reap(struct master *m)
+supervise_ended(struct master *m, pid_t pid, int status)
 {
 	struct process *p;
-	pid_t pid;
 	uint32_t i;
-	int status;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (i = 0; i < m->slots; i++) {
-			p = &m->processes[i];
-			if (p->clerk == pid)
-				supervise_clerk_ended(p, status);
-			else if (p->pid == pid)
-				supervise_died(p, status);
-			else
-				continue;
-			break;
-		}
+	for (i = 0; i < m->slots; i++) {
+		p = &m->processes[i];
+		if (p->clerk == pid)
+			supervise_clerk_ended(p, status);
+		else if (p->pid == pid)
+			supervise_died(p, status);
+		else
+			continue;
+		break;
+	}
 }
 
 void

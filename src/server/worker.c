@@ -143,6 +143,8 @@ worker_tell(enum channel_kind kind, uint32_t key, uint64_t number)
 		.kind = kind, .key = key, .number = number
 	};
 
+	if (worker.start->loop != NULL)
+		return;
 	/* It has room for many; and if not, it is told at another time. */
 	channel_send(worker.start->channel, &m, -1);
 }
@@ -272,8 +274,17 @@ worker_drained(void *arg)
 	loop_stop(worker.loop);
 }
 
+void
+worker_drain(void)
+{
+	worker.draining = true;
+	net_drain(worker.net, worker.start->drained != NULL ?
+	    worker.start->drained : worker_drained, NULL);
+	dispatch_drain();
+}
+
 static void
-worker_accept(const struct channel_message *m, int fd)
+worker_take_socket(const struct channel_message *m, int fd)
 {
 	struct prong_server *server = worker.start->server;
 
@@ -305,7 +316,7 @@ worker_obey(const struct channel_message *m, int fd)
 
 	switch (m->kind) {
 	case CHANNEL_ACCEPT:
-		worker_accept(m, fd);
+		worker_take_socket(m, fd);
 		break;
 	case CHANNEL_RELEASE:
 		listener_del(worker.net, m->key);
@@ -315,10 +326,8 @@ worker_obey(const struct channel_message *m, int fd)
 		dispatch_close(id);
 		break;
 	case CHANNEL_DRAIN:
-		worker.draining = true;
+		worker_drain();
 		worker_title();
-		net_drain(worker.net, worker_drained, NULL);
-		dispatch_drain();
 		break;
 	case CHANNEL_STOP:
 		loop_stop(worker.loop);
@@ -453,6 +462,20 @@ worker_init_services(void)
 	return 0;
 }
 
+/* Its way to the master, and its beat. */
+static int
+worker_init_channel(void)
+{
+	worker.reserve = fcntl(worker.start->channel, F_DUPFD_CLOEXEC, 0);
+	worker.channel = (struct watch){ worker_channel_event,
+	    worker.start->channel, PRONG_READ };
+	if (loop_add(worker.loop, &worker.channel) == -1)
+		return -1;
+	worker.beat.fn = worker_beat;
+	worker.beat_ms = watchdog_beat(&worker.start->server->settings);
+	return loop_timer(worker.loop, &worker.beat, worker.beat_ms);
+}
+
 static int
 worker_init_loop(void)
 {
@@ -464,6 +487,14 @@ worker_init_loop(void)
 		return -1;
 	tasks_init(&worker.tasks, worker.loop, 0);
 	tasks_set_here(&worker.tasks);
+	return 0;
+}
+
+static int
+worker_init_net(void)
+{
+	const struct server_settings *set = &worker.start->server->settings;
+
 	worker.net = net_new(worker.loop,
 	    worker_read_size(worker.start->server), worker_report);
 	if (worker.net == NULL)
@@ -476,16 +507,9 @@ worker_init_loop(void)
 	if (log_has_access())
 		worker.net->record = worker_record;
 	worker_set_level(log_level());
-	worker.reserve = fcntl(worker.start->channel, F_DUPFD_CLOEXEC, 0);
-	worker.channel = (struct watch){ worker_channel_event,
-	    worker.start->channel, PRONG_READ };
-	if (loop_add(worker.loop, &worker.channel) == -1)
-		return -1;
 	loop_on_turn(worker.loop, worker_turn, NULL);
 	worker_watch_slow(set);
-	worker.beat.fn = worker_beat;
-	worker.beat_ms = watchdog_beat(set);
-	return loop_timer(worker.loop, &worker.beat, worker.beat_ms);
+	return 0;
 }
 
 static int
@@ -555,7 +579,8 @@ worker_init(void)
 	crash_serving(&worker.slot->serving);
 	forks_on_fork(worker_forked);
 	forks_on_death(worker_child_died);
-	if (worker_init_loop() == -1)
+	if (worker_init_loop() == -1 || worker_init_net() == -1 ||
+	    worker_init_channel() == -1)
 		return -1;
 	worker.net->table = table;
 	worker_title();
@@ -563,16 +588,10 @@ worker_init(void)
 }
 
 static void
-worker_fini(void)
+worker_fini_services(void)
 {
 	struct prong_service *s;
 
-	worker.abandons = !dispatch_stop();
-	if (worker.net != NULL) {
-		net_close_all(worker.net);
-		tasks_end(&worker.tasks);
-	}
-	net_free(worker.net);
 	while (worker.services_up > 0) {
 		s = worker.start->server->services[--worker.services_up];
 		/* Abandoned threads still use what it would release. */
@@ -580,6 +599,19 @@ worker_fini(void)
 		    s->handler->exit != NULL)
 			s->handler->exit(s);
 	}
+}
+
+static void
+worker_fini(void)
+{
+	worker.abandons = !dispatch_stop();
+	if (worker.net != NULL) {
+		net_close_all(worker.net);
+		tasks_end(&worker.tasks);
+		loop_end_deferred(worker.loop);
+	}
+	net_free(worker.net);
+	worker_fini_services();
 	if (worker.loop != NULL)
 		loop_timer_stop(worker.loop, &worker.beat);
 	tasks_fini(&worker.tasks);
@@ -603,7 +635,7 @@ worker_main(const struct worker_start *start)
 	struct channel_message ready = { .kind = CHANNEL_READY };
 	int status = 1;
 
-	worker.start = start;
+	worker = (struct worker){ .start = start };
 	if (worker_init() == -1 ||
 	    channel_send(start->channel, &ready, -1) == -1)
 		log_error("%s: %s", start->name, error_text());
@@ -615,4 +647,44 @@ worker_main(const struct worker_start *start)
 		status = WORKER_HOPELESS;
 	worker_fini();
 	worker_leave(status);
+}
+
+/* --- without a process of its own ----------------------------------------- */
+
+int
+worker_begin(const struct worker_start *start)
+{
+	struct conntable table;
+
+	worker = (struct worker){ .start = start, .loop = start->loop,
+	    .reserve = -1 };
+	if (scoreboard_claim(start->scoreboard, start->slot, WORKER_CLAIM_MS,
+	    &table) == -1)
+		return -1;
+	worker.slot = scoreboard_slot(start->scoreboard, start->slot);
+	if (worker_init_net() == -1)
+		return -1;
+	worker.net->table = table;
+	return worker_init_services();
+}
+
+int
+worker_accept(uint32_t service, uint32_t key, int fd)
+{
+	return listener_add(worker.start->server->services[service], key,
+	    false, fd);
+}
+
+void
+worker_end(void)
+{
+	if (worker.net != NULL)
+		net_close_all(worker.net);
+	loop_end_deferred(worker.loop);
+	net_free(worker.net);
+	worker_fini_services();
+	loop_begin_deferred(worker.loop);
+	loop_on_turn(worker.loop, NULL, NULL);
+	loop_on_slow(worker.loop, UINT64_MAX, NULL);
+	worker = (struct worker){ .start = NULL };
 }

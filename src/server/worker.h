@@ -21,6 +21,9 @@ struct worker_start {
 	int channel;
 	int report;		/* of a fatal signal */
 	pid_t master;
+	/* Of one without a master, in a loop that is another's; or NULL. */
+	struct loop *loop;
+	void (*drained)(void *);
 };
 
 /* Exit code of one that cannot serve as configured: EX_CONFIG of sysexits. */
@@ -28,5 +31,16 @@ struct worker_start {
 
 /* The whole life of a worker, from just after the fork. */
 void worker_main(const struct worker_start *) __attribute__((noreturn));
+
+/*
+ * The same without a process of its own, a master and a channel: serves in
+ * start->loop from worker_begin() to worker_end(); one at a time.  drained is
+ * called when a drain has come to its end.  After a failure, worker_end() too.
+ */
+int worker_begin(const struct worker_start *);
+/* From a listening socket, which is the worker's from now on. */
+int worker_accept(uint32_t service, uint32_t key, int fd);
+void worker_drain(void);
+void worker_end(void);
 
 #endif

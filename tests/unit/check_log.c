@@ -412,6 +412,51 @@ can_have_syslog(void)
 	return waitpid(pid, &status, 0) == pid && status == 0;
 }
 
+static struct {
+	int calls;
+	enum prong_level level;
+	char line[256];
+} told;
+
+static void
+tell(enum prong_level level, const char *line, void *arg)
+{
+	ck_assert_ptr_eq(arg, &told);
+	told.calls++;
+	told.level = level;
+	snprintf(told.line, sizeof(told.line), "%s", line);
+	/* Of no use, and no harm. */
+	errno = EIO;
+	log_error("of its own");
+}
+
+/* A function in place of the target: lines as they are, and one at a time. */
+START_TEST(test_log_function)
+{
+	const char *path = content_catch_stderr("function");
+
+	log_set_function(tell, &told);
+	errno = ENOENT;
+	log_error("one %d\n\001", 1);
+	ck_assert_int_eq(errno, ENOENT);
+	ck_assert_int_eq(told.calls, 1);
+	ck_assert_int_eq(told.level, PRONG_ERROR);
+	ck_assert_str_eq(told.line, "one 1\\n\\001");
+	log_debug("not at this level");
+	ck_assert_int_eq(told.calls, 1);
+	log_set_level(PRONG_DEBUG);
+	log_debug("two");
+	ck_assert_int_eq(told.calls, 2);
+	ck_assert_int_eq(told.level, PRONG_DEBUG);
+	ck_assert_str_eq(told.line, "two");
+	ck_assert_str_eq(content(path), "");
+	log_set_function(NULL, NULL);
+	log_error("three");
+	ck_assert_int_eq(told.calls, 2);
+	ck_assert_str_eq(content(path), "error: three\n");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -432,6 +477,7 @@ main(void)
 	tcase_add_test(tc, test_log_json);
 	tcase_add_test(tc, test_log_bad_target);
 	tcase_add_test(tc, test_log_change);
+	tcase_add_test(tc, test_log_function);
 	tcase_add_test(tc, test_log_full);
 	if (can_have_syslog()) {
 		tcase_add_test(tc, test_log_syslog);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What comes before serving.
+ */
+#include "server/prepare.h"
+
+#include <errno.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "net/admission.h"
+
+int
+prepare_log(const struct prong_server *s)
+{
+	const struct server_settings *set = &s->settings;
+	bool json = set->log_format != 0;
+
+	log_set_function(s->log, s->log_arg);
+	if (s->log != NULL)
+		log_set_level((enum prong_level)set->log_level);
+	else if (log_open(set->log_target, (enum prong_level)set->log_level,
+	    json) == -1)
+		return -1;
+	return log_open_access(set->log_access, json);
+}
+
+/* The program may free what its function wants as soon as this is over. */
+void
+prepare_log_end(void)
+{
+	log_set_function(NULL, NULL);
+}
+
+static void
+prepare_fault(const struct prong_service *s, const char *key, void *arg)
+{
+	log_error("service \"%s\": %s", s->name, error_text());
+}
+
+int
+prepare_services(struct prong_server *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->service_count; i++)
+		if (server_resolve(s->services[i], prepare_fault, NULL) > 0)
+			return error_prefix("service \"%s\"",
+			    s->services[i]->name);
+	if (s->service_count == 0)
+		return error_set(EINVAL, "there is no service");
+	/* Handlers are for those that run them. */
+	server_detach(s);
+	return 0;
+}
+
+static bool
+prepare_needs_sources(const struct prong_server *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->service_count; i++)
+		if (s->services[i]->admission != NULL &&
+		    s->services[i]->admission->needs_source)
+			return true;
+	return false;
+}
+
+int
+prepare_memory(struct prong_server *s, struct scoreboard *sb, uint32_t slots,
+    uint32_t capacity)
+{
+	if (scoreboard_create(sb, slots, (uint32_t)s->settings.max_services,
+	    capacity, prepare_needs_sources(s) ?
+	    (uint32_t)s->settings.max_sources : 0) == -1)
+		return -1;
+	return server_make_arrays(s);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SERVER_PREPARE_H
+#define SERVER_PREPARE_H
+
+#include <stdint.h>
+
+#include "server/server.h"
+
+/*
+ * What comes before serving, whether a master and its processes are to do it
+ * or the program by itself.
+ */
+
+/* Opens the logs as the settings say; lines may go to the program instead. */
+int prepare_log(const struct prong_server *);
+void prepare_log_end(void);
+
+/* Checks the services; what is wrong with them is logged. */
+int prepare_services(struct prong_server *);
+
+/* Makes the scoreboard, with tables of so many entries, and the arrays. */
+int prepare_memory(struct prong_server *, struct scoreboard *, uint32_t slots,
+    uint32_t capacity);
+
+#endif
