@@ -272,6 +272,11 @@ loop_dry(struct loop *loop)
 		loop->backend->dry(loop->state);
 }
 
+static void
+loop_do_nothing(void *arg)
+{
+}
+
 void
 loop_del(struct loop *loop, struct watch *w)
 {
@@ -279,6 +284,9 @@ loop_del(struct loop *loop, struct watch *w)
 	loop->owners[w->fd].watch = NULL;
 	if (!loop->owners[w->fd].mute)
 		loop->backend->del(loop->state, w->fd);
+	/* What comes of an end comes at the end of a turn: there is to be one. */
+	if (loop->resting)
+		loop_defer(loop, loop_do_nothing, NULL);
 }
 
 void

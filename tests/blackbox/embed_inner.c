@@ -26,6 +26,8 @@ static struct prong_loop *loop;
 static struct prong_server *volatile server;
 static bool running;
 static unsigned long turns;
+static struct prong_conn *last;		/* of the probes */
+static volatile sig_atomic_t aborting;
 
 /* --- handlers ------------------------------------------------------------- */
 
@@ -187,6 +189,7 @@ probe_opened(struct prong_conn *c)
 	p->conn = c;
 	p->uses = 1;
 	prong_set_data(c, p);
+	last = c;
 	return 0;
 }
 
@@ -222,6 +225,8 @@ probe_closed(struct prong_conn *c)
 	if (p == NULL)
 		return;
 	p->conn = NULL;
+	if (last == c)
+		last = NULL;
 	if (prong_defer(probe_end, p) == -1)
 		abort();
 }
@@ -301,6 +306,12 @@ asked_to_stop(int signo)
 }
 
 static void
+asked_to_abort(int signo)
+{
+	aborting = 1;
+}
+
+static void
 set(struct prong_service *s, const char *setting, int *rounds)
 {
 	char text[256], *value = text;
@@ -348,8 +359,12 @@ serve(int (*wait)(int fd))
 		exit(1);
 	}
 	for (running = true; running; turns++) {
-		if (wait(prong_loop_fd(loop)) == -1 && errno != EINTR)
-			err(1, "waiting");
+		while (wait(prong_loop_fd(loop)) == -1) {
+			if (errno != EINTR)
+				err(1, "waiting");
+			if (aborting && last != NULL)
+				prong_abort(last);
+		}
 		if (prong_loop_turn(loop, 0) == -1)
 			errx(1, "%s", prong_error());
 	}
@@ -368,6 +383,7 @@ main(int argc, char **argv)
 		errx(64, "usage: embed_inner poll|select|epoll [KEY=VALUE]...");
 	signal(SIGTERM, asked_to_stop);
 	signal(SIGINT, asked_to_stop);
+	signal(SIGUSR1, asked_to_abort);
 	if ((loop = prong_loop_new()) == NULL)
 		errx(1, "%s", prong_error());
 	for (i = 0; i < rounds; i++) {
