@@ -132,7 +132,6 @@ own_child(void)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		signal(SIGTERM, SIG_DFL);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		/* Whoever reads it is to see its end with the program's. */
 		close(STDERR_FILENO);
@@ -192,12 +191,13 @@ main(int argc, char **argv)
 		errx(1, "%s", prong_error());
 	prong_server_log(server, own_log, name);
 	prong_server_signals(server, false);
+	/* Earlier than these, so that it has none of them at any time. */
+	child = own_child();
 	signal(SIGTERM, own_signal);
 	signal(SIGINT, own_signal);
 	signal(SIGHUP, own_signal);
 	for (argv++; *argv != NULL; argv++)
 		own_set(s, *argv);
-	child = own_child();
 	own_show_signals();
 	result = prong_server_run(server, NULL, NULL);
 	if (result == -1)
