@@ -32,7 +32,7 @@ extern "C" {
 #endif
 
 /* The number of this interface; a handler made for another is refused. */
-#define PRONG_ABI	2
+#define PRONG_ABI	3
 
 struct prong_conn;
 struct prong_loop;
@@ -79,6 +79,16 @@ struct prong_option {
 	const char *help;		/* one line for people */
 };
 
+/*
+ * A counter of a handler's own, shown by prongctl(8); a table of them ends with
+ * a .name of NULL and has at most 64.  The name is a small letter, then small
+ * letters, digits and "_", 31 characters at most; it is none of the server's.
+ */
+struct prong_counter {
+	const char *name;
+	const char *help;		/* one line for people */
+};
+
 /* How a stream is cut into messages; a handler names those that it allows. */
 enum prong_framing {
 	PRONG_RAW = 1 << 0,		/* whatever one read brings */
@@ -121,6 +131,7 @@ struct prong_handler {
 	const char *name;
 	const char *summary;		/* one line for people */
 	const struct prong_option *options;
+	const struct prong_counter *counters;
 	unsigned int flags;		/* enum prong_handler_flags */
 	unsigned int framings;		/* allowed ones; 0: all */
 	enum prong_framing framing;	/* the default; 0: raw */
@@ -251,6 +262,14 @@ PRONG_API enum prong_framing prong_service_framing(const struct prong_service *)
 /* A pointer of the handler's own in this process; NULL at first. */
 PRONG_API void *prong_service_data(const struct prong_service *);
 PRONG_API void prong_service_set_data(struct prong_service *, void *);
+
+/*
+ * Adds n to a counter of the handler's own, by its place in the table.  From
+ * any thread or process; what was added stays, whatever becomes of those.
+ * EINVAL: no such counter, or n is negative.
+ */
+PRONG_API int prong_counter_add(struct prong_service *, unsigned int counter,
+    int64_t n);
 
 /*
  * The value of a declared option: as configured, else its default.  A string

@@ -188,6 +188,21 @@ prong_service_framing(const struct prong_service *s)
 	return s->framing;
 }
 
+int
+prong_counter_add(struct prong_service *s, unsigned int counter, int64_t n)
+{
+	const struct tally *t = s->tally;
+
+	if (t == NULL || counter >= t->count)
+		return error_set(EINVAL, "service \"%s\" has no counter "
+		    "number %u", s->name, counter);
+	if (n < 0)
+		return error_set(EINVAL, "a counter never falls");
+	/* Threads add to it, and children; of another slot, nobody. */
+	__atomic_fetch_add(t->cells[counter], (uint64_t)n, __ATOMIC_RELAXED);
+	return 0;
+}
+
 void *
 prong_service_data(const struct prong_service *s)
 {

@@ -82,12 +82,14 @@ struct prong_service {
 	uint32_t threads;			/* how many that has here */
 	bool full;				/* accepts nothing for now */
 	uint64_t slow_told;			/* that it holds up the loop */
+	struct tally *tally;			/* counters of the handler's own */
 
 	/* as configured */
 	char *name;
 	const struct prong_handler *handler;
 	struct prong_server *server;
 	struct prong_section *options;		/* of the handler */
+	bool may_count;				/* its handler may have them */
 	struct admission *admission;		/* who is let in */
 	struct service_settings settings;
 };

@@ -128,6 +128,15 @@ static const struct table_column print_counter_columns[] = {
 	{ NULL }
 };
 
+/* Where there are any of a handler's own. */
+static const struct table_column print_own_columns[] = {
+	{ "NAME", cell_string, "name", SCOLS_FL_TRUNC },
+	{ "SERVICE", cell_string, "service", SCOLS_FL_TRUNC },
+	{ "VALUE", cell_integer, "value", SCOLS_FL_RIGHT },
+	{ "DESCRIPTION", cell_string, "help", SCOLS_FL_WRAP },
+	{ NULL }
+};
+
 /* --- lines -------------------------------------------------------------- */
 
 int
@@ -330,8 +339,13 @@ print_conns(const json_t *result)
 int
 print_counters(const json_t *result)
 {
-	return table_print(print_counter_columns,
-	    json_object_get(result, "counters"), NULL);
+	const json_t *counters = json_object_get(result, "counters");
+	size_t count = json_array_size(counters);
+
+	/* They come last. */
+	return table_print(count > 0 && json_object_get(json_array_get(counters,
+	    count - 1), "service") != NULL ? print_own_columns :
+	    print_counter_columns, counters, NULL);
 }
 
 int

@@ -407,6 +407,7 @@ prong_server_run(struct prong_server *server, void (*ready)(void *), void *arg)
 		.scoreboard.segment.fd = -1,
 		.scoreboard.connections.fd = -1,
 		.scoreboard.ledger.segment.fd = -1,
+		.scoreboard.tallies.segment.fd = -1,
 		.ready = ready,
 		.ready_arg = arg,
 	};

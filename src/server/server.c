@@ -90,6 +90,7 @@ server_free_service(struct prong_service *s)
 	admission_free(s->admission);
 	settings_free(PRONG_SERVICE, &s->settings);
 	section_free(s->options);
+	free(s->tally);
 	free(s->name);
 	free(s);
 }
@@ -165,6 +166,8 @@ prong_server_handler(struct prong_server *s, const struct prong_handler *h)
 	if (h->abi != PRONG_ABI)
 		return error_set(EINVAL, "handler \"%s\" was made for interface "
 		    "%u, this is %u", h->name, h->abi, PRONG_ABI);
+	if (tally_check(h->counters) == -1)
+		return error_prefix("handler \"%s\"", h->name);
 	if (server_handler(s, h->name) != NULL)
 		return error_set(EEXIST, "there is a handler \"%s\" already",
 		    h->name);
@@ -337,6 +340,20 @@ server_resolve_option(const struct prong_service *s,
 	return 0;
 }
 
+/* It counts for this process alone, until a worker has it join the others. */
+static int
+server_resolve_counters(struct prong_service *s)
+{
+	/* Of a module that is not loaded here nothing is known. */
+	s->may_count = s->handler == NULL || s->handler->counters != NULL;
+	free(s->tally);
+	s->tally = NULL;
+	if (s->handler == NULL || s->handler->counters == NULL)
+		return 0;
+	s->tally = tally_new(s->handler->counters);
+	return s->tally == NULL ? -1 : 0;
+}
+
 static int
 server_resolve_handler(struct prong_service *s)
 {
@@ -348,7 +365,7 @@ server_resolve_handler(struct prong_service *s)
 	if (s->handler == NULL && !server_has_module(s))
 		return error_set(EINVAL, "there is no handler \"%.64s\"",
 		    s->settings.handler);
-	return 0;
+	return server_resolve_counters(s);
 }
 
 static int

@@ -138,6 +138,38 @@ status_accept(struct master *m, const struct prong_service *service)
 	return "shared";
 }
 
+/* Counters of the handler's own; fn gets each. */
+static void
+status_each_own(struct master *m, const struct prong_service *s,
+    void (*fn)(json_t *, const struct prong_service *,
+    const struct tally_name *, uint64_t), json_t *to)
+{
+	const struct tallies *t = &m->scoreboard.tallies;
+	struct tally_name names[TALLY_MAX];
+	size_t cells[TALLY_MAX], count, i;
+
+	count = tallies_names(t, s->index, names, cells);
+	for (i = 0; i < count; i++)
+		fn(to, s, &names[i], tallies_sum(t, s->index, cells[i]));
+}
+
+static void
+status_set_own(json_t *object, const struct prong_service *s,
+    const struct tally_name *name, uint64_t value)
+{
+	json_object_set_new(object, name->name,
+	    json_integer((json_int_t)value));
+}
+
+static json_t *
+status_own(struct master *m, const struct prong_service *s)
+{
+	json_t *object = json_object();
+
+	status_each_own(m, s, status_set_own, object);
+	return object;
+}
+
 struct status_totals {
 	uint64_t counters[COUNTERS];
 	uint64_t active;
@@ -156,7 +188,7 @@ status_service(struct master *m, struct prong_service *s, uint64_t active,
 	for (i = 0; i < COUNTERS; i++)
 		totals->counters[i] += counters[i];
 	totals->active += active;
-	return json_pack("{s:s,s:s,s:s,s:s?,s:s,s:o,s:b,s:I,s:o}",
+	return json_pack("{s:s,s:s,s:s,s:s?,s:s,s:o,s:b,s:I,s:o,s:o}",
 	    "name", s->name,
 	    "handler", s->settings.handler,
 	    "dispatch", dispatch_names[s->settings.dispatch],
@@ -167,7 +199,8 @@ status_service(struct master *m, struct prong_service *s, uint64_t active,
 	    "listen", status_listen(m, s),
 	    "paused", m->paused[s->index],
 	    "active", (json_int_t)active,
-	    "counters", status_counters_of(counters));
+	    "counters", status_counters_of(counters),
+	    "own", status_own(m, s));
 }
 
 /* only: one of them, or NULL for all. */
@@ -205,31 +238,16 @@ status_recovered(struct master *m)
 	return n;
 }
 
-/* Numbers of the whole server, with what they are. */
-struct status_global {
-	const char *name;
-	const char *help;
-	uint64_t value;
-};
-
-#define STATUS_GLOBALS	7
-
 static void
 status_globals(struct master *m, uint64_t active,
-    struct status_global globals[STATUS_GLOBALS])
+    uint64_t globals[GLOBALS])
 {
-	const struct status_global all[STATUS_GLOBALS] = {
-		{ "active", "connections that are open now", active },
-		{ "restarts_crash", "processes that died and were replaced",
-		  m->restarts_crash },
-		{ "restarts_stuck", "processes that did not turn any more and "
-		  "were replaced", m->restarts_stuck },
-		{ "reloads", "times that the configuration was reloaded", 0 },
-		{ "upgrades", "times that the program was replaced", 0 },
-		{ "locks_recovered", "locks whose holder had died",
-		  status_recovered(m) },
-		{ "uptime", "seconds since the start",
-		  (process_milliseconds() - m->started) / 1000 },
+	const uint64_t all[GLOBALS] = {
+		[GLOBAL_ACTIVE] = active,
+		[GLOBAL_RESTARTS_CRASH] = m->restarts_crash,
+		[GLOBAL_RESTARTS_STUCK] = m->restarts_stuck,
+		[GLOBAL_LOCKS_RECOVERED] = status_recovered(m),
+		[GLOBAL_UPTIME] = (process_milliseconds() - m->started) / 1000,
 	};
 
 	memcpy(globals, all, sizeof(all));
@@ -239,13 +257,13 @@ static json_t *
 status_totals(struct master *m, const struct status_totals *totals)
 {
 	json_t *object = status_counters_of(totals->counters);
-	struct status_global globals[STATUS_GLOBALS];
+	uint64_t globals[GLOBALS];
 	size_t i;
 
 	status_globals(m, totals->active, globals);
-	for (i = 0; i < STATUS_GLOBALS; i++)
-		json_object_set_new(object, globals[i].name,
-		    json_integer((json_int_t)globals[i].value));
+	for (i = 0; i < GLOBALS; i++)
+		json_object_set_new(object, counter_globals[i].name,
+		    json_integer((json_int_t)globals[i]));
 	return object;
 }
 
@@ -291,6 +309,15 @@ status_add_counter(json_t *list, const char *name, uint64_t value,
 	    "value", (json_int_t)value, "help", help));
 }
 
+static void
+status_add_own(json_t *list, const struct prong_service *s,
+    const struct tally_name *name, uint64_t value)
+{
+	json_array_append_new(list, json_pack("{s:s,s:I,s:s,s:s}",
+	    "name", name->name, "value", (json_int_t)value,
+	    "help", name->help, "service", s->name));
+}
+
 /* Every number with its description; of one service, or of all and the rest. */
 json_t *
 status_counters(struct master *m, const json_t *request,
@@ -299,7 +326,7 @@ status_counters(struct master *m, const json_t *request,
 	bool one = json_object_get(request, "service") != NULL;
 	const struct prong_service *service = NULL;
 	struct status_totals totals = { .active = 0 };
-	struct status_global globals[STATUS_GLOBALS];
+	uint64_t globals[GLOBALS];
 	json_t *list;
 	size_t i;
 
@@ -312,8 +339,12 @@ status_counters(struct master *m, const json_t *request,
 		    totals.counters[i], counter_table[i].help);
 	status_globals(m, totals.active, globals);
 	/* Of a service alone, only the gauge, which is the first. */
-	for (i = 0; i < (one ? 1 : STATUS_GLOBALS); i++)
-		status_add_counter(list, globals[i].name, globals[i].value,
-		    globals[i].help);
+	for (i = 0; i < (one ? 1 : GLOBALS); i++)
+		status_add_counter(list, counter_globals[i].name, globals[i],
+		    counter_globals[i].help);
+	for (i = 0; i < m->server->service_count; i++)
+		if (!one || m->server->services[i] == service)
+			status_each_own(m, m->server->services[i],
+			    status_add_own, list);
 	return json_pack("{s:o}", "counters", list);
 }

@@ -9,6 +9,7 @@
 
 #include <sys/prctl.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -423,6 +424,20 @@ worker_threads(const struct prong_service *s)
 	return (uint32_t)threads;
 }
 
+/* Its handler's own; before its init, which may count. */
+static int
+worker_join_counters(struct prong_service *s)
+{
+	const struct worker_start *start = worker.start;
+
+	if (s->tally == NULL || scoreboard_tally(start->scoreboard,
+	    start->slot, s->index, s->handler->counters, s->tally,
+	    WORKER_CLAIM_MS) == 0)
+		return 0;
+	worker.hopeless = errno == ENOSPC;
+	return -1;
+}
+
 static int
 worker_start_service(struct prong_service *s)
 {
@@ -439,6 +454,8 @@ worker_start_service(struct prong_service *s)
 		worker.hopeless = true;
 		return -1;
 	}
+	if (worker_join_counters(s) == -1)
+		return -1;
 	mode->bind(s);
 	if (s->handler->init != NULL && s->handler->init(s) == -1) {
 		worker.hopeless = true;

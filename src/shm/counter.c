@@ -4,6 +4,8 @@
  */
 #include "shm/counter.h"
 
+#include <string.h>
+
 const struct counter_info counter_table[COUNTERS] = {
 	[COUNTER_ACCEPTED] = { "accepted",
 	    "connections accepted, refused ones not included" },
@@ -40,3 +42,36 @@ const struct counter_info counter_table[COUNTERS] = {
 	[COUNTER_OVERSIZE] = { "oversize",
 	    "messages that were longer than max-message" },
 };
+
+const struct counter_info counter_globals[GLOBALS] = {
+	[GLOBAL_ACTIVE] = { "active", "connections that are open now" },
+	[GLOBAL_RESTARTS_CRASH] = { "restarts_crash",
+	    "processes that died and were replaced" },
+	[GLOBAL_RESTARTS_STUCK] = { "restarts_stuck",
+	    "processes that did not turn any more and were replaced" },
+	[GLOBAL_RELOADS] = { "reloads",
+	    "times that the configuration was reloaded" },
+	[GLOBAL_UPGRADES] = { "upgrades",
+	    "times that the program was replaced" },
+	[GLOBAL_LOCKS_RECOVERED] = { "locks_recovered",
+	    "locks whose holder had died" },
+	[GLOBAL_UPTIME] = { "uptime", "seconds since the start" },
+};
+
+static bool
+counter_is_in(const struct counter_info *table, int count, const char *name)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+		if (strcmp(table[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+bool
+counter_has_name(const char *name)
+{
+	return counter_is_in(counter_table, COUNTERS, name) ||
+	    counter_is_in(counter_globals, GLOBALS, name);
+}

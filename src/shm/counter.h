@@ -2,6 +2,8 @@
 #ifndef SHM_COUNTER_H
 #define SHM_COUNTER_H
 
+#include <stdbool.h>
+
 /*
  * The counters of a service.  One is added here and in the table of
  * counter.c, with its description, and nowhere else.
@@ -40,5 +42,22 @@ struct counter_info {
 };
 
 extern const struct counter_info counter_table[COUNTERS];
+
+/* Numbers of the whole server that are shown beside them. */
+enum counter_global {
+	GLOBAL_ACTIVE,			/* of a service, too */
+	GLOBAL_RESTARTS_CRASH,
+	GLOBAL_RESTARTS_STUCK,
+	GLOBAL_RELOADS,
+	GLOBAL_UPGRADES,
+	GLOBAL_LOCKS_RECOVERED,
+	GLOBAL_UPTIME,
+	GLOBALS
+};
+
+extern const struct counter_info counter_globals[GLOBALS];
+
+/* Whether one of all these has that name. */
+bool counter_has_name(const char *);
 
 #endif

@@ -63,6 +63,8 @@ scoreboard_create(struct scoreboard *sb, uint32_t slots, uint32_t services,
 	sb->connections.base = MAP_FAILED;
 	sb->ledger.segment.fd = -1;
 	sb->ledger.segment.base = MAP_FAILED;
+	sb->tallies = (struct tallies){ .segment = { .fd = -1,
+	    .base = MAP_FAILED } };
 	if (segment_create(&sb->segment, "prong-scoreboard",
 	    SCOREBOARD_LAYOUT, scoreboard_row_offset(sb, slots, 0),
 	    true) == -1)
@@ -72,7 +74,8 @@ scoreboard_create(struct scoreboard *sb, uint32_t slots, uint32_t services,
 	    segment_create(&sb->connections, "prong-connections",
 	    SCOREBOARD_LAYOUT, (size_t)scoreboard_table_offset(sb, slots),
 	    false) == -1 ||
-	    ledger_create(&sb->ledger, slots, services, sources) == -1) {
+	    ledger_create(&sb->ledger, slots, services, sources) == -1 ||
+	    tallies_create(&sb->tallies, slots, services) == -1) {
 		scoreboard_close(sb);
 		return -1;
 	}
@@ -85,6 +88,7 @@ scoreboard_close(struct scoreboard *sb)
 	segment_close(&sb->segment);
 	segment_close(&sb->connections);
 	ledger_close(&sb->ledger);
+	tallies_close(&sb->tallies);
 }
 
 struct slot *
@@ -124,7 +128,8 @@ scoreboard_open_table(struct scoreboard *sb, uint32_t slot,
 
 /*
  * A dead holder was recovering a slot's table, which whoever claims that slot
- * next does again from the start: there is nothing to repair here.
+ * next does again from the start, or adding the name of a counter, which is
+ * there or not: there is nothing to repair here.
  */
 static int
 scoreboard_lock(struct scoreboard *sb, int64_t ms)
@@ -182,6 +187,19 @@ scoreboard_settle(struct scoreboard *sb, uint32_t slot, uint64_t last,
 		scoreboard_take_over(sb, slot, &t);
 	scoreboard_unlock(sb);
 	return 0;
+}
+
+int
+scoreboard_tally(struct scoreboard *sb, uint32_t slot, uint32_t service,
+    const struct prong_counter *table, struct tally *tally, int64_t ms)
+{
+	int r;
+
+	if (scoreboard_lock(sb, ms) == -1)
+		return error_prefix("slot %u", slot);
+	r = tallies_join(&sb->tallies, slot, service, table, tally);
+	scoreboard_unlock(sb);
+	return r;
 }
 
 uint64_t

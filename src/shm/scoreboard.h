@@ -9,6 +9,7 @@
 #include "shm/counter.h"
 #include "shm/rlock.h"
 #include "shm/segment.h"
+#include "shm/tally.h"
 
 /*
  * The scoreboard: a shared array of 64-bit counters and what each process
@@ -51,6 +52,7 @@ struct scoreboard {
 	struct segment segment;
 	struct segment connections;	/* the tables of all slots */
 	struct ledger ledger;
+	struct tallies tallies;		/* counters of handlers' own */
 	uint32_t slots;
 	uint32_t services;
 	uint32_t table_capacity;	/* entries per slot */
@@ -81,6 +83,13 @@ int scoreboard_claim(struct scoreboard *, uint32_t slot, int64_t ms,
  */
 int scoreboard_settle(struct scoreboard *, uint32_t slot, uint64_t last,
     int64_t ms);
+
+/*
+ * Has the counters of a handler's own count in a slot's row of a service.
+ * Under the lock, waited for at most ms.  ENOSPC: there is no room for them.
+ */
+int scoreboard_tally(struct scoreboard *, uint32_t slot, uint32_t service,
+    const struct prong_counter *, struct tally *, int64_t ms);
 
 struct slot *scoreboard_slot(const struct scoreboard *, uint32_t slot);
 uint64_t *scoreboard_row(const struct scoreboard *, uint32_t slot,

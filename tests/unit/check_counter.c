@@ -32,6 +32,28 @@ START_TEST(test_counter_table)
 }
 END_TEST
 
+static const char *const global_names[GLOBALS] = {
+	"active", "restarts_crash", "restarts_stuck", "reloads", "upgrades",
+	"locks_recovered", "uptime",
+};
+
+START_TEST(test_counter_names)
+{
+	int i;
+
+	for (i = 0; i < COUNTERS; i++)
+		ck_assert(counter_has_name(names[i]));
+	for (i = 0; i < GLOBALS; i++) {
+		ck_assert_str_eq(counter_globals[i].name, global_names[i]);
+		ck_assert_ptr_nonnull(counter_globals[i].help);
+		ck_assert(counter_has_name(global_names[i]));
+	}
+	ck_assert(!counter_has_name(""));
+	ck_assert(!counter_has_name("accept"));
+	ck_assert(!counter_has_name("accepted_"));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -39,5 +61,6 @@ main(void)
 	Suite *s = unit_suite("counter", &tc);
 
 	tcase_add_loop_test(tc, test_counter_table, 0, COUNTERS);
+	tcase_add_test(tc, test_counter_names);
 	return unit_run(s);
 }

@@ -104,18 +104,30 @@ START_TEST(test_server_handler)
 	    .name = "newer" };
 	static const struct prong_handler twin = { .abi = PRONG_ABI,
 	    .name = "unit" };
+	static const struct prong_counter counters[] = {
+		{ "active", "what every service has" }, { NULL, NULL }
+	};
+	static const struct prong_handler counting = { .abi = PRONG_ABI,
+	    .name = "counting", .counters = counters };
+	char text[80];
 
 	errno = 0;
 	ck_assert_int_eq(prong_server_handler(server, &older), -1);
 	ck_assert_int_eq(errno, EINVAL);
-	ck_assert_str_eq(prong_error(), "handler \"older\" was made for "
-	    "interface 1, this is 2");
+	snprintf(text, sizeof(text), "handler \"older\" was made for "
+	    "interface %d, this is %d", PRONG_ABI - 1, PRONG_ABI);
+	ck_assert_str_eq(prong_error(), text);
 	errno = 0;
 	ck_assert_int_eq(prong_server_handler(server, &newer), -1);
 	ck_assert_int_eq(errno, EINVAL);
 	errno = 0;
 	ck_assert_int_eq(prong_server_handler(server, &twin), -1);
 	ck_assert_int_eq(errno, EEXIST);
+	errno = 0;
+	ck_assert_int_eq(prong_server_handler(server, &counting), -1);
+	ck_assert_int_eq(errno, EINVAL);
+	ck_assert_str_eq(prong_error(), "handler \"counting\": its counter "
+	    "\"active\" has the name of one that every service has");
 	ck_assert_ptr_eq(server_handler(server, "unit"), &handler);
 	ck_assert_ptr_eq(server_handler(server, "plain"), &plain);
 	ck_assert_ptr_null(server_handler(server, "older"));
