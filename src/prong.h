@@ -619,6 +619,74 @@ struct prong_service_config {
 
 PRONG_API int prong_serve(const struct prong_service_config *, ...);
 
+/* ------------------------------------------------------------------------
+ * Testing a handler: a service in the process of a test, its connections of
+ * byte strings.  Every call does all that there is to do before it returns,
+ * and time stands still between them.  From one thread, and from no handler.
+ */
+struct prong_harness;
+struct prong_client;
+
+/* How a connection has ended. */
+enum prong_end {
+	PRONG_OPEN,			/* it has not */
+	PRONG_END_CLIENT,		/* these four as they are counted */
+	PRONG_END_SERVER,
+	PRONG_END_TIMEOUT,
+	PRONG_END_ERROR,
+	PRONG_END_ABORT,		/* by prong_abort() */
+	PRONG_END_REFUSED,		/* by access or limits */
+};
+
+/*
+ * Runs a handler's init, with settings of its service and its options as
+ * "key", "value", ..., NULL; each may be NULL.  dispatch is inline, or
+ * coroutine for one that only converses.  What init refuses, and what is wrong
+ * with a setting or an option, is an error with its text.
+ */
+PRONG_API struct prong_harness *prong_harness_new(const struct prong_handler *,
+    const char *const *settings, const char *const *options);
+/* The same for a service of prong_server_add(), with all of its server's. */
+PRONG_API struct prong_harness *prong_harness_serve(struct prong_service *);
+/* Ends what is open, runs the handler's exit. */
+PRONG_API void prong_harness_free(struct prong_harness *);
+
+PRONG_API struct prong_service *prong_harness_service(
+    const struct prong_harness *);
+/* A counter by its name, built in or the handler's.  -1: ENOENT. */
+PRONG_API int64_t prong_harness_counter(const struct prong_harness *,
+    const char *name);
+/* The last text that a worker would have logged of a connection, or "". */
+PRONG_API const char *prong_harness_report(const struct prong_harness *);
+
+/*
+ * Lets ms milliseconds go by, from one timer to the next.  The calls that turn
+ * the loop fail with ELOOP when a handler does not come to rest, with ENOMEM.
+ */
+PRONG_API int prong_harness_advance(struct prong_harness *, int64_t ms);
+/* The process is about to stop: .draining. */
+PRONG_API int prong_harness_drain(struct prong_harness *);
+
+/* A client comes.  It lives as long as the harness. */
+PRONG_API struct prong_client *prong_harness_connect(struct prong_harness *);
+/* It sends bytes, which come with one read if they can.  EPIPE: closed. */
+PRONG_API int prong_client_feed(struct prong_client *, const void *data,
+    size_t length);
+/* The end of its input. */
+PRONG_API int prong_client_finish(struct prong_client *);
+PRONG_API int prong_client_reset(struct prong_client *);
+/* How much it reads ahead of prong_client_output(): 1 MiB at first. */
+PRONG_API int prong_client_window(struct prong_client *, size_t);
+/*
+ * What it has got since the last such call; a NUL follows.  Valid until the
+ * next one for the same client.  length may be NULL.
+ */
+PRONG_API const char *prong_client_output(struct prong_client *,
+    size_t *length);
+PRONG_API enum prong_end prong_client_end(const struct prong_client *);
+/* Its connection; NULL when that has ended. */
+PRONG_API struct prong_conn *prong_client_conn(const struct prong_client *);
+
 PRONG_API const char *prong_version(void);
 
 /*

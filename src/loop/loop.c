@@ -47,6 +47,7 @@ struct loop {
 	uint32_t owners_size;
 	uint32_t owners_end;		/* none was ever watched from here on */
 	bool stopped;
+	bool frozen;
 	struct timespec time;		/* of the last waking */
 	uint64_t now;			/* the same in milliseconds */
 	int64_t busy_poll;		/* microseconds */
@@ -163,7 +164,8 @@ loop_mechanism_name(const struct loop *loop)
 void
 loop_refresh(struct loop *loop)
 {
-	loop_read_clock(loop);
+	if (!loop->frozen)
+		loop_read_clock(loop);
 }
 
 uint64_t
@@ -336,6 +338,8 @@ loop_timer_exact(struct loop *loop, struct timer *t, uint64_t ms)
 	struct timespec ts;
 	uint64_t now;
 
+	if (loop->frozen)
+		return loop_timer(loop, t, ms);
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	now = (uint64_t)ts.tv_sec * 1000 +
 	    ((uint64_t)ts.tv_nsec + 999999) / 1000000;
@@ -447,7 +451,7 @@ loop_fd(struct loop *loop)
 	return loop->backend->fd(loop->state);
 }
 
-static inline void
+static IN_LINE void
 loop_dispatch(struct loop *loop, struct epoll_event *ready, int count)
 {
 	const struct loop_owner *owner;
@@ -560,5 +564,54 @@ loop_run(struct loop *loop)
 		if (loop_take_turn(loop, &pass, -1) == -1)
 			return -1;
 	loop->stopped = false;
+	return 0;
+}
+
+/* --- where time stands still ---------------------------------------------- */
+
+void
+loop_freeze(struct loop *loop)
+{
+	loop->frozen = true;
+}
+
+uint64_t
+loop_skip(struct loop *loop, uint64_t ms)
+{
+	uint64_t step = ms;
+
+	if (loop->due <= loop->now)
+		step = 0;
+	else if (loop->due - loop->now < ms)
+		step = loop->due - loop->now;
+	loop->now += step;
+	loop->time.tv_sec += (time_t)(step / 1000);
+	loop->time.tv_nsec += (long)(step % 1000) * 1000000;
+	if (loop->time.tv_nsec >= 1000000000) {
+		loop->time.tv_sec++;
+		loop->time.tv_nsec -= 1000000000;
+	}
+	return ms - step;
+}
+
+int
+loop_settle(struct loop *loop, unsigned int turns)
+{
+	int n;
+
+	do {
+		if (turns-- == 0)
+			return error_set(ELOOP, "it does not come to rest");
+		n = loop->backend->wait(loop->state, 0, loop->ready[0]);
+		if (n == -1 && errno != EINTR)
+			return error_errno("waiting by %s",
+			    loop->backend->name);
+		if (n > 0)
+			loop_dispatch(loop, loop->ready[0], n);
+		if (loop->due <= loop->now)
+			loop_run_timers(loop);
+		if (loop->turn != NULL)
+			loop->turn(loop->turn_arg);
+	} while (n != 0 || loop->due <= loop->now);
 	return 0;
 }

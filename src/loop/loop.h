@@ -81,6 +81,20 @@ void loop_refresh(struct loop *);
 uint64_t loop_nanoseconds(const struct loop *);
 
 /*
+ * For one who has time stand still: the clock is read no more, and goes on by
+ * loop_skip() alone, by ms at most but not beyond the next timer.  Returns how
+ * many milliseconds are left of it.
+ */
+void loop_freeze(struct loop *);
+uint64_t loop_skip(struct loop *, uint64_t ms);
+/*
+ * Turns such a loop, without waiting, until nothing is ready or due: 0, or -1
+ * when waiting fails, or with ELOOP when it has not come to rest in so many
+ * turns.
+ */
+int loop_settle(struct loop *, unsigned int turns);
+
+/*
  * Arms a timer for ms from now, in place of what it was armed for: from the
  * beginning of the turn, or from this very moment and never early.
  */

@@ -21,6 +21,7 @@ enum conn_flag {
 	CONN_NEW = 1 << 8,	/* accepted, and nobody has looked at it yet */
 	CONN_ASKED = 1 << 9,	/* to be closed, by whoever has it now */
 	CONN_DRAINED = 1 << 10,	/* was asked for its goodbye */
+	CONN_ABORTED = 1 << 11,	/* by the handler, with a reset */
 };
 
 /* How long a closed connection may go on sending before it is cut off. */

@@ -127,6 +127,7 @@ prong_abort(struct prong_conn *c)
 	if ((c->flags & CONN_DEAD) != 0)
 		return;
 	setsockopt(c->watch.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	c->flags |= CONN_ABORTED;
 	conn_end(c, COUNTER_CLOSED_SERVER);
 }
 

@@ -31,7 +31,7 @@ serve_handler(struct prong_server *server, const struct prong_handler *h)
 	    prong_server_handler(server, h);
 }
 
-static int
+int
 serve_pairs(struct prong_service *s, const char *const *pairs,
     int (*set)(struct prong_service *, const char *, const char *))
 {

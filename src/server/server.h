@@ -69,6 +69,10 @@ int server_check_array(const struct prong_section *, const char **key);
 int server_make_arrays(struct prong_server *);
 void server_free_arrays(struct prong_server *);
 
+/* serve.c: "key", "value", ..., NULL, each by one of the calls of <prong.h>. */
+int serve_pairs(struct prong_service *, const char *const *pairs,
+    int (*)(struct prong_service *, const char *, const char *));
+
 /* What is written into it to stop at once, beside 1 to drain. */
 #define SERVER_STOP_FAST	(1ULL << 32)
 

@@ -31,6 +31,15 @@ static const struct prong_option options[] = {
 	{ .name = NULL }
 };
 
+/* What prongctl counters shows of it. */
+enum { NUMBERED, CUT };
+
+static const struct prong_counter counters[] = {
+	[NUMBERED] = { "numbered", "lines that got a number" },
+	[CUT] = { "cut", "lines that were longer than longest" },
+	{ NULL, NULL }
+};
+
 /* What the service was told, so that no message has to look it up. */
 struct settings {
 	int64_t first;
@@ -96,7 +105,8 @@ numbered_opened(struct prong_conn *c)
 static int
 numbered_message(struct prong_conn *c, const void *data, size_t len)
 {
-	const struct settings *set = prong_service_data(prong_conn_service(c));
+	struct prong_service *s = prong_conn_service(c);
+	const struct settings *set = prong_service_data(s);
 	struct client *client = prong_data(c);
 	struct iovec answer[2];
 	char number[64];
@@ -110,8 +120,11 @@ numbered_message(struct prong_conn *c, const void *data, size_t len)
 	}
 	if (len == 0 && set->skip_empty)
 		return prong_send(c, data, len);
-	if (set->longest > 0 && len > set->longest)
+	if (set->longest > 0 && len > set->longest) {
 		len = set->longest;
+		prong_counter_add(s, CUT, 1);
+	}
+	prong_counter_add(s, NUMBERED, 1);
 	n = snprintf(number, sizeof(number), "%lld%.40s",
 	    (long long)client->next++, set->separator);
 	answer[0] = (struct iovec){ number, (size_t)n };
@@ -128,6 +141,7 @@ numbered_closed(struct prong_conn *c)
 static PRONG_HANDLER(numbered,
 	.summary = "sends lines back with their numbers",
 	.options = options,
+	.counters = counters,
 	.framings = PRONG_LINE | PRONG_NETSTRING | PRONG_LENGTH32,
 	.framing = PRONG_LINE,
 	.init = numbered_init,
