@@ -96,7 +96,7 @@ menu_compare_bytes(const struct menu_entry *a, const struct menu_entry *b)
 	return (a->length > b->length) - (a->length < b->length);
 }
 
-/* The order of the table; 0 only for two entries with the same title. */
+/* The order of the table; no two sections have the same title. */
 static int
 menu_compare(const void *first, const void *second)
 {
@@ -129,7 +129,7 @@ static int
 menu_load(struct menu *m, const struct prong_section *section)
 {
 	const struct prong_section *on = NULL;
-	size_t i, count = 0;
+	size_t count = 0;
 
 	while ((on = prong_section_next(section, "on", on)) != NULL)
 		count++;
@@ -145,11 +145,6 @@ menu_load(struct menu *m, const struct prong_section *section)
 			    prong_section_title(on));
 	}
 	qsort(m->entries, m->count, sizeof(*m->entries), menu_compare);
-	for (i = 1; i < m->count; i++)
-		if (menu_compare(&m->entries[i - 1], &m->entries[i]) == 0)
-			return prong_set_error(EINVAL, "menu \"%.64s\": on "
-			    "\"%.64s\" is there twice",
-			    prong_section_title(section), m->entries[i].match);
 	m->greeting = prong_section_string(section, "greeting");
 	m->otherwise.reply = prong_section_string(section, "otherwise");
 	return 0;

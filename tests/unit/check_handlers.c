@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The built-in handlers but menu, without a server: on the fake of
- * fake_prong.c.
+ * The built-in handlers but menu, by the harness.
  */
 #include "handlers/builtin.h"
 
@@ -13,48 +12,61 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fake_prong.h"
 #include "unit.h"
+
+static struct prong_harness *h;
+static struct prong_client *c;
+
+/* A service with these options, and a client. */
+static void
+begin(const struct prong_handler *handler, const char *const *options)
+{
+	h = prong_harness_new(handler, NULL, options);
+	ck_assert_msg(h != NULL, "%s", prong_error());
+	ck_assert_ptr_nonnull(c = prong_harness_connect(h));
+}
+
+static void
+ask(const char *text, const char *answer)
+{
+	ck_assert_int_eq(prong_client_feed(c, text, strlen(text)), 0);
+	ck_assert_str_eq(prong_client_output(c, NULL), answer);
+}
+
+static void
+finish(void)
+{
+	prong_harness_free(h);
+}
 
 /* --- echo --------------------------------------------------------------- */
 
 START_TEST(echo_plain)
 {
 	static const char binary[] = "a\0\xff\r\n\nz";
-	struct prong_service s = { .handler = &echo_handler };
-	struct prong_conn c;
+	const char *output;
+	size_t length;
 
-	fake_start(&s);
-	c = fake_open(&s);
-	ck_assert_uint_eq(c.sends, 0);
-	ck_assert_int_eq(echo_handler.message(&c, binary, sizeof(binary)), 0);
-	ck_assert_uint_eq(c.length, sizeof(binary));
-	ck_assert_mem_eq(c.out, binary, sizeof(binary));
-	ck_assert_uint_eq(c.sends, 1);
-	c.is_broken = true;
-	ck_assert_int_eq(echo_handler.message(&c, "x", 1), -1);
-	fake_free(&c);
-	fake_stop(&s);
+	begin(&echo_handler, NULL);
+	ask("", "");
+	ck_assert_int_eq(prong_client_feed(c, binary, sizeof(binary)), 0);
+	output = prong_client_output(c, &length);
+	ck_assert_uint_eq(length, sizeof(binary));
+	ck_assert_mem_eq(output, binary, sizeof(binary));
+	finish();
 }
 END_TEST
 
 START_TEST(echo_greeting_and_prefix)
 {
-	struct prong_service s = { .handler = &echo_handler,
-	    .keys = { "greeting", "prefix" },
-	    .values = { "Gr\xc3\xbc\xc3\x9f dich\n", "\xe2\x86\x92 " } };
-	struct prong_conn c;
+	static const char *const options[] = {
+	    "greeting", "Gr\xc3\xbc\xc3\x9f dich\n",
+	    "prefix", "\xe2\x86\x92 ", NULL };
 
-	fake_start(&s);
-	c = fake_open(&s);
-	ck_assert_str_eq(c.out, "Gr\xc3\xbc\xc3\x9f dich\n");
-	ck_assert_uint_eq(c.sends, 1);
-	fake_ask(&c, "Hello", "\xe2\x86\x92 Hello");
-	ck_assert_uint_eq(c.sends, 2);
-	c.is_broken = true;
-	ck_assert_int_eq(echo_handler.message(&c, "x", 1), -1);
-	fake_free(&c);
-	fake_stop(&s);
+	begin(&echo_handler, options);
+	ask("", "Gr\xc3\xbc\xc3\x9f dich\n");
+	ask("Hello", "\xe2\x86\x92 Hello");
+	finish();
 }
 END_TEST
 
@@ -64,55 +76,53 @@ START_TEST(echo_transform_touches_letters_only)
 	static const char *const names[] = { "upper", "lower" };
 	static const char *const from[] = {
 	    "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ" };
-	struct prong_service s = { .handler = &echo_handler,
-	    .keys = { "transform" }, .values = { names[_i] } };
-	struct prong_conn c;
+	const char *options[] = { "transform", names[_i], NULL };
 	const char *letter;
 	char byte, want;
 	int i;
 
-	fake_start(&s);
-	c = fake_open(&s);
+	begin(&echo_handler, options);
 	for (i = 0; i < 256; i++) {
 		byte = (char)i;
 		letter = i == 0 ? NULL : strchr(from[_i], byte);
 		want = letter == NULL ? byte : from[!_i][letter - from[_i]];
-		c.length = 0;
-		ck_assert_int_eq(echo_handler.message(&c, &byte, 1), 0);
-		ck_assert_uint_eq(c.length, 1);
-		ck_assert_int_eq(c.out[0], want);
+		ck_assert_int_eq(prong_client_feed(c, &byte, 1), 0);
+		ck_assert_mem_eq(prong_client_output(c, NULL), &want, 1);
 	}
-	fake_free(&c);
-	fake_stop(&s);
+	finish();
 }
 END_TEST
 
 START_TEST(echo_transform_any_size)
 {
 	static const size_t sizes[] = { 0, 1, 4096, 4097, 1000000, 3 };
-	struct prong_service s = { .handler = &echo_handler,
-	    .keys = { "prefix", "transform" }, .values = { "> ", "upper" } };
-	struct prong_conn c;
-	char *text, *want;
-	size_t i;
+	static const char *const settings[] = { "framing", "netstring",
+	    "max-message", "1M", NULL };
+	static const char *const options[] = { "prefix", "> ",
+	    "transform", "upper", NULL };
+	char *text = malloc(1000020), *want = malloc(1000020);
+	const char *output;
+	size_t i, length, n, head;
 
-	text = malloc(1000000);
-	want = malloc(1000000);
-	memset(text, 'q', 1000000);
-	memset(want, 'Q', 1000000);
-	fake_start(&s);
+	ck_assert_ptr_nonnull(h = prong_harness_new(&echo_handler, settings,
+	    options));
+	ck_assert_ptr_nonnull(c = prong_harness_connect(h));
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		c = fake_open(&s);
-		ck_assert_int_eq(echo_handler.message(&c, text, sizes[i]), 0);
-		ck_assert_uint_eq(c.length, 2 + sizes[i]);
-		ck_assert_mem_eq(c.out, "> ", 2);
-		ck_assert_mem_eq(c.out + 2, want, sizes[i]);
-		ck_assert_uint_eq(c.sends, 1);
-		fake_free(&c);
+		n = (size_t)sprintf(text, "%zu:", sizes[i]);
+		memset(text + n, 'q', sizes[i]);
+		strcpy(text + n + sizes[i], ",");
+		ck_assert_int_eq(prong_client_feed(c, text, n + sizes[i] + 1),
+		    0);
+		head = (size_t)sprintf(want, "%zu:> ", 2 + sizes[i]);
+		memset(want + head, 'Q', sizes[i]);
+		strcpy(want + head + sizes[i], ",");
+		output = prong_client_output(c, &length);
+		ck_assert_uint_eq(length, head + sizes[i] + 1);
+		ck_assert(memcmp(output, want, length) == 0);
 	}
 	free(text);
 	free(want);
-	fake_stop(&s);
+	finish();
 }
 END_TEST
 
@@ -120,89 +130,99 @@ END_TEST
 
 START_TEST(discard_is_silent)
 {
-	struct prong_service s = { .handler = &discard_handler };
-	struct prong_conn c = fake_open(&s);
-
-	fake_ask(&c, "anything", "");
-	ck_assert_uint_eq(c.sends, 0);
-	ck_assert(!c.is_closed);
+	begin(&discard_handler, NULL);
+	ask("anything", "");
+	ck_assert_int_eq(prong_client_end(c), PRONG_OPEN);
+	finish();
 }
 END_TEST
 
-START_TEST(chargen_goes_round)
+static void
+chargen_check(const char *text, size_t from, size_t length)
 {
-	struct prong_service s = { .handler = &chargen_handler };
-	struct prong_conn c = fake_open(&s);
-	size_t before = c.length, i, line, column;
+	size_t i, line, column;
 
-	ck_assert_uint_ge(c.length, 100000);
-	fake_ask(&c, "ignored", "");
-	ck_assert_int_eq(chargen_handler.writable(&c), 0);
-	ck_assert_uint_eq(c.length, before);
-	c.full_at = 200000;
-	ck_assert_int_eq(chargen_handler.writable(&c), 0);
-	ck_assert_uint_ge(c.length, 200000);
-	ck_assert_uint_le(c.length, 210000);
-	for (i = 0; i < c.length; i++) {
+	for (i = from; i < from + length; i++) {
 		line = i / 74;
 		column = i % 74;
-		if (column < 72)
-			ck_assert_int_eq(c.out[i],
-			    (int)(' ' + (line + column) % 95));
-		else
-			ck_assert_int_eq(c.out[i], "\r\n"[column - 72]);
+		/* Not with a report of every byte of a megabyte. */
+		if (text[i - from] != (column < 72 ?
+		    (char)(' ' + (line + column) % 95) : "\r\n"[column - 72]))
+			ck_abort_msg("wrong at %zu", i);
 	}
-	c.is_broken = true;
-	c.full_at = 300000;
-	ck_assert_int_eq(chargen_handler.writable(&c), -1);
-	ck_assert_int_eq(chargen_handler.draining(&c), 0);
-	ck_assert(c.is_closed);
-	fake_free(&c);
+}
+
+/* Through an event that finds the queue empty again, and many of them. */
+START_TEST(chargen_goes_round)
+{
+	const char *text;
+	size_t length, all = 0;
+	int i;
+
+	begin(&chargen_handler, NULL);
+	for (i = 0; i < 3; i++) {
+		ck_assert_int_eq(prong_client_feed(c, "ignored", 7), 0);
+		text = prong_client_output(c, &length);
+		ck_assert_uint_eq(length, 1024 * 1024);
+		chargen_check(text, all, length);
+		all += length;
+	}
+	ck_assert(prong_is_full(prong_client_conn(c)));
+	ck_assert_int_eq(prong_harness_drain(h), 0);
+	ck_assert_int_eq(prong_client_window(c, SIZE_MAX), 0);
+	text = prong_client_output(c, &length);
+	ck_assert_uint_gt(length, 0);
+	chargen_check(text, all, length);
+	ck_assert_int_eq(prong_client_end(c), PRONG_END_SERVER);
+	finish();
 }
 END_TEST
 
 START_TEST(daytime_is_now)
 {
-	struct prong_service s = { .handler = &daytime_handler };
-	time_t before = time(NULL);
-	struct prong_conn c = fake_open(&s);
-	time_t now, after = time(NULL);
+	time_t before = time(NULL), now, after;
 	struct tm tm = { .tm_isdst = 0 };
 	const char *end;
 
+	begin(&daytime_handler, NULL);
+	after = time(NULL);
 	/* The test runs in the C locale: English names. */
-	end = strptime(c.out, "%A, %B %d, %Y %H:%M:%S-UTC", &tm);
+	end = strptime(prong_client_output(c, NULL),
+	    "%A, %B %d, %Y %H:%M:%S-UTC", &tm);
 	ck_assert_ptr_nonnull(end);
 	ck_assert_str_eq(end, "\r\n");
 	now = timegm(&tm);
 	ck_assert(before <= now && now <= after);
-	ck_assert(c.is_closed);
-	fake_free(&c);
+	ck_assert_int_eq(prong_client_end(c), PRONG_END_SERVER);
+	finish();
 }
 END_TEST
 
 START_TEST(time_is_now)
 {
-	struct prong_service s = { .handler = &time_handler };
-	time_t before = time(NULL);
-	struct prong_conn c = fake_open(&s);
-	time_t now, after = time(NULL);
+	time_t before = time(NULL), now, after;
+	const char *output;
 	uint32_t sent;
+	size_t length;
 
-	ck_assert_uint_eq(c.length, 4);
-	memcpy(&sent, c.out, 4);
+	begin(&time_handler, NULL);
+	after = time(NULL);
+	output = prong_client_output(c, &length);
+	ck_assert_uint_eq(length, 4);
+	memcpy(&sent, output, 4);
 	/* 25,567 days lie between the two beginnings. */
 	now = (time_t)(uint32_t)(ntohl(sent) - 25567U * 86400U);
 	ck_assert(before <= now && now <= after);
-	ck_assert(c.is_closed);
+	ck_assert_int_eq(prong_client_end(c), PRONG_END_SERVER);
 	ck_assert_uint_eq(time_handler.framings, PRONG_RAW);
-	fake_free(&c);
+	finish();
 }
 END_TEST
 
 /* --- qotd --------------------------------------------------------------- */
 
 static char qotd_path[] = "/tmp/check_handlers.XXXXXX";
+static const char *const qotd_options[] = { "file", qotd_path, NULL };
 
 static void
 qotd_write(const char *text, size_t len)
@@ -214,26 +234,18 @@ qotd_write(const char *text, size_t len)
 	close(fd);
 }
 
-static struct prong_service
-qotd_service(const char *path)
-{
-	return (struct prong_service){ .handler = &qotd_handler,
-	    .keys = { "file" }, .values = { path } };
-}
-
 START_TEST(qotd_has_proverbs)
 {
-	struct prong_service s = { .handler = &qotd_handler };
-	struct prong_conn c;
+	const char *output;
+	size_t length;
 
-	fake_start(&s);
-	c = fake_open(&s);
-	ck_assert_uint_gt(c.length, 10);
-	ck_assert_uint_lt(c.length, 512);
-	ck_assert_str_eq(c.out + c.length - 2, "\r\n");
-	ck_assert(c.is_closed);
-	fake_free(&c);
-	fake_stop(&s);
+	begin(&qotd_handler, NULL);
+	output = prong_client_output(c, &length);
+	ck_assert_uint_gt(length, 10);
+	ck_assert_uint_lt(length, 512);
+	ck_assert_str_eq(output + length - 2, "\r\n");
+	ck_assert_int_eq(prong_client_end(c), PRONG_END_SERVER);
+	finish();
 }
 END_TEST
 
@@ -246,52 +258,48 @@ static const char *const qotd_files[] = {
 
 START_TEST(qotd_reads_a_file)
 {
-	struct prong_service s = qotd_service(qotd_path);
-	struct prong_conn c;
-
 	qotd_write(qotd_files[_i], strlen(qotd_files[_i]));
-	fake_start(&s);
+	begin(&qotd_handler, qotd_options);
 	unlink(qotd_path);
-	c = fake_open(&s);
-	ck_assert_str_eq(c.out, "one\r\ntwo\r\n");
-	ck_assert(c.is_closed);
-	fake_free(&c);
-	fake_stop(&s);
+	ck_assert_str_eq(prong_client_output(c, NULL), "one\r\ntwo\r\n");
+	ck_assert_int_eq(prong_client_end(c), PRONG_END_SERVER);
+	finish();
 }
 END_TEST
 
 START_TEST(qotd_leaves_out_long_ones)
 {
-	struct prong_service s = qotd_service(qotd_path);
-	struct prong_conn c;
-	char text[2000];
-	int n;
+	char text[2000], said[300] = "";
+	const char *output;
+	size_t length;
+	int n, logged[2];
 
 	/* With its "\r\n" the first has 512 bytes, the second 511. */
 	n = snprintf(text, sizeof(text), "%0510d\n%%\n%0509d\n", 1, 2);
 	qotd_write(text, (size_t)n);
-	fake_start(&s);
+	ck_assert_int_eq(pipe(logged), 0);
+	ck_assert_int_eq(dup2(logged[1], STDERR_FILENO), STDERR_FILENO);
+	begin(&qotd_handler, qotd_options);
 	unlink(qotd_path);
-	c = fake_open(&s);
-	ck_assert_uint_eq(c.length, 511);
-	ck_assert_str_eq(c.out + 500, "000000002\r\n");
-	ck_assert_ptr_nonnull(strstr(fake_log, ": 1 quotes are longer than "
+	output = prong_client_output(c, &length);
+	ck_assert_uint_eq(length, 511);
+	ck_assert_str_eq(output + 500, "000000002\r\n");
+	ck_assert_int_gt(read(logged[0], said, sizeof(said) - 1), 0);
+	ck_assert_ptr_nonnull(strstr(said, ": 1 quotes are longer than "
 	    "511 bytes and are left out"));
-	fake_free(&c);
-	fake_stop(&s);
+	finish();
 }
 END_TEST
 
 static void
 qotd_refused(const char *path, const char *why)
 {
-	struct prong_service s = qotd_service(path);
+	const char *options[] = { "file", path, NULL };
 	char want[600];
 
 	snprintf(want, sizeof(want), "option file: %s: %s", path, why);
-	ck_assert_int_eq(qotd_handler.init(&s), -1);
-	ck_assert_str_eq(fake_error, want);
-	ck_assert_ptr_null(s.data);
+	ck_assert_ptr_null(prong_harness_new(&qotd_handler, NULL, options));
+	ck_assert_str_eq(prong_error(), want);
 }
 
 START_TEST(qotd_says_what_is_wrong)
@@ -320,16 +328,32 @@ START_TEST(table_is_sound)
 {
 	static const char *const names[] = { "echo", "discard", "chargen",
 	    "daytime", "time", "qotd", "menu", NULL };
-	const struct prong_handler *h;
+	const struct prong_handler *handler;
 	size_t i;
 
-	for (i = 0; (h = builtin_handlers[i]) != NULL; i++) {
-		ck_assert_str_eq(h->name, names[i]);
-		ck_assert_uint_eq(h->abi, PRONG_ABI);
-		ck_assert_ptr_nonnull(h->summary);
-		ck_assert(h->opened != NULL || h->message != NULL);
+	for (i = 0; (handler = builtin_handlers[i]) != NULL; i++) {
+		ck_assert_str_eq(handler->name, names[i]);
+		ck_assert_uint_eq(handler->abi, PRONG_ABI);
+		ck_assert_ptr_nonnull(handler->summary);
+		ck_assert(handler->opened != NULL || handler->message != NULL);
 	}
 	ck_assert_ptr_null(names[i]);
+}
+END_TEST
+
+/* A client who takes nothing and resets harms none of them. */
+START_TEST(any_is_reset)
+{
+	if (builtin_handlers[_i] == &menu_handler)
+		return;
+	begin(builtin_handlers[_i], NULL);
+	ck_assert_int_eq(prong_client_window(c, 0), 0);
+	prong_client_feed(c, "something", 9);
+	ck_assert_int_eq(prong_client_reset(c), 0);
+	ck_assert_int_ne(prong_client_end(c), PRONG_OPEN);
+	ck_assert_int_eq(prong_harness_counter(h, "handler_errors"), 0);
+	ck_assert_int_eq(prong_harness_counter(h, "active"), 0);
+	finish();
 }
 END_TEST
 
@@ -340,6 +364,7 @@ main(void)
 	Suite *s = unit_suite("handlers", &tc);
 
 	tcase_add_test(tc, table_is_sound);
+	tcase_add_loop_test(tc, any_is_reset, 0, 7);
 	tcase_add_test(tc, echo_plain);
 	tcase_add_test(tc, echo_greeting_and_prefix);
 	tcase_add_loop_test(tc, echo_transform_touches_letters_only, 0, 2);
