@@ -451,7 +451,7 @@ loop_fd(struct loop *loop)
 	return loop->backend->fd(loop->state);
 }
 
-static IN_LINE void
+static inline void
 loop_dispatch(struct loop *loop, struct epoll_event *ready, int count)
 {
 	const struct loop_owner *owner;
@@ -511,7 +511,7 @@ loop_run_due(struct loop *loop)
 }
 
 /* One turn, which sleeps for limit milliseconds at most; -1: as it must. */
-static inline __attribute__((always_inline)) int
+static IN_LINE int
 loop_take_turn(struct loop *loop, struct loop_pass *p, int limit)
 {
 	struct epoll_event *old = p->ready;
@@ -528,7 +528,9 @@ loop_take_turn(struct loop *loop, struct loop_pass *p, int limit)
 		n = 0;
 	}
 	p->count = n;
-	loop_read_clock(loop);
+	/* One that stands still is turned by hand. */
+	if (limit == -1 || !loop->frozen)
+		loop_read_clock(loop);
 	if (loop->now - p->before >= loop->slow_ms)
 		loop_look_for_slow(loop, old, last, p->before);
 	p->before = loop->now;
@@ -597,21 +599,11 @@ loop_skip(struct loop *loop, uint64_t ms)
 int
 loop_settle(struct loop *loop, unsigned int turns)
 {
-	int n;
-
 	do {
 		if (turns-- == 0)
 			return error_set(ELOOP, "it does not come to rest");
-		n = loop->backend->wait(loop->state, 0, loop->ready[0]);
-		if (n == -1 && errno != EINTR)
-			return error_errno("waiting by %s",
-			    loop->backend->name);
-		if (n > 0)
-			loop_dispatch(loop, loop->ready[0], n);
-		if (loop->due <= loop->now)
-			loop_run_timers(loop);
-		if (loop->turn != NULL)
-			loop->turn(loop->turn_arg);
-	} while (n != 0 || loop->due <= loop->now);
+		if (loop_turn(loop, 0) == -1)
+			return -1;
+	} while (loop->pass.count != 0 || loop->due <= loop->now);
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A module for own.test: a handler in both styles with counters of its own,
+ * A module for tallies.test: a handler in both styles with counters of its own,
  * which it adds to before it answers.
  */
 #include <prong.h>
