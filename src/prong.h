@@ -253,6 +253,23 @@ PRONG_API void prong_set_data(struct prong_conn *, void *);
 /* Replaces idle-timeout for this connection; 0 is none. */
 PRONG_API int prong_set_timeout(struct prong_conn *, int64_t ms);
 
+/*
+ * Messages to connections of any worker: one of up to PRONG_POST_MAX bytes,
+ * framed as the service of whoever gets it is.  To the one with a number (see
+ * prong_conn_id()), to all of a service, to all of a connection's service but
+ * for that one.  They are sent later, from the loop, in the order in which this
+ * worker has posted; those for one that has ended are lost.  From any thread of
+ * a worker.  EAGAIN: a worker does not take its mail; of a broadcast, the
+ * others get it.  ENOENT: certainly no such connection.  EMSGSIZE.  EPERM: not
+ * in a worker.  ENOMEM.
+ */
+#define PRONG_POST_MAX	65536
+PRONG_API int prong_post(uint64_t conn_id, const void *data, size_t len);
+PRONG_API int prong_broadcast(struct prong_service *, const void *data,
+    size_t len);
+PRONG_API int prong_broadcast_others(struct prong_conn *, const void *data,
+    size_t len);
+
 /* ------------------------------------------------------------------------
  * A service, as its handler sees it.
  */

@@ -24,6 +24,7 @@
 #include "dispatch/lane.h"
 #include "net/conn.h"
 #include "net/listener.h"
+#include "net/mail.h"
 
 /* What calls need of a thread's own stack; handlers run on another. */
 #define CREW_STACK_SIZE		(256 * 1024)
@@ -37,6 +38,7 @@ enum crew_command {
 	CREW_DRAIN = 1 << 0,
 	CREW_CLOSE = 1 << 1,
 	CREW_END = 1 << 2,
+	CREW_OVERFLOW = 1 << 3,	/* it does not take what is posted to it */
 };
 
 struct crew_queue {
@@ -51,11 +53,13 @@ struct crew_thread {
 	struct watch wake;		/* an eventfd; -1 */
 	struct prong_conn *conn;	/* under the lock */
 	unsigned int commands;		/* under the lock */
+	struct mails *mails;		/* for conn; under the lock */
 	bool left;			/* to be joined */
 	char signal_stack[32 * 1024] __attribute__((aligned(16)));
 };
 
 struct crew {
+	struct conn_away away;		/* first */
 	struct prong_service *service;
 	enum crew_kind kind;
 	pthread_mutex_t lock;
@@ -148,6 +152,8 @@ crew_obey(struct crew_thread *t, unsigned int commands)
 		return;
 	if ((commands & CREW_END) != 0)
 		conn_end(c, COUNTER_CLOSED_SERVER);
+	else if ((commands & CREW_OVERFLOW) != 0)
+		mail_overflow(c);
 	else if ((commands & CREW_CLOSE) != 0 && (c->flags & CONN_CLOSING) != 0)
 		conn_end(c, COUNTER_CLOSED_SERVER);
 	else if ((commands & CREW_CLOSE) != 0)
@@ -161,14 +167,21 @@ crew_wake_event(struct watch *w, unsigned int events)
 {
 	struct crew_thread *t = (struct crew_thread *)((char *)w -
 	    offsetof(struct crew_thread, wake));
+	struct mails *mails;
 	unsigned int commands;
 
 	crew_clear(w->fd);
 	pthread_mutex_lock(&t->crew->lock);
 	commands = t->commands;
 	t->commands = 0;
+	mails = t->mails;
+	t->mails = NULL;
 	pthread_mutex_unlock(&t->crew->lock);
 	crew_obey(t, commands);
+	if (t->lane.conn != NULL)
+		mail_give_all(t->lane.conn, &mails);
+	/* There is hardly more at once. */
+	loop_dry(t->lane.loop);
 }
 
 /* Waits for work; false when there is to be none.  Under the lock. */
@@ -206,7 +219,7 @@ crew_next(struct crew_thread *t)
 			t->commands = CREW_END;
 		else if (crew->draining)
 			t->commands = CREW_DRAIN;
-		if (t->commands != 0)
+		if (t->commands != 0 || c->held != NULL)
 			crew_signal(t->wake.fd);
 	} else {
 		t->left = crew->some_left = true;
@@ -228,6 +241,10 @@ crew_let_go(struct crew_thread *t)
 	/* It was told so late that it has not looked. */
 	if (mine && (t->commands & CREW_CLOSE) != 0)
 		t->conn->flags |= CONN_ASKED;
+	/* So late that it has not looked, too. */
+	if (mine)
+		mails_move(&t->conn->held, &t->mails);
+	mails_free(&t->mails);
 	t->conn = NULL;
 	t->crew->busy--;
 	pthread_mutex_unlock(&t->crew->lock);
@@ -448,6 +465,7 @@ crew_place(struct prong_conn *c)
 	struct crew *crew = c->service->crew;
 	bool lost;
 
+	c->away = &crew->away;
 	pthread_mutex_lock(&crew->lock);
 	crew_grow(crew, 1);
 	lost = crew->running == 0;
@@ -462,12 +480,40 @@ crew_place(struct prong_conn *c)
 	crew_review(crew);
 }
 
+static struct crew_thread *
+crew_thread_of(const struct crew *crew, const struct prong_conn *c)
+{
+	struct crew_thread *t = crew->threads;
+
+	while (t != NULL && t->conn != c)
+		t = t->next;
+	return t;
+}
+
+/* Something was posted to a connection that is on its way, or in a thread. */
+static void
+crew_bring(struct prong_conn *c, const void *data, size_t len)
+{
+	struct crew *crew = (struct crew *)(uintptr_t)c->away;
+	struct crew_thread *t;
+
+	pthread_mutex_lock(&crew->lock);
+	if ((t = crew_thread_of(crew, c)) != NULL) {
+		if (mails_add(&t->mails, data, len) == -1)
+			t->commands |= CREW_OVERFLOW;
+		crew_signal(t->wake.fd);
+	} else if (mails_add(&c->held, data, len) == -1)
+		c->flags |= CONN_ASKED;
+	pthread_mutex_unlock(&crew->lock);
+}
+
 /* One that came back from a thread. */
 static void
 crew_welcome(struct prong_conn *c)
 {
 	struct net *net = c->service->net;
 
+	c->away = NULL;
 	if ((c->flags & CONN_DEAD) != 0) {
 		conn_book_end(c, c->service);
 		c->next_dead = net->dead;
@@ -479,6 +525,7 @@ crew_welcome(struct prong_conn *c)
 		crew_lose(c);
 		return;
 	}
+	mail_give_all(c, NULL);
 	if (net->draining)
 		conn_drain(c);
 	if ((c->flags & CONN_ASKED) != 0)
@@ -538,6 +585,7 @@ crew_start(struct prong_service *s, enum crew_kind kind)
 		return -1;
 	if ((crew = calloc(1, sizeof(*crew))) == NULL)
 		return error_errno("threads");
+	crew->away.bring = crew_bring;
 	crew->service = s;
 	crew->kind = kind;
 	crew->max = s->threads;

@@ -6,6 +6,10 @@
  * leaves in the connection's entry how that ended.  It is told to say goodbye,
  * to close or to end by signals, which it reads from the descriptor that the
  * forker reads its own from.
+ *
+ * What is posted to its connection comes through a mailbox of its own, which it
+ * makes when it is called for its first mail, and hands to the forker over the
+ * desk: most never need one.
  */
 #include "dispatch/fork.h"
 
@@ -25,24 +29,42 @@
 #include "dispatch/lane.h"
 #include "net/conn.h"
 #include "net/listener.h"
+#include "net/mail.h"
+#include "net/mailbox.h"
+#include "net/post.h"
 
 /* Nobody else sends these. */
 #define FORK_DRAIN	(SIGRTMIN)
 #define FORK_CLOSE	(SIGRTMIN + 1)
 #define FORK_END	(SIGRTMIN + 2)
+#define FORK_MAIL	(SIGRTMIN + 3)
+#define FORK_OVERFLOW	(SIGRTMIN + 4)
 
 /* Of signals, that are read at once. */
 #define FORK_SIGNALS	5
+
+/* How long a child waits until what it has posted is on its way. */
+#define FORK_FINISH_MS	1000
+/* Messages that it takes in a turn. */
+#define FORK_MAILS	64
+/* When it tries again to hand over its mailbox. */
+#define FORK_AGAIN_MS	10
 
 /* Children by their pid, in chains. */
 #define FORK_CHAINS	1024
 
 struct fork_child {
+	struct conn_away away;		/* first */
 	struct fork_child *next;
+	struct watch box;	/* its mailbox, to put into; -1 */
+	struct mails *mails;	/* that are not in it yet */
 	struct prong_conn *conn;
 	pid_t pid;
 	bool asked;		/* to close */
 	bool dropped;		/* killed by us: how its connection ended */
+	bool called;		/* for its mail */
+	bool watched;		/* its mailbox is full */
+	bool overflows;		/* it takes no mail */
 };
 
 /* One a process. */
@@ -51,17 +73,71 @@ static struct forks {
 	size_t count;
 	struct watch signals;		/* a signalfd; -1 */
 	struct loop *loop;
+	struct watch desk;		/* where mailboxes are handed over */
+	int desk_in;
+	size_t boxes;			/* of children */
 	pid_t forker;
 	bool draining;
 	void (*forked)(void);
 	void (*killed)(pid_t);
-} forks = { .signals.fd = -1 };
+} forks = { .signals.fd = -1, .desk.fd = -1, .desk_in = -1 };
 
 /* --- in a child ----------------------------------------------------------- */
 
 /* Its lane, made before the fork for the service that was served last. */
 static struct lane fork_lane;
 static struct watch fork_watch;
+static struct watch fork_box = { .fd = -1 };
+static struct timer fork_again;
+static char fork_mail[PRONG_POST_MAX];
+
+static void
+fork_mailed(struct watch *w, unsigned int events)
+{
+	struct prong_conn *c = fork_lane.conn;
+	int left = FORK_MAILS;
+	ssize_t n;
+
+	if (c == NULL || !mail_begin(c))
+		return;
+	while (left-- > 0 && (n = mailbox_take(w->fd, fork_mail,
+	    sizeof(fork_mail))) != -1)
+		mail_put(c, fork_mail, (size_t)n);
+	mail_end(c);
+	loop_dry(fork_lane.loop);
+}
+
+/* Makes its mailbox, and has the forker put into it. */
+static int
+fork_open_box(void)
+{
+	struct mailbox box;
+
+	if (mailbox_open(&box) == -1)
+		return -1;
+	fork_box = (struct watch){ fork_mailed, box.out, PRONG_READ };
+	if (loop_add(fork_lane.loop, &fork_box) == -1) {
+		fork_box.fd = -1;
+		mailbox_close(&box);
+		return -1;
+	}
+	if (mailbox_hand(forks.desk_in, getpid(), box.in) == -1) {
+		loop_del(fork_lane.loop, &fork_box);
+		fork_box.fd = -1;
+		mailbox_close(&box);
+		return -1;
+	}
+	close(box.in);
+	return 0;
+}
+
+static void
+fork_fetch_mail(struct timer *t)
+{
+	/* Many may be at the desk at the same time. */
+	if (fork_box.fd == -1 && fork_open_box() == -1)
+		loop_timer(fork_lane.loop, t, FORK_AGAIN_MS);
+}
 
 static void
 fork_obey(int signo)
@@ -76,6 +152,10 @@ fork_obey(int signo)
 		conn_close(c, COUNTER_CLOSED_SERVER);
 	else if (signo == FORK_DRAIN)
 		conn_drain(c);
+	else if (signo == FORK_MAIL)
+		fork_fetch_mail(&fork_again);
+	else if (signo == FORK_OVERFLOW)
+		mail_overflow(c);
 }
 
 static void
@@ -87,6 +167,25 @@ fork_told(struct watch *w, unsigned int events)
 		fork_obey((int)info.ssi_signo);
 }
 
+static void forks_each(void (*)(struct fork_child *, uint64_t), uint64_t);
+
+static void
+fork_close_box(struct fork_child *child, uint64_t arg)
+{
+	if (child->box.fd != -1)
+		close(child->box.fd);
+}
+
+/* The others' mailboxes and the desk are the forker's. */
+static void
+fork_close_post(void)
+{
+	if (forks.boxes > 0)
+		forks_each(fork_close_box, 0);
+	close(forks.desk.fd);
+	post_in_child(fork_lane.loop);
+}
+
 static void __attribute__((noreturn))
 fork_live(struct prong_conn *c)
 {
@@ -94,11 +193,13 @@ fork_live(struct prong_conn *c)
 		_exit(1);
 	if (forks.forked != NULL)
 		forks.forked();
+	fork_close_post();
 	lane_enter(&fork_lane);
 	lane_renew(&fork_lane, c->service);
 	if (forks.draining)
 		raise(FORK_DRAIN);
 	lane_serve(&fork_lane, c);
+	post_finish(FORK_FINISH_MS);
 	c->entry->phase = (uint8_t)(CONN_PHASE_ENDED + c->reason);
 	_exit(0);
 }
@@ -109,6 +210,122 @@ static struct fork_child **
 fork_chain(pid_t pid)
 {
 	return &forks.chains[(unsigned int)pid % FORK_CHAINS];
+}
+
+static struct fork_child *
+fork_child_of(pid_t pid)
+{
+	struct fork_child *child = *fork_chain(pid);
+
+	while (child != NULL && child->pid != pid)
+		child = child->next;
+	return child;
+}
+
+/* It takes none of what is sent to it: its connection is to end. */
+static void
+fork_overflow(struct fork_child *child)
+{
+	if (!child->overflows)
+		kill(child->pid, FORK_OVERFLOW);
+	child->overflows = true;
+}
+
+static void
+fork_watch_box(struct fork_child *child, bool full)
+{
+	if (child->watched == full)
+		return;
+	if (!full)
+		loop_del(forks.loop, &child->box);
+	else if (loop_add(forks.loop, &child->box) == -1) {
+		fork_overflow(child);
+		return;
+	}
+	child->watched = full;
+}
+
+/* Puts what there is room for into its mailbox. */
+static void
+fork_put_mail(struct fork_child *child)
+{
+	const void *data;
+	size_t len;
+
+	while (child->mails != NULL) {
+		data = mails_first(child->mails, &len);
+		if (mailbox_put(child->box.fd, data, len) == -1 &&
+		    errno == EAGAIN)
+			break;
+		mails_drop(&child->mails);
+	}
+	fork_watch_box(child, child->mails != NULL);
+}
+
+static void
+fork_has_room(struct watch *w, unsigned int events)
+{
+	fork_put_mail((struct fork_child *)((char *)w -
+	    offsetof(struct fork_child, box)));
+}
+
+static void
+fork_bring(struct prong_conn *c, const void *data, size_t len)
+{
+	struct fork_child *child = (struct fork_child *)(uintptr_t)c->away;
+
+	if (mails_add(&child->mails, data, len) == -1)
+		fork_overflow(child);
+	if (child->box.fd != -1 && !child->watched)
+		fork_put_mail(child);
+	else if (!child->called)
+		kill(child->pid, FORK_MAIL);
+	child->called = true;
+}
+
+/* A child has come for its mail. */
+static void
+fork_desk_event(struct watch *w, unsigned int events)
+{
+	struct fork_child *child;
+	pid_t pid;
+	int in;
+
+	while (mailbox_receive(w->fd, &pid, &in) == 1) {
+		child = fork_child_of(pid);
+		if (child == NULL || child->box.fd != -1) {
+			close(in);
+			continue;
+		}
+		child->box = (struct watch){ fork_has_room, in, PRONG_WRITE };
+		forks.boxes++;
+		fork_put_mail(child);
+	}
+}
+
+static struct fork_child *
+fork_child_new(struct prong_conn *c)
+{
+	struct fork_child *child = calloc(1, sizeof(*child));
+
+	if (child == NULL)
+		return NULL;
+	child->away.bring = fork_bring;
+	child->box.fd = -1;
+	child->conn = c;
+	return child;
+}
+
+static void
+fork_child_free(struct fork_child *child)
+{
+	mails_free(&child->mails);
+	if (child->box.fd != -1) {
+		fork_watch_box(child, false);
+		close(child->box.fd);
+		forks.boxes--;
+	}
+	free(child);
 }
 
 /* How the connection of a child ended. */
@@ -165,7 +382,7 @@ fork_ended(pid_t pid, int status)
 	conn_book_end(c, c->service);
 	c->next_dead = net->dead;
 	net->dead = c;
-	free(child);
+	fork_child_free(child);
 }
 
 static void
@@ -206,7 +423,7 @@ fork_lose(struct prong_conn *c)
 static void
 fork_place(struct prong_conn *c)
 {
-	struct fork_child *child = calloc(1, sizeof(*child));
+	struct fork_child *child = fork_child_new(c);
 	char peer[ADDRESS_MAX];
 	int fd = c->watch.fd;
 	pid_t pid;
@@ -220,7 +437,7 @@ fork_place(struct prong_conn *c)
 		fork_live(c);
 	else {
 		child->pid = pid;
-		child->conn = c;
+		c->away = &child->away;
 		child->next = *fork_chain(pid);
 		*fork_chain(pid) = child;
 		forks.count++;
@@ -239,6 +456,8 @@ fork_open_signals(struct loop *loop)
 	sigaddset(&set, FORK_DRAIN);
 	sigaddset(&set, FORK_CLOSE);
 	sigaddset(&set, FORK_END);
+	sigaddset(&set, FORK_MAIL);
+	sigaddset(&set, FORK_OVERFLOW);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) == -1)
 		return error_errno("signals");
 	forks.signals = (struct watch){ fork_signalled,
@@ -250,13 +469,27 @@ fork_open_signals(struct loop *loop)
 	return loop_add(loop, &forks.signals);
 }
 
+static int
+fork_open_desk(struct loop *loop)
+{
+	struct mailbox desk;
+
+	if (mailbox_open(&desk) == -1)
+		return -1;
+	forks.desk_in = desk.in;
+	forks.desk = (struct watch){ fork_desk_event, desk.out, PRONG_READ };
+	fork_again.fn = fork_fetch_mail;
+	return loop_add(loop, &forks.desk);
+}
+
 int
 fork_start(struct prong_service *s)
 {
 	s->place = fork_place;
 	if (forks.signals.fd != -1)
 		return 0;
-	if (fork_open_signals(s->net->loop) == -1)
+	if (fork_open_signals(s->net->loop) == -1 ||
+	    fork_open_desk(s->net->loop) == -1)
 		return -1;
 	if (lane_init(&fork_lane, s, "") == -1)
 		return -1;
@@ -326,6 +559,9 @@ forks_stop(void)
 	loop_del(forks.loop, &forks.signals);
 	close(forks.signals.fd);
 	forks.signals.fd = -1;
+	loop_del(forks.loop, &forks.desk);
+	close(forks.desk.fd);
+	close(forks.desk_in);
 	lane_fini(&fork_lane);
 }
 

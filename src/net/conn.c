@@ -22,6 +22,7 @@
 #include "net/admission.h"
 #include "net/input.h"
 #include "net/listener.h"
+#include "net/mail.h"
 
 #define conn_of(w) \
 	((struct prong_conn *)((char *)(w) - \
@@ -106,6 +107,7 @@ conn_book_end(struct prong_conn *c, struct prong_service *home)
 	net->ended.service = home;
 	net->ended.entry = *c->entry;
 	net->ended.fd = c->watch.fd;
+	roster_del(&net->roster, c);
 	conntable_close(&net->table, c->entry, reason);
 	if (net->record != NULL)
 		net->record(home, c->entry, reason);
@@ -239,7 +241,9 @@ OUT_OF_LINE int
 conn_full(struct prong_conn *c)
 {
 	c->flags |= CONN_PAUSED;
-	return c->service->ops->full(c);
+	/* Who waits, waits between messages. */
+	return (c->flags & CONN_PARTIAL) != 0 ? 0 :
+	    c->service->ops->full(c);
 }
 
 int USUAL
@@ -472,8 +476,10 @@ conn_writable(struct prong_conn *c)
 	if ((c->flags & CONN_PAUSED) != 0 &&
 	    output_bytes(c->output) < conn_high_water(c) / 4) {
 		c->flags &= (uint16_t)~CONN_PAUSED;
-		if ((c->flags & CONN_CLOSING) == 0 &&
-		    conn_check(c, c->service->ops->writable(c)))
+		if (c->held != NULL)
+			mail_resume(c);
+		if ((c->flags & (CONN_CLOSING | CONN_PAUSED | CONN_DEAD)) ==
+		    0 && conn_check(c, c->service->ops->writable(c)))
 			input_resume(c);
 	}
 	conn_update(c);
@@ -551,6 +557,8 @@ conn_book(struct prong_conn *c)
 	struct net *net = c->service->net;
 
 	conntable_open(&net->table, c->entry, c->service->index);
+	c->id = c->entry->id;
+	roster_add(&net->roster, c);
 	conn_live(net, 1);
 }
 

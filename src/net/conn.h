@@ -22,6 +22,7 @@ enum conn_flag {
 	CONN_ASKED = 1 << 9,	/* to be closed, by whoever has it now */
 	CONN_DRAINED = 1 << 10,	/* was asked for its goodbye */
 	CONN_ABORTED = 1 << 11,	/* by the handler, with a reset */
+	CONN_PARTIAL = 1 << 12,	/* a part of a message is queued, not all */
 };
 
 /* How long a closed connection may go on sending before it is cut off. */
@@ -30,6 +31,12 @@ enum conn_flag {
 #define CONN_STARVED_MS	50
 
 struct input;
+struct mails;
+
+/* Whoever serves a connection elsewhere: how a message is brought to it. */
+struct conn_away {
+	void (*bring)(struct prong_conn *, const void *data, size_t len);
+};
 
 /*
  * A connection.  Idle ones are many: what is not always needed is apart.  What
@@ -47,6 +54,11 @@ struct prong_conn {
 	uint32_t timeout;		/* milliseconds; 0: none */
 	struct timer timer;		/* idle-timeout, or the lingering */
 	struct prong_conn *next_dead;
+	struct mails *held;		/* posted to it, not sent; or NULL */
+	/* of the process that has accepted it, wherever it is served */
+	struct prong_conn *next_known;
+	uint64_t id;			/* when it is booked */
+	const struct conn_away *away;	/* NULL: it is served in our loop */
 };
 
 /*

@@ -11,6 +11,7 @@
 #include "net/conn.h"
 #include "net/input.h"
 #include "net/listener.h"
+#include "net/mail.h"
 
 /* On a page of its own: the kernel copies faster to an aligned place. */
 static char *
@@ -63,6 +64,7 @@ net_free_dead(struct net *net)
 		net->dead = c->next_dead;
 		conntable_release(&net->table, c->entry);
 		output_free(&c->output);
+		mails_free(&c->held);
 		input_free(c);
 		free(c);
 	}
@@ -77,6 +79,7 @@ net_free(struct net *net)
 	listener_del_all(net);
 	loop_timer_stop(net->loop, &net->resume);
 	net_free_dead(net);
+	roster_free(&net->roster);
 	free(net->receive);
 	free(net);
 }

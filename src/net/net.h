@@ -7,6 +7,7 @@
 
 #include "loop/loop.h"
 #include "net/output.h"
+#include "net/roster.h"
 #include "net/service.h"
 #include "shm/conntable.h"
 
@@ -68,6 +69,7 @@ struct net {
 	} ended;
 	struct timer resume;		/* accept again after a shortage */
 	uint64_t shortage_told;		/* when it was last logged */
+	struct roster roster;		/* connections that are booked here */
 	void (*drained)(void *);	/* once, when the last one has gone */
 	void *drained_arg;
 };

@@ -58,23 +58,37 @@ public_wrap(const struct prong_conn *c, const struct iovec *iov, int count,
 	return frame_wrap(c->service->framing, NULL, len, crlf, wrap);
 }
 
-int
-prong_sendv(struct prong_conn *c, const struct iovec *iov, int count)
+static int
+public_put_parts(struct prong_conn *c, const struct frame_wrap *wrap,
+    const struct iovec *iov, int count)
 {
-	struct frame_wrap wrap;
 	int i;
 
-	if (public_wrap(c, iov, count, &wrap) == -1)
-		return -1;
-	if (wrap.header_length > 0 &&
-	    conn_put(c, wrap.header, wrap.header_length) == -1)
+	if (wrap->header_length > 0 &&
+	    conn_put(c, wrap->header, wrap->header_length) == -1)
 		return -1;
 	for (i = 0; i < count; i++)
 		if (conn_put(c, iov[i].iov_base, iov[i].iov_len) == -1)
 			return -1;
-	if (wrap.trailer_length > 0)
-		return conn_put(c, wrap.trailer, wrap.trailer_length);
+	if (wrap->trailer_length > 0)
+		return conn_put(c, wrap->trailer, wrap->trailer_length);
 	return 0;
+}
+
+/* Nobody else's message may come between the parts of one. */
+int
+prong_sendv(struct prong_conn *c, const struct iovec *iov, int count)
+{
+	struct frame_wrap wrap;
+	int result;
+
+	if (public_wrap(c, iov, count, &wrap) == -1)
+		return -1;
+	c->flags |= CONN_PARTIAL;
+	result = public_put_parts(c, &wrap, iov, count);
+	c->flags &= (uint16_t)~CONN_PARTIAL;
+	return result == 0 && (c->flags & CONN_PAUSED) != 0 ? conn_full(c) :
+	    result;
 }
 
 int

@@ -21,6 +21,7 @@ enum channel_kind {
 	CHANNEL_STOP,		/* end now */
 	CHANNEL_LEVEL,		/* of the log, from now on: key */
 	CHANNEL_LOG,		/* a reopened log: descriptor, key its stream */
+	CHANNEL_MAILBOX,	/* of another slot: key, descriptor */
 };
 
 struct channel_message {

@@ -269,6 +269,14 @@ master_open_processes(struct master *m)
 		m->processes[i].channel.fd = -1;
 		m->processes[i].report = -1;
 	}
+	m->mailboxes = calloc(m->slots, sizeof(*m->mailboxes));
+	if (m->mailboxes == NULL)
+		return error_errno("mailboxes");
+	for (i = 0; i < m->slots; i++)
+		m->mailboxes[i].in = m->mailboxes[i].out = -1;
+	for (i = 0; i < m->workers + m->forkers; i++)
+		if (process_open_mailbox(m, i) == -1)
+			return -1;
 	m->paused = calloc(m->server->service_count, sizeof(*m->paused));
 	if (m->paused == NULL)
 		return error_errno("services");
@@ -386,6 +394,8 @@ master_close(struct master *m)
 	}
 	for (i = 0; m->processes != NULL && i < m->slots; i++)
 		process_gone(&m->processes[i]);
+	for (i = 0; m->mailboxes != NULL && i < m->slots; i++)
+		mailbox_close(&m->mailboxes[i]);
 	listening_close(&m->listening, true);
 	control_close(m->control);
 	reaper_close(m);
@@ -394,6 +404,7 @@ master_close(struct master *m)
 	scoreboard_close(&m->scoreboard);
 	pidlock_remove(m->pidlock, m->server->settings.pidfile);
 	free(m->processes);
+	free(m->mailboxes);
 	free(m->paused);
 }
 

@@ -11,6 +11,7 @@
 #include "base/privilege.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
+#include "net/mailbox.h"
 #include "server/backoff.h"
 #include "server/channel.h"
 #include "server/listening.h"
@@ -86,6 +87,7 @@ struct master {
 	struct listening listening;
 	struct scoreboard scoreboard;
 	struct process *processes;
+	struct mailbox *mailboxes;	/* by slot: once made, they stay */
 	uint32_t slots;
 	uint32_t workers;		/* wanted */
 	uint32_t forkers;		/* the same: 0 or 1 */
@@ -125,6 +127,11 @@ const char *master_state_name(enum master_state);
 
 /* Forks a worker into a slot; the child does not return. */
 int process_start(struct process *);
+/*
+ * Makes the mailbox of a slot, unless it has one, and tells the others of it.
+ * Those of the start are there before the first fork.
+ */
+int process_open_mailbox(struct master *, uint32_t slot);
 /* Whether it serves, and can take what a neighbour cannot. */
 bool process_is_well(const struct process *);
 /*

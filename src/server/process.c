@@ -177,11 +177,37 @@ process_tell_log(struct process *p)
 	}
 }
 
+/* Of those that were there when it was forked, it has its own ends. */
+static void
+process_tell_mailbox(struct process *p, uint32_t slot)
+{
+	const struct channel_message m = {
+		.kind = CHANNEL_MAILBOX, .key = slot
+	};
+
+	if (p->pid != 0 && p->master->mailboxes[slot].in != -1)
+		process_tell(p, &m, p->master->mailboxes[slot].in);
+}
+
+int
+process_open_mailbox(struct master *m, uint32_t slot)
+{
+	uint32_t i;
+
+	if (m->mailboxes[slot].in != -1)
+		return 0;
+	if (mailbox_open(&m->mailboxes[slot]) == -1)
+		return -1;
+	for (i = 0; i < m->slots; i++)
+		process_tell_mailbox(&m->processes[i], slot);
+	return 0;
+}
+
 /* The channel has room again: what could not be told is told now. */
 static void
 process_tell_rest(struct process *p)
 {
-	uint32_t untold = p->untold;
+	uint32_t untold = p->untold, slot;
 	struct channel_message m = { .kind = 0 };
 
 	p->untold = 0;
@@ -189,6 +215,9 @@ process_tell_rest(struct process *p)
 	for (m.kind = CHANNEL_DRAIN; m.kind <= CHANNEL_STOP; m.kind++)
 		if ((untold & 1U << m.kind) != 0)
 			process_tell(p, &m, -1);
+	if ((untold & 1U << CHANNEL_MAILBOX) != 0)
+		for (slot = 0; slot < p->master->slots; slot++)
+			process_tell_mailbox(p, slot);
 	if ((untold & (1U << CHANNEL_LOG | 1U << CHANNEL_LEVEL)) != 0)
 		process_tell_log(p);
 	if (p->master->state < MASTER_DRAINING)
@@ -214,6 +243,7 @@ process_child(struct process *p, int end, int report, pid_t master)
 		.server = p->master->server,
 		.scoreboard = &p->master->scoreboard,
 		.privilege = &p->master->privilege,
+		.mailboxes = p->master->mailboxes,
 		.slot = p->slot,
 		.serves = process_serving[p->role],
 		.name = p->name,
@@ -274,7 +304,8 @@ process_start(struct process *p)
 	pid_t pid, self = getpid();
 	struct process_ends ends;
 
-	if (process_open_ends(&ends) == -1)
+	if (process_open_mailbox(m, p->slot) == -1 ||
+	    process_open_ends(&ends) == -1)
 		return -1;
 	p->channel = (struct watch){ process_channel_event, ends.channel[0],
 	    PRONG_READ };

@@ -31,6 +31,7 @@
 #include "net/conn.h"
 #include "net/listener.h"
 #include "net/net.h"
+#include "net/post.h"
 #include "server/channel.h"
 #include "server/crash.h"
 #include "server/watchdog.h"
@@ -311,6 +312,16 @@ worker_log(uint32_t stream, int fd)
 }
 
 static void
+worker_add_mailbox(uint32_t slot, int fd)
+{
+	if (fd != -1)
+		post_add(slot, fd);
+	else
+		log_warning("%s: no descriptor left for a mailbox",
+		    worker.start->name);
+}
+
+static void
 worker_obey(const struct channel_message *m, int fd)
 {
 	uint64_t id = m->id;
@@ -339,6 +350,9 @@ worker_obey(const struct channel_message *m, int fd)
 	case CHANNEL_LOG:
 		worker_log(m->key, fd);
 		break;
+	case CHANNEL_MAILBOX:
+		worker_add_mailbox(m->key, fd);
+		break;
 	}
 	if (m->number != 0)
 		worker_tell(CHANNEL_DONE, 0, m->number);
@@ -363,18 +377,31 @@ worker_channel_event(struct watch *w, unsigned int events)
 }
 
 /* Everything that the master had open and a worker has no business with. */
-static void
+static int
 worker_close_others(void)
 {
-	const int keep[] = {
-		worker.start->channel,
-		worker.start->report,
-		worker.start->scoreboard->connections.fd,
+	const struct worker_start *start = worker.start;
+	const int own[] = {
+		start->channel,
+		start->report,
+		start->scoreboard->connections.fd,
 		log_descriptor(LOG_MAIN),
 		log_descriptor(LOG_ACCESS),
+		start->mailboxes[start->slot].out,
 	};
+	size_t count = sizeof(own) / sizeof(own[0]);
+	uint32_t i;
+	int *keep;
 
-	process_close_others(keep, sizeof(keep) / sizeof(keep[0]));
+	keep = calloc(count + start->scoreboard->slots, sizeof(*keep));
+	if (keep == NULL)
+		return error_errno("descriptors");
+	memcpy(keep, own, sizeof(own));
+	for (i = 0; i < start->scoreboard->slots; i++)
+		keep[count++] = start->mailboxes[i].in;
+	process_close_others(keep, count);
+	free(keep);
+	return 0;
 }
 
 static void
@@ -579,7 +606,8 @@ worker_init(void)
 	worker_set_signals();
 	process_title("%s", start->name);
 	log_after_fork();
-	worker_close_others();
+	if (worker_close_others() == -1)
+		return -1;
 	/* In a chroot there is no way to it. */
 	log_connect();
 	crash_report_to(start->report);
@@ -600,6 +628,8 @@ worker_init(void)
 	    worker_init_channel() == -1)
 		return -1;
 	worker.net->table = table;
+	if (post_open(worker.net, start->scoreboard, start->mailboxes) == -1)
+		return -1;
 	worker_title();
 	return worker_init_services();
 }
@@ -627,6 +657,8 @@ worker_fini(void)
 		tasks_end(&worker.tasks);
 		loop_end_deferred(worker.loop);
 	}
+	/* What was said at the end goes out, too. */
+	post_close();
 	net_free(worker.net);
 	worker_fini_services();
 	if (worker.loop != NULL)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/privilege.h"
+#include "net/mailbox.h"
 #include "server/server.h"
 #include "shm/scoreboard.h"
 
@@ -15,6 +16,7 @@ struct worker_start {
 	struct prong_server *server;
 	struct scoreboard *scoreboard;
 	const struct privilege *privilege;
+	const struct mailbox *mailboxes;	/* by slot */
 	uint32_t slot;
 	bool (*serves)(const struct prong_service *);	/* of what it serves */
 	const char *name;	/* "worker 3" */
