@@ -20,9 +20,8 @@ void post_add(uint32_t slot, int in);
 
 /*
  * In a child that was forked: what it posts goes by way of the process that it
- * was forked from.  Returns the descriptor that it needs for that, or -1.
+ * was forked from; it keeps one descriptor for that, and closes the others.
  */
-int post_descriptor(void);
 void post_in_child(struct loop *);
 
 /* Sends what still waits, for as long as that takes but ms at most. */
