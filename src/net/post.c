@@ -405,6 +405,8 @@ post_close(void)
 	if (post.net == NULL)
 		return;
 	post_flush();
+	post_lock();
+	post.net = NULL;
 	for (slot = 0; slot < post.slots; slot++) {
 		post_watch(&post.outs[slot], false);
 		free(post.outs[slot].row);
@@ -412,15 +414,16 @@ post_close(void)
 	loop_timer_stop(post.loop, &post.flush);
 	if (post.box.fd != -1)
 		loop_del(post.loop, &post.box);
-	post.net = NULL;
 	free(post.outs);
 	free(post.letter);
 	post.outs = NULL;
 	post.letter = NULL;
+	post_unlock();
 }
 
 /* --- the calls ------------------------------------------------------------- */
 
+/* Threads that were abandoned may still post when all is over: under the lock. */
 static int
 post_may(size_t len)
 {
@@ -455,15 +458,17 @@ prong_post(uint64_t id, const void *data, size_t len)
 	uint32_t slot;
 	int r;
 
-	if (post_may(len) == -1)
-		return -1;
-	slot = (uint32_t)(id % post.slots);
 	post_lock();
-	if (post_is_nobody(id, slot))
-		r = error_set(ENOENT, "there is no connection %llu",
-		    (unsigned long long)id);
-	else if ((r = post_append(post.in_child ? post.slot : slot, &head,
-	    data)) == 0)
+	if ((r = post_may(len)) == 0) {
+		slot = (uint32_t)(id % post.slots);
+		if (post_is_nobody(id, slot))
+			r = error_set(ENOENT, "there is no connection %llu",
+			    (unsigned long long)id);
+		else
+			r = post_append(post.in_child ? post.slot : slot,
+			    &head, data);
+	}
+	if (r == 0)
 		post_wake();
 	post_unlock();
 	return r;
@@ -479,12 +484,12 @@ post_broadcast(uint32_t service, uint64_t but, const void *data, size_t len)
 	};
 	int r;
 
-	if (post_may(len) == -1)
-		return -1;
 	post_lock();
-	r = post.in_child ? post_append(post.slot, &head, data) :
-	    post_append_all(&head, data);
-	post_wake();
+	if ((r = post_may(len)) == 0) {
+		r = post.in_child ? post_append(post.slot, &head, data) :
+		    post_append_all(&head, data);
+		post_wake();
+	}
 	post_unlock();
 	return r;
 }
