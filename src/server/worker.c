@@ -59,27 +59,38 @@ static struct worker {
 	bool abandons;		/* threads are at work when it ends */
 	bool hopeless;		/* it cannot serve as configured */
 	size_t services_up;	/* whose init has run */
-	uint64_t report_second;
-	unsigned int reports;
 } worker;
 
-/* A hostile client can cause many lines: only so many a second are written. */
+/*
+ * A hostile client can cause many lines: only so many a second are written, by
+ * the process and its children together.
+ */
+static bool
+worker_may_report(void)
+{
+	struct slot *s = worker.slot;
+	/* Not by the loop's clock: a thread reports too. */
+	uint64_t second = process_milliseconds() / 1000, left;
+	uint64_t last = __atomic_load_n(&s->report_second, __ATOMIC_RELAXED);
+
+	if (last != second && __atomic_compare_exchange_n(&s->report_second,
+	    &last, second, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+		left = __atomic_exchange_n(&s->reports, 0, __ATOMIC_RELAXED);
+		if (left > WORKER_REPORTS)
+			log_warning("%llu more lines like this were left out",
+			    (unsigned long long)(left - WORKER_REPORTS));
+	}
+	return __atomic_add_fetch(&s->reports, 1, __ATOMIC_RELAXED) <=
+	    WORKER_REPORTS;
+}
+
 static void
 worker_report_one(enum prong_level level, const struct prong_conn *c,
     const char *text)
 {
-	/* Not by the loop's clock: a thread reports too. */
-	uint64_t second = process_milliseconds() / 1000;
 	char peer[ADDRESS_MAX];
 
-	if (second != worker.report_second) {
-		if (worker.reports > WORKER_REPORTS)
-			log_warning("%u more lines like this were left out",
-			    worker.reports - WORKER_REPORTS);
-		worker.report_second = second;
-		worker.reports = 0;
-	}
-	if (++worker.reports > WORKER_REPORTS)
+	if (!worker_may_report())
 		return;
 	if (c == NULL)
 		log_write(level, "%s: %s", worker.start->name, text);
@@ -594,7 +605,9 @@ worker_forked(void)
 static void
 worker_child_died(pid_t pid)
 {
-	crash_log(worker.start->report, "process", pid);
+	/* Who it was has been left out, if there are so many. */
+	if (worker.slot->reports <= WORKER_REPORTS)
+		crash_log(worker.start->report, "process", pid);
 }
 
 static int

@@ -43,6 +43,8 @@ struct slot {
 	uint64_t live;		/* connections it has open */
 	struct slot_threads threads;
 	uint64_t serving;	/* where its entry is, of the table; SLOT_NONE */
+	uint64_t report_second;	/* of its last lines about connections */
+	uint64_t reports;	/* in that second, its children's too */
 	struct conn_journal journal;
 } __attribute__((aligned(SCOREBOARD_ALIGN)));
 
