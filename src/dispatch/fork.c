@@ -60,7 +60,7 @@ struct fork_child {
 	struct mails *mails;	/* that are not in it yet */
 	struct prong_conn *conn;
 	pid_t pid;
-	bool asked;		/* to close */
+	unsigned int asked;	/* to close, so often */
 	bool dropped;		/* killed by us: how its connection ended */
 	bool called;		/* for its mail */
 	bool watched;		/* its mailbox is full */
@@ -525,14 +525,22 @@ forks_drain(void)
 	forks_each(fork_drain_one, 0);
 }
 
-/* Whoever asks again does not want to wait. */
+/*
+ * Whoever asks again does not want to wait for the client, nor then for a
+ * handler that hangs and hears nothing.
+ */
 static void
 fork_close_one(struct fork_child *child, uint64_t id)
 {
+	const int signals[] = { FORK_CLOSE, FORK_END, SIGKILL };
+	const unsigned int last = sizeof(signals) / sizeof(signals[0]) - 1;
+
 	if (child->conn->entry->id != id)
 		return;
-	kill(child->pid, child->asked ? FORK_END : FORK_CLOSE);
-	child->asked = true;
+	child->dropped |= child->asked == last;
+	kill(child->pid, signals[child->asked]);
+	if (child->asked < last)
+		child->asked++;
 }
 
 void
