@@ -210,6 +210,14 @@ lane_hand_back(struct prong_conn *c)
 		conn_leave(c);
 }
 
+/* What the handler has deferred when it heard of the end is called here, too. */
+static void
+lane_rest(struct lane *l)
+{
+	while (loop_has_deferred(l->loop) && loop_run(l->loop) == 0)
+		continue;
+}
+
 void
 lane_serve(struct lane *l, struct prong_conn *c)
 {
@@ -221,6 +229,7 @@ lane_serve(struct lane *l, struct prong_conn *c)
 		conn_end(c, COUNTER_CLOSED_ERROR);
 	if ((c->flags & CONN_DEAD) == 0)
 		lane_hand_back(c);
+	lane_rest(l);
 	/* It is freed at home. */
 	l->net->dead = NULL;
 	l->net->serving = NULL;

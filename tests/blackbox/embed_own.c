@@ -70,6 +70,19 @@ own_count_down(void *arg)
 		prong_log(PRONG_INFO, "counted down");
 }
 
+static void
+own_late(void *arg)
+{
+	prong_log(PRONG_INFO, "called %s", (const char *)arg);
+}
+
+static void
+own_closed(struct prong_conn *c)
+{
+	if (prong_data(c) != NULL && prong_defer(own_late, prong_data(c)) == -1)
+		abort();
+}
+
 static int
 own_message(struct prong_conn *c, const void *data, size_t len)
 {
@@ -81,6 +94,12 @@ own_message(struct prong_conn *c, const void *data, size_t len)
 		prong_close(c);
 		return prong_defer(own_count_down, NULL);
 	}
+	if (len == 4 && memcmp(data, "late", 4) == 0) {
+		static char late[] = "late";
+
+		prong_set_data(c, late);
+		return prong_send(c, data, len);
+	}
 	prong_log(PRONG_WARNING, "said %.*s", (int)len, (const char *)data);
 	return prong_send(c, data, len);
 }
@@ -91,6 +110,7 @@ static PRONG_HANDLER(own,
 	.framings = PRONG_LINE,
 	.framing = PRONG_LINE,
 	.message = own_message,
+	.closed = own_closed,
 );
 
 /* --- the program ---------------------------------------------------------- */
