@@ -316,6 +316,7 @@ harness_end(struct prong_harness *h)
 	harness_enter(h, &place);
 	net_close_all(h->net);
 	tasks_end(&h->tasks);
+	loop_end_deferred(h->loop);
 	net_free(h->net);
 	if (h->is_up && handler->exit != NULL)
 		handler->exit(h->service);
