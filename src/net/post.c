@@ -73,6 +73,9 @@ post_unlock(void)
 static bool
 post_is_own(void)
 {
+	/* Nobody but that one has been given a mailbox to wake it by. */
+	if (post.outs[post.slot].watch.fd == -1)
+		return true;
 	return tasks_here() != NULL && tasks_here()->loop == post.loop;
 }
 
@@ -151,7 +154,7 @@ post_is_served(uint32_t slot)
 {
 	const struct slot *s = scoreboard_slot(post.scoreboard, slot);
 
-	return post.outs[slot].watch.fd != -1 && (slot == post.slot ||
+	return slot == post.slot || (post.outs[slot].watch.fd != -1 &&
 	    __atomic_load_n(&s->live, __ATOMIC_ACQUIRE) > 0);
 }
 
@@ -306,14 +309,18 @@ post_event(struct watch *w, unsigned int events)
 }
 
 /* What was for the slot's last process: its connections are gone. */
-static void
-post_discard(void)
+static int
+post_open_box(int out)
 {
 	ssize_t n;
 
+	post.box = (struct watch){ post_event, out, PRONG_READ };
+	if (out == -1)
+		return 0;
 	do
-		n = mailbox_take(post.box.fd, post.letter, MAILBOX_LETTER);
+		n = mailbox_take(out, post.letter, MAILBOX_LETTER);
 	while (n != -1 || errno == EMSGSIZE);
+	return loop_add(post.loop, &post.box);
 }
 
 int
@@ -327,17 +334,15 @@ post_open(struct net *net, const struct scoreboard *sb,
 	post.slot = net->table.slot;
 	post.slots = net->table.slots;
 	post.flush.fn = post_flush_due;
-	post.box = (struct watch){ post_event, boxes[post.slot].out,
-	    PRONG_READ };
+	post.in_child = post.woken = false;
 	post.outs = calloc(post.slots, sizeof(*post.outs));
 	post.letter = malloc(MAILBOX_LETTER);
 	if (post.outs == NULL || post.letter == NULL)
 		return error_errno("mail");
 	for (slot = 0; slot < post.slots; slot++)
 		post.outs[slot].watch = (struct watch){ post_has_room,
-		    boxes[slot].in, PRONG_WRITE };
-	post_discard();
-	if (loop_add(net->loop, &post.box) == -1)
+		    boxes == NULL ? -1 : boxes[slot].in, PRONG_WRITE };
+	if (post_open_box(boxes == NULL ? -1 : boxes[post.slot].out) == -1)
 		return -1;
 	post.net = net;
 	return 0;
@@ -443,10 +448,9 @@ post_is_nobody(uint64_t id, uint32_t slot)
 		return true;
 	if (post.in_child)
 		return false;
-	if (post.outs[slot].watch.fd == -1)
-		return true;
-	return slot == post.slot && post_is_own() &&
-	    roster_find(&post.net->roster, id) == NULL;
+	if (slot != post.slot)
+		return post.outs[slot].watch.fd == -1;
+	return post_is_own() && roster_find(&post.net->roster, id) == NULL;
 }
 
 int

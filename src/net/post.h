@@ -11,7 +11,10 @@
  * has the process's own loop, and is used from all of its threads.
  */
 
-/* Of the net's process: boxes has the mailbox of each slot.  ENOMEM. */
+/*
+ * Of the net's process: boxes has the mailbox of each slot;
+ * NULL: it is the only process of its server, and has one thread.  ENOMEM.
+ */
 int post_open(struct net *, const struct scoreboard *,
     const struct mailbox *boxes);
 

@@ -727,6 +727,8 @@ worker_begin(const struct worker_start *start)
 	if (worker_init_net() == -1)
 		return -1;
 	worker.net->table = table;
+	if (post_open(worker.net, start->scoreboard, NULL) == -1)
+		return -1;
 	return worker_init_services();
 }
 
@@ -743,6 +745,7 @@ worker_end(void)
 	if (worker.net != NULL)
 		net_close_all(worker.net);
 	loop_end_deferred(worker.loop);
+	post_close();
 	net_free(worker.net);
 	worker_fini_services();
 	loop_begin_deferred(worker.loop);

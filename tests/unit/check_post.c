@@ -298,6 +298,24 @@ START_TEST(test_post_add)
 }
 END_TEST
 
+/* The only process of its server has no mailbox, and needs none. */
+START_TEST(test_post_alone)
+{
+	uint64_t id = peer->conn->id;
+
+	post_close();
+	ck_assert_int_eq(post_open(fake.net, &fake.sb, NULL), 0);
+	ck_assert_int_eq(prong_post(id, "hello", 5), 0);
+	ck_assert_int_eq(prong_broadcast(&fake.service, "all", 3), 0);
+	fake_settle();
+	peer_expect(peer, "hello\nall\n");
+	ck_assert_int_eq(prong_post(id + 1, "x", 1), -1);
+	ck_assert_int_eq(errno, ENOENT);
+	ck_assert_int_eq(prong_post(id + 2, "x", 1), -1);
+	ck_assert_int_eq(errno, ENOENT);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -313,5 +331,6 @@ main(void)
 	tcase_add_test(tc, test_post_threads);
 	tcase_add_test(tc, test_post_child);
 	tcase_add_test(tc, test_post_add);
+	tcase_add_test(tc, test_post_alone);
 	return unit_run(s);
 }
