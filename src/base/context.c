@@ -24,8 +24,8 @@ context_depart(struct context *from, struct context *to, bool for_good)
 	__sanitizer_start_switch_fiber(for_good ? NULL : &from->fake,
 	    to->bottom, to->size);
 #elif defined(__SANITIZE_THREAD__)
-	if (from->fake == NULL)
-		from->fake = __tsan_get_current_fiber();
+	/* Whoever wakes a task is another one each time. */
+	from->fake = __tsan_get_current_fiber();
 	__tsan_switch_to_fiber(to->fake, 0);
 #endif
 }
