@@ -438,6 +438,48 @@ PRONG_API bool prong_co_is_over(const struct prong_co *);
 PRONG_API void prong_co_free(struct prong_co *);
 
 /* ------------------------------------------------------------------------
+ * Outgoing connections, in the loop or lane that dials them.
+ */
+
+/*
+ * Connects to an address, "127.0.0.1:80", "[::1]:80", "localhost:80" or
+ * "unix:/path", within ms for all that a name stands for (-1: no limit).  In a
+ * task: waits.  The calls for connections work on it, prong_recv() from any
+ * task of the thread; prong_close() or prong_abort() lets go of it, also when
+ * it has ended.  What is left of it is closed with the connection, or the task
+ * of prong_spawn(), that has dialed it.  errno of connect(2).  EINVAL: not an
+ * address.  ENOENT: no such name.  EAGAIN: no answer about it.  ETIMEDOUT.
+ * EMFILE.  ENOMEM.  EDEADLK, ECANCELED: as above.  EPERM: there is no loop.
+ */
+PRONG_API struct prong_conn *prong_dial(const char *address, int64_t ms);
+
+/*
+ * The same for the loop: returns at once, and the functions of a handler of
+ * message style are called in the loop for this connection, whose prong_data()
+ * is data: opened when it is connected, closed exactly once, also when it never
+ * was; errno says why then.  What is sent before goes out when it is connected.
+ */
+PRONG_API struct prong_conn *prong_dial_async(const char *address, int64_t ms,
+    const struct prong_handler *, void *data);
+
+/*
+ * How an outgoing connection is cut into messages; raw and 64K at first.
+ * EBUSY: something has been received and not been taken.  EINVAL.  EPERM.
+ */
+PRONG_API int prong_set_framing(struct prong_conn *, enum prong_framing,
+    size_t max_message);
+
+/*
+ * Joins two connections both ways, as they are and whatever the framing: the
+ * end of one's input ends the other's.  Both are closed when both have ended.
+ * In a task: waits for that; in the loop: returns at once.  ECONNRESET: one
+ * was, and so was the other.  EPIPE: one was closed.  ETIMEDOUT: one's
+ * idle-timeout.  ECANCELED.  EINVAL: they are the same.  EBUSY: a task waits
+ * for one, or it is joined.  EPERM: not this task's.  ENOMEM.
+ */
+PRONG_API int prong_splice(struct prong_conn *, struct prong_conn *);
+
+/* ------------------------------------------------------------------------
  * Arrays in shared memory: every worker sees the same cells.
  */
 

@@ -93,6 +93,21 @@ address_check(const char *text)
 	return address_split(text, &parts);
 }
 
+bool
+address_is_name(const char *text)
+{
+	struct address_parts parts;
+	struct in6_addr any;
+
+	if (address_has_prefix(text) || address_split(text, &parts) == -1)
+		return false;
+	if (parts.port[strspn(parts.port, "0123456789")] != '\0')
+		return true;
+	return strcmp(parts.host, "*") != 0 &&
+	    inet_pton(AF_INET, parts.host, &any) != 1 &&
+	    inet_pton(AF_INET6, parts.host, &any) != 1;
+}
+
 static int
 address_resolve_unix(const char *path, struct address **list, size_t *count)
 {

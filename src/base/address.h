@@ -32,6 +32,9 @@ struct address {
 /* Whether the text has the form of an address; nothing is looked up. */
 int address_check(const char *text);
 
+/* Whether somebody must be asked what it stands for, which may take long. */
+bool address_is_name(const char *text);
+
 /*
  * Looks up every address that the text stands for; *list is an array of
  * *count, to be freed by the caller.  passive: to listen on, not to connect

@@ -22,6 +22,7 @@
 
 #include "base/error.h"
 #include "dispatch/dispatch.h"
+#include "dispatch/inbox.h"
 #include "loop/task.h"
 #include "net/conn.h"
 #include "net/input.h"
@@ -49,17 +50,11 @@ struct conversation_call {
 
 /* Behind each connection. */
 struct conversation {
+	struct inbox box;		/* the first member */
 	struct task *task;		/* at work for it, or waiting */
 	struct conversation_call *first;	/* whoever began it is there */
-	void *held;			/* the memory of the message */
-	const char *data;		/* the message */
-	size_t length;
-	size_t used;			/* of it, by prong_recv() */
 	uint8_t wait;			/* enum conversation_wait */
 	uint8_t due;			/* of enum conversation_due */
-	bool feeding;			/* input comes from up the stack */
-	bool has_message;
-	bool broken;			/* malformed input: it is being closed */
 	bool told;			/* .closed was called */
 };
 
@@ -79,14 +74,6 @@ static inline bool
 conversation_is_dead(const struct prong_conn *c)
 {
 	return (c->flags & CONN_DEAD) != 0;
-}
-
-static void
-conversation_release(struct conversation *v)
-{
-	free(v->held);
-	v->held = NULL;
-	v->data = NULL;
 }
 
 /* --- waiting ------------------------------------------------------------- */
@@ -113,20 +100,13 @@ conversation_come_back(struct prong_conn *c)
 static int
 conversation_hold(struct prong_conn *c)
 {
-	struct conversation *v = conversation_of(c);
-	void *memory;
+	const struct inbox *box = &conversation_of(c)->box;
 
-	if (v->data == NULL || v->held != NULL)
+	if (box->data == NULL || box->held != NULL)
 		return 0;
 	/* What was sent may be a part of it. */
 	conn_update(c);
-	if (conversation_is_dead(c))
-		return 0;
-	memory = input_take(c, v->data);
-	if (memory == NULL && errno != 0)
-		return -1;
-	v->held = memory;
-	return 0;
+	return conversation_is_dead(c) ? 0 : inbox_hold(c);
 }
 
 static int
@@ -175,7 +155,7 @@ conversation_over(struct prong_conn *c)
 	struct conversation *v = conversation_of(c);
 
 	v->due = 0;
-	conversation_release(v);
+	inbox_release(&v->box);
 	if (!v->told && h->closed != NULL) {
 		v->told = true;
 		h->closed(c);
@@ -209,9 +189,9 @@ conversation_finish(struct prong_conn *c, int result)
 	struct conversation *v = conversation_of(c);
 
 	c->flags &= (uint16_t)~CONN_BUSY;
-	if (conn_check(c, result) && !v->feeding)
+	if (conn_check(c, result) && !v->box.feeding)
 		input_resume(c);
-	if (!v->feeding)
+	if (!v->box.feeding)
 		conversation_leave(c);
 }
 
@@ -225,12 +205,12 @@ conversation_run(void *arg)
 	int result;
 
 	v->task = task_self();
-	v->data = call.data;
+	v->box.data = call.data;
 	result = call.run(c, &call);
 	if (result == 0)
 		result = conversation_run_due(c);
 	v->task = NULL;
-	conversation_release(v);
+	inbox_release(&v->box);
 	if ((v->due & DUE_CLOSED) != 0)
 		conversation_over(c);
 	if (v->first != NULL)
@@ -383,9 +363,9 @@ conversation_call_converse(struct prong_conn *c,
 	int result = c->service->handler->converse(c);
 
 	/* It is not its fault when the other side is. */
-	if (v->broken)
+	if (v->box.broken)
 		conn_close(c, COUNTER_CLOSED_ERROR);
-	if (v->broken || conversation_is_dead(c))
+	if (v->box.broken || conversation_is_dead(c))
 		return 0;
 	if (result == 0)
 		conn_close(c, (c->flags & CONN_EOF) != 0 ?
@@ -407,18 +387,15 @@ converse_message(struct prong_conn *c, const void *data, size_t length)
 {
 	struct conversation *v = conversation_of(c);
 
-	assert(v->wait == WAIT_INPUT && !v->has_message);
-	v->data = data;
-	v->length = length;
-	v->used = 0;
-	v->has_message = true;
+	assert(v->wait == WAIT_INPUT && !v->box.has_message);
+	inbox_put(&v->box, data, length);
 	if (!task_is_parked(v->task)) {
 		c->flags |= CONN_BUSY;
 		return conversation_hold(c);
 	}
-	v->feeding = true;
+	v->box.feeding = true;
 	task_wake(v->task, 0);
-	v->feeding = false;
+	v->box.feeding = false;
 	return 0;
 }
 
@@ -429,9 +406,9 @@ converse_wake(struct prong_conn *c, enum conversation_wait from, int value)
 
 	if (v->task == NULL || v->wait != from || !task_is_parked(v->task))
 		return 0;
-	v->feeding = from == WAIT_INPUT;
+	v->box.feeding = from == WAIT_INPUT;
 	task_wake(v->task, value);
-	v->feeding = false;
+	v->box.feeding = false;
 	return 0;
 }
 
@@ -454,7 +431,7 @@ converse_malformed(struct prong_conn *c, enum prong_malformed what)
 	struct conversation *v = conversation_of(c);
 	int result = h->malformed == NULL ? 0 : h->malformed(c, what);
 
-	v->broken = true;
+	v->box.broken = true;
 	/* It may have the last word, and closes with its end. */
 	if (task_is_parked(v->task))
 		converse_wake(c, WAIT_INPUT, EBADMSG);
@@ -509,7 +486,7 @@ static const struct service_ops converse_ops = {
 
 /* --- receiving ------------------------------------------------------------ */
 
-static int
+int
 conversation_may_receive(struct prong_conn *c)
 {
 	if (c->service->home->ops != &converse_ops ||
@@ -530,10 +507,10 @@ conversation_look(struct prong_conn *c)
 	struct conversation *v = conversation_of(c);
 
 	c->flags &= (uint16_t)~CONN_BUSY;
-	if (v->feeding)
+	if (v->box.feeding)
 		return;
 	input_resume(c);
-	if ((v->due & DUE_DRAINING) != 0 && !v->has_message)
+	if ((v->due & DUE_DRAINING) != 0 && !v->box.has_message)
 		conn_check(c, conversation_run_due(c));
 }
 
@@ -545,7 +522,7 @@ conversation_wait_input(struct prong_conn *c)
 
 	if ((c->flags & CONN_EOF) != 0 && c->input == NULL)
 		return ENODATA;
-	if (!v->feeding)
+	if (!v->box.feeding)
 		conversation_leave(c);
 	if (conversation_is_dead(c))
 		return ECANCELED;
@@ -554,8 +531,7 @@ conversation_wait_input(struct prong_conn *c)
 	return value;
 }
 
-/* 1, 0 at the end of input, -1. */
-static int
+int
 conversation_receive(struct prong_conn *c)
 {
 	struct conversation *v = conversation_of(c);
@@ -563,61 +539,25 @@ conversation_receive(struct prong_conn *c)
 
 	if (conversation_may_receive(c) == -1)
 		return -1;
-	conversation_release(v);
-	v->length = v->used = 0;
+	inbox_release(&v->box);
+	v->box.length = v->box.used = 0;
 	v->wait = WAIT_INPUT;
 	/* What is malformed is told once. */
-	if (!v->broken)
+	if (!v->box.broken)
 		conversation_look(c);
-	if (!v->has_message && !v->broken)
+	if (!v->box.has_message && !v->box.broken)
 		value = conversation_wait_input(c);
 	v->wait = WAIT_NONE;
-	if (v->has_message) {
-		v->has_message = false;
+	if (v->box.has_message) {
+		v->box.has_message = false;
 		return 1;
 	}
-	if (v->broken)
+	if (v->box.broken)
 		value = EBADMSG;
 	if (value == ENODATA)
 		return 0;
 	return error_set(value, value == EBADMSG ? "malformed input" :
 	    "the connection has ended");
-}
-
-int
-prong_recv_message(struct prong_conn *c, const void **data, size_t *length)
-{
-	struct conversation *v = conversation_of(c);
-	int r = conversation_receive(c);
-
-	if (r == 1) {
-		*data = v->data;
-		*length = v->used = v->length;
-	}
-	return r;
-}
-
-ssize_t
-prong_recv(struct prong_conn *c, void *buf, size_t size)
-{
-	struct conversation *v = conversation_of(c);
-	size_t left;
-	int r;
-
-	if (size == 0)
-		return error_set(EINVAL, "no room to receive into");
-	if (conversation_may_receive(c) == -1)
-		return -1;
-	/* An empty message has no byte to give. */
-	while (v->data == NULL || v->used == v->length)
-		if ((r = conversation_receive(c)) != 1)
-			return r;
-	left = v->length - v->used;
-	if (left > size)
-		left = size;
-	memcpy(buf, v->data + v->used, left);
-	v->used += left;
-	return (ssize_t)left;
 }
 
 void

@@ -25,4 +25,9 @@ bool conversation_is_on(const struct prong_conn *);
 int conversation_pause(void);
 void conversation_go_on(void);
 
+/* Whether the task that runs may receive: -1 with EPERM, ECANCELED, EPIPE. */
+int conversation_may_receive(struct prong_conn *);
+/* Waits for a message, which is in the inbox then: 1, 0 at the end, -1. */
+int conversation_receive(struct prong_conn *);
+
 #endif

@@ -8,6 +8,7 @@
 
 #include "dispatch/conversation.h"
 #include "net/conn.h"
+#include "net/dial.h"
 
 /* Handlers may call deep in a thread, as they may in any other program. */
 #define LANE_STACK_SIZE	(1024 * 1024)
@@ -63,8 +64,13 @@ lane_is_done(const struct lane *l)
 {
 	unsigned int flags = l->conn->flags;
 
+	/* What it has said to others can go out nowhere else. */
+	if (dial_is_any_closing(l->net))
+		return false;
 	if ((flags & CONN_DEAD) != 0)
 		return true;
+	if ((flags & CONN_SPLICED) != 0)
+		return false;
 	return !conversation_is_on(l->conn) && l->keeps != LANE_TO_THE_END &&
 	    (l->keeps == LANE_WHILE_BUSY || (flags & CONN_CLOSING) != 0);
 }
@@ -83,6 +89,8 @@ lane_turn(void *arg)
 
 	l->serving = SLOT_NONE;
 	lane_add_counters(l);
+	if (l->net->dead != NULL)
+		net_bury_dialed(l->net);
 	if (lane_may_rest(l))
 		loop_stop(l->loop);
 }
@@ -127,6 +135,7 @@ void
 lane_enter(struct lane *l)
 {
 	tasks_set_here(&l->tasks);
+	net_set_here(l->net);
 	lane_of_thread = l;
 }
 
@@ -156,6 +165,7 @@ lane_leave(struct lane *l)
 	tasks_end(&l->tasks);
 	loop_end_deferred(l->loop);
 	tasks_set_here(NULL);
+	net_set_here(NULL);
 	lane_of_thread = NULL;
 }
 
@@ -199,23 +209,23 @@ lane_take(struct lane *l, struct prong_conn *c)
 
 /*
  * The handler has no more to do with one that is closing.  It hears so here,
- * where its timers and watches for the connection are.
+ * where its timers, its watches and what it has dialed are.
  */
 static void
-lane_hand_back(struct prong_conn *c)
+lane_take_leave(struct lane *l, struct prong_conn *c)
 {
-	if ((c->flags & CONN_CLOSING) != 0)
+	if ((c->flags & (CONN_CLOSING | CONN_DEAD)) == CONN_CLOSING)
 		c->service->ops->closed(c);
+	while (dial_is_any_closing(l->net) && loop_run(l->loop) == 0)
+		continue;
 	if ((c->flags & CONN_DEAD) == 0)
 		conn_leave(c);
-}
-
-/* What the handler has deferred when it heard of the end is called here, too. */
-static void
-lane_rest(struct lane *l)
-{
+	dial_end_all(l->net);
+	/* What was deferred at any of these ends is called here, too. */
 	while (loop_has_deferred(l->loop) && loop_run(l->loop) == 0)
 		continue;
+	dial_end_all(l->net);
+	net_bury_dialed(l->net);
 }
 
 void
@@ -227,9 +237,7 @@ lane_serve(struct lane *l, struct prong_conn *c)
 		continue;
 	if (!lane_is_done(l))
 		conn_end(c, COUNTER_CLOSED_ERROR);
-	if ((c->flags & CONN_DEAD) == 0)
-		lane_hand_back(c);
-	lane_rest(l);
+	lane_take_leave(l, c);
 	/* It is freed at home. */
 	l->net->dead = NULL;
 	l->net->serving = NULL;

@@ -12,6 +12,7 @@
 #include "base/process.h"
 #include "dispatch/conversation.h"
 #include "loop/task.h"
+#include "net/dial.h"
 
 struct prong_task {
 	prong_task_fn *fn;
@@ -119,10 +120,14 @@ static void
 waiting_run(void *arg)
 {
 	struct prong_task *t = arg;
+	struct dialed_list dialed = LIST_HEAD_INITIALIZER(dialed);
 	struct task *joiner;
 
 	t->task = task_self();
+	task_set_mine(t->task, &dialed);
 	t->result = t->fn(t->arg);
+	dial_let_go_all(&dialed);
+	task_set_mine(t->task, NULL);
 	t->over = true;
 	joiner = t->joiner;
 	if (t->detached)

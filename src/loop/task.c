@@ -23,6 +23,7 @@ struct task {
 	task_fn *fn;
 	void *arg;
 	void *owner;			/* whose business it is about */
+	void *mine;			/* of whoever began it */
 	int value;			/* what it is woken with */
 	bool parked;
 	bool over;
@@ -183,6 +184,18 @@ void *
 task_owner(const struct task *t)
 {
 	return t->owner;
+}
+
+void *
+task_mine(const struct task *t)
+{
+	return t->mine;
+}
+
+void
+task_set_mine(struct task *t, void *mine)
+{
+	t->mine = mine;
 }
 
 int

@@ -57,6 +57,10 @@ int task_start(struct tasks *, task_fn *, void *arg, void *owner);
 struct task *task_self(void);
 void *task_owner(const struct task *);
 
+/* A pointer of whoever began it; NULL at first. */
+void *task_mine(const struct task *);
+void task_set_mine(struct task *, void *);
+
 /* Leaves, until somebody wakes it; returns what that one gave. */
 int task_park(void);
 bool task_is_parked(const struct task *);

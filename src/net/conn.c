@@ -19,10 +19,10 @@
 #include "base/compiler.h"
 #include "base/error.h"
 #include "base/units.h"
-#include "net/admission.h"
+#include "net/dial.h"
 #include "net/input.h"
-#include "net/listener.h"
 #include "net/mail.h"
+#include "net/splice.h"
 
 #define conn_of(w) \
 	((struct prong_conn *)((char *)(w) - \
@@ -43,8 +43,8 @@ conn_event_lend(struct watch *w, unsigned int events)
 struct prong_conn *
 conn_of_watch(struct watch *w)
 {
-	return w->fn == conn_event || w->fn == conn_event_lend ? conn_of(w) :
-	    NULL;
+	return w->fn == conn_event || w->fn == conn_event_lend ||
+	    w->fn == splice_event ? conn_of(w) : NULL;
 }
 
 void
@@ -57,13 +57,6 @@ static void
 conn_count(struct prong_conn *c, enum counter counter, uint64_t n)
 {
 	counter_add(c->service->counters, counter, n);
-}
-
-static void
-conn_live(struct net *net, int change)
-{
-	__atomic_store_n(net->live, *net->live + (uint64_t)(int64_t)change,
-	    __ATOMIC_RELAXED);
 }
 
 /* A reset and the like: booked as what was under way. */
@@ -87,36 +80,68 @@ conn_end(struct prong_conn *c, enum counter reason)
 		net->serving = NULL;
 	}
 	c->reason = (uint8_t)reason;
+	if ((c->flags & CONN_SPLICED) != 0)
+		splice_cut(c);
 	c->service->ops->closed(c);
-	conn_leave(c);
-	close(c->watch.fd);
-	if (net->lane == NULL)
-		conn_book_end(c, c->service);
+	if ((c->flags & CONN_DIALED) != 0)
+		dial_leave(c);
+	else {
+		conn_leave(c);
+		close(c->watch.fd);
+		if (net->lane == NULL)
+			conn_book_end(c, c->service);
+	}
 	/* Callers up the stack still look at it: freed when the turn ends. */
 	c->next_dead = net->dead;
 	net->dead = c;
 }
 
-/* Its entry stays for this turn: a handler may still ask who it was. */
 void
-conn_book_end(struct prong_conn *c, struct prong_service *home)
+conn_abort(struct prong_conn *c, enum counter reason)
 {
-	struct net *net = home->net;
-	enum counter reason = (enum counter)c->reason;
+	struct linger reset = { .l_onoff = 1, .l_linger = 0 };
 
-	net->ended.service = home;
-	net->ended.entry = *c->entry;
-	net->ended.fd = c->watch.fd;
-	roster_del(&net->roster, c);
-	conntable_close(&net->table, c->entry, reason);
-	if (net->record != NULL)
-		net->record(home, c->entry, reason);
-	if (net->trace != NULL)
-		net->trace(home, c->entry, reason,
-		    loop_nanoseconds(net->loop));
-	conn_live(net, -1);
-	if (net->paused)
-		listener_resume_all(net);
+	if ((c->flags & CONN_DEAD) != 0)
+		return;
+	setsockopt(c->watch.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	conn_end(c, reason);
+}
+
+int
+conn_error(const struct prong_conn *c)
+{
+	switch (c->reason) {
+	case COUNTER_CLOSED_ERROR:
+		return ECONNRESET;
+	case COUNTER_CLOSED_TIMEOUT:
+		return ETIMEDOUT;
+	default:
+		return 0;
+	}
+}
+
+int
+conn_want(struct prong_conn *c, unsigned int events)
+{
+	struct loop *loop = c->service->net->loop;
+
+	if ((c->flags & CONN_APART) == 0)
+		return loop_modify(loop, &c->watch, events);
+	if (events == 0 || dial_is_connecting(c))
+		return 0;
+	c->watch.events = events;
+	if (loop_add(loop, &c->watch) == -1)
+		return -1;
+	c->flags &= (uint16_t)~CONN_APART;
+	return 0;
+}
+
+void
+conn_step_aside(struct prong_conn *c)
+{
+	loop_del(c->service->net->loop, &c->watch);
+	c->watch.events = 0;
+	c->flags |= CONN_APART;
 }
 
 size_t
@@ -126,14 +151,6 @@ conn_queued(const struct prong_conn *c)
 
 	return output_bytes(c->output) +
 	    (net->serving == c ? net->outbox.bytes : 0);
-}
-
-static void
-conn_wrote(struct prong_conn *c, ssize_t n)
-{
-	c->entry->bytes_out += (uint64_t)n;
-	c->entry->last = *c->service->net->now;
-	conn_count(c, COUNTER_BYTES_OUT, (uint64_t)n);
 }
 
 /* Lets the outbox go; false when the connection died of it. */
@@ -215,6 +232,19 @@ conn_has_room(struct prong_conn *c, size_t more)
 	return false;
 }
 
+/*
+ * Who dialed goes on reading: the peer may take no more before its answers are
+ * taken.
+ */
+static void
+conn_set_full(struct prong_conn *c)
+{
+	if (c->is_held)
+		c->is_full = true;
+	else
+		c->flags |= CONN_PAUSED;
+}
+
 /* The whole of conn_put(), for the cases that are not the usual one. */
 static OUT_OF_LINE int
 conn_put_slowly(struct prong_conn *c, const void *data, size_t len)
@@ -227,20 +257,19 @@ conn_put_slowly(struct prong_conn *c, const void *data, size_t len)
 		return -1;
 	}
 	if (conn_queued(c) > conn_high_water(c))
-		c->flags |= CONN_PAUSED;
+		conn_set_full(c);
 	if (!conn_has_room(c, 0))
 		return error_set(ENOMEM, "the connection holds too much");
 	/* Nobody will look at another connection's event: ask for one. */
 	if (c->service->net->serving != c && (c->flags & CONN_DEAD) == 0)
-		loop_modify(c->service->net->loop, &c->watch,
-		    c->watch.events | PRONG_WRITE);
-	return (c->flags & CONN_PAUSED) != 0 ? conn_full(c) : 0;
+		conn_want(c, c->watch.events | PRONG_WRITE);
+	return prong_is_full(c) ? conn_full(c) : 0;
 }
 
 OUT_OF_LINE int
 conn_full(struct prong_conn *c)
 {
-	c->flags |= CONN_PAUSED;
+	conn_set_full(c);
 	/* Who waits, waits between messages. */
 	return (c->flags & CONN_PARTIAL) != 0 ? 0 :
 	    c->service->ops->full(c);
@@ -266,7 +295,8 @@ conn_linger(struct prong_conn *c)
 {
 	struct loop *loop = c->service->net->loop;
 
-	if ((c->flags & CONN_EOF) != 0 ||
+	/* A client's end is final: the server may keep its own open for long. */
+	if ((c->flags & (CONN_EOF | CONN_DIALED)) != 0 ||
 	    shutdown(c->watch.fd, SHUT_WR) == -1 ||
 	    loop_timer(loop, &c->timer, CONN_LINGER_MS) == -1) {
 		conn_end(c, (enum counter)c->reason);
@@ -299,6 +329,10 @@ conn_update_state(struct prong_conn *c)
 		net->outbox.starved = false;
 		conn_timer_starve(c);
 	}
+	if ((c->flags & CONN_SPLICED) != 0) {
+		splice_update(c);
+		return;
+	}
 	/* One large answer may be more than a connection may hold. */
 	if (!conn_has_room(c, 0))
 		return;
@@ -307,7 +341,7 @@ conn_update_state(struct prong_conn *c)
 		if ((c->flags & (CONN_CLOSING | CONN_LINGER)) == CONN_CLOSING)
 			conn_linger(c);
 		else if ((c->flags & (CONN_EOF | CONN_PAUSED | CONN_BUSY)) ==
-		    CONN_EOF)
+		    CONN_EOF && !c->is_held)
 			conn_end(c, COUNTER_CLOSED_CLIENT);
 		if ((c->flags & CONN_DEAD) != 0)
 			return;
@@ -319,7 +353,7 @@ conn_update_state(struct prong_conn *c)
 	if ((c->flags & CONN_STARVED) == 0 && (c->output != NULL ||
 	    (c->flags & (CONN_PAUSED | CONN_CLOSING)) == CONN_PAUSED))
 		events |= PRONG_WRITE;
-	if (loop_modify(net->loop, &c->watch, events) == -1)
+	if (conn_want(c, events) == -1)
 		conn_fail(c);
 }
 
@@ -361,8 +395,7 @@ conn_close(struct prong_conn *c, enum counter reason)
 	c->reason = (uint8_t)reason;
 	/* Not from here: the caller's own event, or the next, sees to it. */
 	if (c->service->net->serving != c)
-		loop_modify(c->service->net->loop, &c->watch,
-		    c->watch.events | PRONG_WRITE);
+		conn_want(c, c->watch.events | PRONG_WRITE);
 }
 
 void
@@ -409,14 +442,6 @@ conn_read_ended(struct prong_conn *c, ssize_t n)
 		conn_fail(c);
 	else
 		loop_dry(c->service->net->loop);
-}
-
-static inline void
-conn_count_read(struct prong_conn *c, size_t n)
-{
-	c->entry->bytes_in += n;
-	c->entry->last = *c->service->net->now;
-	conn_count(c, COUNTER_BYTES_IN, n);
 }
 
 /* Reads behind the start of a message that is kept. */
@@ -473,9 +498,10 @@ conn_writable(struct prong_conn *c)
 		c->flags &= (uint16_t)~CONN_STARVED;
 	if (n > 0)
 		conn_wrote(c, n);
-	if ((c->flags & CONN_PAUSED) != 0 &&
+	if (prong_is_full(c) &&
 	    output_bytes(c->output) < conn_high_water(c) / 4) {
 		c->flags &= (uint16_t)~CONN_PAUSED;
+		c->is_full = false;
 		if (c->held != NULL)
 			mail_resume(c);
 		if ((c->flags & (CONN_CLOSING | CONN_PAUSED | CONN_DEAD)) ==
@@ -513,7 +539,11 @@ conn_event_unusual(struct prong_conn *c, unsigned int events)
 		conn_discard(c);
 	else if ((events & (PRONG_FAIL | PRONG_HANGUP)) != 0 &&
 	    (c->watch.events & PRONG_READ) == 0)
-		conn_hung_up(c, events);
+		/* There may be something to receive before that. */
+		if (c->is_held)
+			conn_step_aside(c);
+		else
+			conn_hung_up(c, events);
 	else if ((c->flags & CONN_CLOSING) != 0)
 		conn_update(c);
 	else if ((c->watch.events & PRONG_READ) != 0)
@@ -549,67 +579,4 @@ conn_init(struct prong_conn *c, struct prong_service *service, int fd)
 	c->watch = (struct watch){ conn_event, fd, PRONG_READ };
 	c->flags = CONN_NEW;
 	conn_timer_init(c);
-}
-
-void
-conn_book(struct prong_conn *c)
-{
-	struct net *net = c->service->net;
-
-	conntable_open(&net->table, c->entry, c->service->index);
-	c->id = c->entry->id;
-	roster_add(&net->roster, c);
-	conn_live(net, 1);
-}
-
-enum counter
-conn_join(struct prong_conn *c)
-{
-	struct net *net = c->service->net;
-
-	/* select(2) cannot watch every descriptor; the rest is memory. */
-	if (loop_add(net->loop, &c->watch) == -1)
-		return errno == ERANGE ? COUNTER_REFUSED_LIMIT :
-		    COUNTER_REFUSED_MEMORY;
-	if (conn_timer_join(c) == 0)
-		return 0;
-	loop_del(net->loop, &c->watch);
-	return COUNTER_REFUSED_MEMORY;
-}
-
-void
-conn_leave(struct prong_conn *c)
-{
-	struct net *net = c->service->net;
-
-	loop_timer_stop(net->loop, &c->timer);
-	loop_del(net->loop, &c->watch);
-}
-
-void
-conn_begin(struct prong_conn *c)
-{
-	struct net *net = c->service->net;
-
-	c->flags &= (uint16_t)~CONN_NEW;
-	conn_serve(c);
-	conn_check(c, c->service->ops->opened(c));
-	conn_update(c);
-	net->serving = NULL;
-}
-
-void
-conn_drain(struct prong_conn *c)
-{
-	struct net *net = c->service->net;
-
-	if ((c->flags & (CONN_DRAINED | CONN_DEAD)) != 0)
-		return;
-	c->flags |= CONN_DRAINED;
-	conn_serve(c);
-	if ((c->flags & CONN_CLOSING) == 0) {
-		conn_check(c, c->service->ops->draining(c));
-		conn_update(c);
-	}
-	net->serving = NULL;
 }

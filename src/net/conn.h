@@ -23,6 +23,9 @@ enum conn_flag {
 	CONN_DRAINED = 1 << 10,	/* was asked for its goodbye */
 	CONN_ABORTED = 1 << 11,	/* by the handler, with a reset */
 	CONN_PARTIAL = 1 << 12,	/* a part of a message is queued, not all */
+	CONN_DIALED = 1 << 13,	/* ours to somebody: net/dial.h */
+	CONN_SPLICED = 1 << 14,	/* joined to another: net/splice.h */
+	CONN_APART = 1 << 15,	/* not watched: there is nothing to wait for */
 };
 
 /* How long a closed connection may go on sending before it is cut off. */
@@ -32,6 +35,7 @@ enum conn_flag {
 
 struct input;
 struct mails;
+struct splice;
 
 /* Whoever serves a connection elsewhere: how a message is brought to it. */
 struct conn_away {
@@ -51,6 +55,10 @@ struct prong_conn {
 	void *data;			/* the handler's own */
 	uint16_t flags;
 	uint8_t reason;			/* enum counter, when closing */
+	/* by who dialed it, who will close it */
+	bool is_held : 1;
+	/* and is above high water: input goes on */
+	bool is_full : 1;
 	uint32_t timeout;		/* milliseconds; 0: none */
 	struct timer timer;		/* idle-timeout, or the lingering */
 	struct prong_conn *next_dead;
@@ -59,6 +67,8 @@ struct prong_conn {
 	struct prong_conn *next_known;
 	uint64_t id;			/* when it is booked */
 	const struct conn_away *away;	/* NULL: it is served in our loop */
+	struct dialed_list dialed;	/* by its handler */
+	struct splice *splice;		/* while it is CONN_SPLICED */
 };
 
 /*
@@ -103,6 +113,11 @@ void conn_drain(struct prong_conn *);
 enum counter conn_join(struct prong_conn *);
 void conn_leave(struct prong_conn *);
 
+/* Not to be watched until it waits for something again. */
+void conn_step_aside(struct prong_conn *);
+/* What it waits for from now on. */
+int conn_want(struct prong_conn *, unsigned int events);
+
 /* Whether what happens on it is only told to the service's place(). */
 void conn_lend(struct prong_conn *, bool);
 /* Something has happened on it. */
@@ -132,7 +147,29 @@ conn_serve(struct prong_conn *c)
 	    (const char *)net->table.entries);
 }
 
-/* --- for conn_open.c and conn_timer.c ------------------------------------ */
+static inline void
+conn_wrote(struct prong_conn *c, ssize_t n)
+{
+	c->entry->bytes_out += (uint64_t)n;
+	c->entry->last = *c->service->net->now;
+	counter_add(c->service->counters, COUNTER_BYTES_OUT, (uint64_t)n);
+}
+
+static inline void
+conn_count_read(struct prong_conn *c, size_t n)
+{
+	c->entry->bytes_in += n;
+	c->entry->last = *c->service->net->now;
+	counter_add(c->service->counters, COUNTER_BYTES_IN, n);
+}
+
+/* Ends it, and the peer sees a reset. */
+void conn_abort(struct prong_conn *, enum counter reason);
+
+/* Why it has ended or is ending, as an errno; 0: as either side wanted. */
+int conn_error(const struct prong_conn *);
+
+/* --- for the other files of a connection's life --------------------------- */
 
 /* One that is still to be opened: its service and its descriptor. */
 void conn_init(struct prong_conn *, struct prong_service *, int fd);

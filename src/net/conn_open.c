@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * From an accepted descriptor to a connection: whether it is let in, what it
- * needs, and taking all of that back when one thing is missing.
+ * needs, and taking all of that back when one thing is missing.  Then its
+ * joining a loop, its beginning and its goodbye there.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -80,4 +81,57 @@ conn_open(struct prong_service *service, int fd, const struct address *peer)
 	else
 		service->place(c);
 	return 0;
+}
+
+enum counter
+conn_join(struct prong_conn *c)
+{
+	struct net *net = c->service->net;
+
+	/* select(2) cannot watch every descriptor; the rest is memory. */
+	if (loop_add(net->loop, &c->watch) == -1)
+		return errno == ERANGE ? COUNTER_REFUSED_LIMIT :
+		    COUNTER_REFUSED_MEMORY;
+	if (conn_timer_join(c) == 0)
+		return 0;
+	loop_del(net->loop, &c->watch);
+	return COUNTER_REFUSED_MEMORY;
+}
+
+void
+conn_leave(struct prong_conn *c)
+{
+	struct net *net = c->service->net;
+
+	loop_timer_stop(net->loop, &c->timer);
+	if ((c->flags & CONN_APART) == 0)
+		loop_del(net->loop, &c->watch);
+}
+
+void
+conn_begin(struct prong_conn *c)
+{
+	struct net *net = c->service->net;
+
+	c->flags &= (uint16_t)~CONN_NEW;
+	conn_serve(c);
+	conn_check(c, c->service->ops->opened(c));
+	conn_update(c);
+	net->serving = NULL;
+}
+
+void
+conn_drain(struct prong_conn *c)
+{
+	struct net *net = c->service->net;
+
+	if ((c->flags & (CONN_DRAINED | CONN_DEAD)) != 0)
+		return;
+	c->flags |= CONN_DRAINED;
+	conn_serve(c);
+	if ((c->flags & CONN_CLOSING) == 0) {
+		conn_check(c, c->service->ops->draining(c));
+		conn_update(c);
+	}
+	net->serving = NULL;
 }

@@ -50,8 +50,8 @@ conn_timer_due(struct timer *t)
 		return;
 	/* While its handler is at work it is the peer who waits, but for one
 	 * that does not take what it is sent. */
-	else if (idle >= c->timeout &&
-	    (c->flags & (CONN_BUSY | CONN_PAUSED)) != CONN_BUSY)
+	else if (idle >= c->timeout && ((c->flags & CONN_SPLICED) != 0 ||
+	    (c->flags & (CONN_BUSY | CONN_PAUSED)) != CONN_BUSY))
 		conn_end(c, COUNTER_CLOSED_TIMEOUT);
 	else if (loop_timer(loop, t, idle >= c->timeout ? c->timeout :
 	    c->timeout - idle) == -1)

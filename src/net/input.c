@@ -22,7 +22,8 @@ struct input {
 	char data[];
 };
 
-#define INPUT_STOP	(CONN_PAUSED | CONN_CLOSING | CONN_DEAD | CONN_BUSY)
+#define INPUT_STOP	(CONN_PAUSED | CONN_CLOSING | CONN_DEAD | CONN_BUSY | \
+			    CONN_SPLICED)
 
 static struct input *
 input_resize(struct input *in, size_t capacity)
@@ -258,6 +259,16 @@ input_take(struct prong_conn *c, const void *data)
 		return net_take_receive(net);
 	errno = 0;
 	return NULL;
+}
+
+int
+input_forward(struct prong_conn *c, struct output **output)
+{
+	if (c->input != NULL && output_append(output, c->input->data,
+	    c->input->length) == -1)
+		return -1;
+	input_free(c);
+	return 0;
 }
 
 void

@@ -9,6 +9,7 @@
  * what is not a whole message yet.
  */
 
+struct output;
 struct prong_conn;
 
 /*
@@ -40,6 +41,9 @@ void input_finish(struct prong_conn *);
  * none of ours.  ENOMEM.
  */
 void *input_take(struct prong_conn *, const void *data);
+
+/* What is kept goes to an output as it is.  ENOMEM. */
+int input_forward(struct prong_conn *, struct output **);
 
 /* How much memory it holds. */
 size_t input_bytes(const struct prong_conn *);

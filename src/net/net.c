@@ -9,9 +9,24 @@
 
 #include "base/error.h"
 #include "net/conn.h"
+#include "net/dial.h"
 #include "net/input.h"
 #include "net/listener.h"
 #include "net/mail.h"
+
+static __thread struct net *net_of_thread;
+
+struct net *
+net_here(void)
+{
+	return net_of_thread;
+}
+
+void
+net_set_here(struct net *net)
+{
+	net_of_thread = net;
+}
 
 /* On a page of its own: the kernel copies faster to an aligned place. */
 static char *
@@ -38,6 +53,7 @@ net_new(struct loop *loop, size_t read_size, net_report_fn *report)
 	net->receive_size = read_size;
 	outbox_init(&net->outbox, net->receive, read_size);
 	net->report = report;
+	LIST_INIT(&net->dialed);
 	return net;
 }
 
@@ -62,12 +78,30 @@ net_free_dead(struct net *net)
 
 	while ((c = net->dead) != NULL) {
 		net->dead = c->next_dead;
+		if ((c->flags & CONN_DIALED) != 0) {
+			dial_bury(c);
+			continue;
+		}
+		dial_let_go_all(&c->dialed);
 		conntable_release(&net->table, c->entry);
 		output_free(&c->output);
 		mails_free(&c->held);
 		input_free(c);
 		free(c);
 	}
+}
+
+void
+net_bury_dialed(struct net *net)
+{
+	struct prong_conn **at = &net->dead, *c;
+
+	while ((c = *at) != NULL)
+		if ((c->flags & CONN_DIALED) != 0) {
+			*at = c->next_dead;
+			dial_bury(c);
+		} else
+			at = &c->next_dead;
 }
 
 void
@@ -130,5 +164,7 @@ net_close_one(struct watch *w, void *arg)
 void
 net_close_all(struct net *net)
 {
+	net->closing = true;
 	loop_each(net->loop, net_close_one, NULL);
+	dial_end_all(net);
 }

@@ -2,6 +2,8 @@
 #ifndef NET_NET_H
 #define NET_NET_H
 
+#include <sys/queue.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -18,6 +20,10 @@
 
 struct listener;
 struct prong_conn;
+
+/* Connections that were dialed, of one net or of one owner (net/dial.h). */
+struct dialed;
+LIST_HEAD(dialed_list, dialed);
 
 /* Tells whoever logs what happened to a connection. */
 typedef void net_report_fn(enum prong_level, const struct prong_conn *,
@@ -72,16 +78,25 @@ struct net {
 	struct roster roster;		/* connections that are booked here */
 	void (*drained)(void *);	/* once, when the last one has gone */
 	void *drained_arg;
+	struct dialed_list dialed;	/* that have not ended */
+	uint64_t uncounted[COUNTERS];	/* what those count */
+	bool closing;			/* nobody dials any more */
 };
 
 /* Returns NULL with ENOMEM.  read_size: the largest of any service. */
 struct net *net_new(struct loop *, size_t read_size, net_report_fn *);
 void net_free(struct net *);
 
+/* Of this thread; NULL where there are no connections. */
+struct net *net_here(void);
+void net_set_here(struct net *);
+
 /* The buffer of the read, for the caller to free(3); NULL with ENOMEM. */
 void *net_take_receive(struct net *);
 
 void net_bury(struct net *);
+/* The same of those that were dialed, where others are freed elsewhere. */
+void net_bury_dialed(struct net *);
 
 /* At the end of every turn of the loop: frees what died in it. */
 static inline void

@@ -13,6 +13,7 @@
 #include "base/compiler.h"
 #include "base/error.h"
 #include "net/conn.h"
+#include "net/dial.h"
 #include "net/frame.h"
 
 static OUT_OF_LINE int
@@ -124,31 +125,34 @@ prong_queued(const struct prong_conn *c)
 bool
 prong_is_full(const struct prong_conn *c)
 {
-	return (c->flags & CONN_PAUSED) != 0;
+	return (c->flags & CONN_PAUSED) != 0 || c->is_full;
 }
 
 void
 prong_close(struct prong_conn *c)
 {
-	conn_close(c, COUNTER_CLOSED_SERVER);
+	if ((c->flags & CONN_DIALED) != 0)
+		dial_close(c);
+	else
+		conn_close(c, COUNTER_CLOSED_SERVER);
 }
 
 void
 prong_abort(struct prong_conn *c)
 {
-	struct linger reset = { .l_onoff = 1, .l_linger = 0 };
-
-	if ((c->flags & CONN_DEAD) != 0)
-		return;
-	setsockopt(c->watch.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	c->flags |= CONN_ABORTED;
-	conn_end(c, COUNTER_CLOSED_SERVER);
+	if ((c->flags & CONN_DEAD) == 0)
+		c->flags |= CONN_ABORTED;
+	conn_abort(c, COUNTER_CLOSED_SERVER);
+	/* Whoever dialed it has let go of it. */
+	if ((c->flags & CONN_DIALED) != 0)
+		dial_close(c);
 }
 
 const char *
 prong_peer(const struct prong_conn *c, char *buf, size_t size)
 {
-	return conntable_peer(c->entry, buf, size);
+	return (c->flags & CONN_DIALED) != 0 ? dial_peer(c, buf, size) :
+	    conntable_peer(c->entry, buf, size);
 }
 
 const char *

@@ -237,7 +237,7 @@ worker_slow(struct watch *w, int fd, uint64_t ms)
 	}
 	if (s == NULL)
 		return;
-	counter_add(s->counters, COUNTER_SLOW_HANDLERS, 1);
+	counter_add(s->home->counters, COUNTER_SLOW_HANDLERS, 1);
 	if (s->slow_told != 0 && *net->now - s->slow_told < WORKER_SLOW_TELL_MS)
 		return;
 	s->slow_told = *net->now;
@@ -272,7 +272,7 @@ worker_close_one(struct watch *w, void *arg)
 	struct prong_conn *c = conn_of_watch(w);
 	const uint64_t *id = arg;
 
-	if (c == NULL || c->entry->id != *id)
+	if (c == NULL || (c->flags & CONN_DIALED) != 0 || c->entry->id != *id)
 		return;
 	/* Whoever asks again does not want to wait for a slow reader. */
 	if ((c->flags & CONN_CLOSING) != 0)
@@ -554,6 +554,7 @@ worker_init_net(void)
 	    worker_read_size(worker.start->server), worker_report);
 	if (worker.net == NULL)
 		return -1;
+	net_set_here(worker.net);
 	worker.net->live = &worker.slot->live;
 	worker.net->threads = &worker.slot->threads;
 	worker.net->serving_entry = &worker.slot->serving;

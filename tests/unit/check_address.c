@@ -91,6 +91,26 @@ START_TEST(test_address_check)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	bool is_name;
+} names[] = {
+	{ "127.0.0.1:7007", false },
+	{ "[::1]:7007", false },
+	{ "*:7007", false },
+	{ "unix:/localhost:80", false },
+	{ "nowhere", false },
+	{ "localhost:7007", true },
+	{ "127.0.0.1:http", true },
+	{ "127.1:80", true },
+};
+
+START_TEST(test_address_is_name)
+{
+	ck_assert_int_eq(address_is_name(names[_i].text), names[_i].is_name);
+}
+END_TEST
+
 START_TEST(test_address_long_texts)
 {
 	char text[2000];
@@ -427,6 +447,7 @@ main(void)
 	Suite *s = unit_suite("address", &tc);
 
 	tcase_add_loop_test(tc, test_address_check, 0, UNIT_COUNT(forms));
+	tcase_add_loop_test(tc, test_address_is_name, 0, UNIT_COUNT(names));
 	tcase_add_test(tc, test_address_long_texts);
 	tcase_add_loop_test(tc, test_address_there_and_back, 0,
 	    UNIT_COUNT(literals));

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The books: that a connection was accepted, and how it ended.  Always in the
+ * process that accepted it, in the loop of its worker.
+ */
+#include "net/conn.h"
+#include "net/listener.h"
+
+static void
+conn_live(struct net *net, int change)
+{
+	__atomic_store_n(net->live, *net->live + (uint64_t)(int64_t)change,
+	    __ATOMIC_RELAXED);
+}
+
+void
+conn_book(struct prong_conn *c)
+{
+	struct net *net = c->service->net;
+
+	conntable_open(&net->table, c->entry, c->service->index);
+	c->id = c->entry->id;
+	roster_add(&net->roster, c);
+	conn_live(net, 1);
+}
+
+/* Its entry stays for this turn: a handler may still ask who it was. */
+void
+conn_book_end(struct prong_conn *c, struct prong_service *home)
+{
+	struct net *net = home->net;
+	enum counter reason = (enum counter)c->reason;
+
+	net->ended.service = home;
+	net->ended.entry = *c->entry;
+	net->ended.fd = c->watch.fd;
+	roster_del(&net->roster, c);
+	conntable_close(&net->table, c->entry, reason);
+	if (net->record != NULL)
+		net->record(home, c->entry, reason);
+	if (net->trace != NULL)
+		net->trace(home, c->entry, reason,
+		    loop_nanoseconds(net->loop));
+	conn_live(net, -1);
+	if (net->paused)
+		listener_resume_all(net);
+}
