@@ -109,6 +109,8 @@ net_free(struct net *net)
 {
 	if (net == NULL)
 		return;
+	if (net_of_thread == net)
+		net_of_thread = NULL;
 	net_close_all(net);
 	listener_del_all(net);
 	loop_timer_stop(net->loop, &net->resume);

@@ -88,8 +88,7 @@ prong_sendv(struct prong_conn *c, const struct iovec *iov, int count)
 	c->flags |= CONN_PARTIAL;
 	result = public_put_parts(c, &wrap, iov, count);
 	c->flags &= (uint16_t)~CONN_PARTIAL;
-	return result == 0 && (c->flags & CONN_PAUSED) != 0 ? conn_full(c) :
-	    result;
+	return result == 0 && prong_is_full(c) ? conn_full(c) : result;
 }
 
 int

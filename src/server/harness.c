@@ -26,8 +26,10 @@ static __thread struct prong_harness *harness_here;
 void
 harness_enter(struct prong_harness *h, struct harness_place *place)
 {
-	*place = (struct harness_place){ tasks_here(), harness_here };
+	*place = (struct harness_place){ tasks_here(), net_here(),
+	    harness_here };
 	tasks_set_here(&h->tasks);
+	net_set_here(h->net);
 	harness_here = h;
 }
 
@@ -35,6 +37,7 @@ void
 harness_leave(const struct harness_place *place)
 {
 	tasks_set_here(place->tasks);
+	net_set_here(place->net);
 	harness_here = place->harness;
 }
 

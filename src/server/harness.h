@@ -50,6 +50,7 @@ struct prong_client {
 /* What the calling thread was at, while it is at a harness. */
 struct harness_place {
 	struct tasks *tasks;
+	struct net *net;
 	struct prong_harness *harness;
 };
 
