@@ -25,6 +25,7 @@ static struct prong_server *server;
 static struct prong_service *service;
 static struct scoreboard sb;
 static struct worker_start given;
+static struct mailbox mailboxes[2];
 static int ends[2], report[2], listening, errors[2];
 static struct privilege privilege;
 static struct sockaddr_in where = { .sin_family = AF_INET };
@@ -104,6 +105,8 @@ setup(void)
 	ck_assert_int_eq(pipe(report), 0);
 	ck_assert_int_eq(privilege_find(&privilege, "", ""), 0);
 	ck_assert_int_eq(pipe(errors), 0);
+	ck_assert_int_eq(mailbox_open(&mailboxes[0]), 0);
+	ck_assert_int_eq(mailbox_open(&mailboxes[1]), 0);
 	where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC |
 	    SOCK_NONBLOCK, 0);
@@ -116,7 +119,7 @@ setup(void)
 		.server = server, .scoreboard = &sb, .slot = SLOT,
 		.channel = ends[1], .master = getpid(),
 		.privilege = &privilege, .report = report[1],
-		.serves = serves, .name = "worker 1",
+		.serves = serves, .name = "worker 1", .mailboxes = mailboxes,
 	};
 }
 
@@ -127,6 +130,8 @@ teardown(void)
 	if (ends[0] != -1)
 		close(ends[0]);
 	close(errors[0]);
+	mailbox_close(&mailboxes[0]);
+	mailbox_close(&mailboxes[1]);
 	scoreboard_close(&sb);
 	prong_server_free(server);
 }
