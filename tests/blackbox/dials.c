@@ -7,10 +7,14 @@
 #include <prong.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
+
+#define DIALS_DESCRIPTORS	128
 
 /* Of each client. */
 struct dials {
@@ -30,17 +34,29 @@ dials_failed(struct prong_conn *c)
 	return prong_sendf(c, "%s", error == 0 ? "0" : strerrorname_np(error));
 }
 
-/* "NUMBER": so many descriptors from now on. */
+/*
+ * "0": takes every descriptor that there is; "1": gives them back.  A limit
+ * below those that are open would do more: poll(2) fails with it.
+ */
 static int
 dials_limit(struct prong_conn *c, struct dials *s, const char *argument)
 {
+	static int taken[DIALS_DESCRIPTORS], count;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
 		return -1;
-	limit.rlim_cur = (rlim_t)atoi(argument);
-	return setrlimit(RLIMIT_NOFILE, &limit) == -1 ? dials_failed(c) :
-	    prong_sendf(c, "limited");
+	limit.rlim_cur = DIALS_DESCRIPTORS;
+	if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return dials_failed(c);
+	if (atoi(argument) == 0)
+		while (count < DIALS_DESCRIPTORS && (taken[count] =
+		    open("/dev/null", O_RDONLY | O_CLOEXEC)) != -1)
+			count++;
+	else
+		while (count > 0)
+			close(taken[--count]);
+	return prong_sendf(c, "limited");
 }
 
 /* --- waiting --------------------------------------------------------------- */
