@@ -139,16 +139,35 @@ static const struct table_column print_own_columns[] = {
 
 /* --- lines -------------------------------------------------------------- */
 
-int
-print_text(const char *text, const json_t *result)
+/* Prints a line of a text without its end. */
+static int
+print_begin(const char *text, const json_t *row)
 {
-	char *line = cell_line(text, result);
+	char *line = cell_line(text, row);
 
 	if (line == NULL)
 		return error_set(ENOMEM, "no memory");
-	puts(line);
+	fputs(line, stdout);
 	free(line);
 	return 0;
+}
+
+int
+print_text(const char *text, const json_t *result)
+{
+	if (print_begin(text, result) == -1)
+		return -1;
+	putchar('\n');
+	return 0;
+}
+
+/* Of workers there are several. */
+static bool
+print_is_worker(const json_t *row)
+{
+	const char *role = json_string_value(json_object_get(row, "role"));
+
+	return role != NULL && strcmp(role, "worker") == 0;
 }
 
 /* "worker 1: was killed by SIGABRT, 6 times in a row; next start in 12 s" */
@@ -159,17 +178,15 @@ print_worker_note(const json_t *worker)
 	const json_t *restart = json_object_get(worker, "restart_in");
 	long long failures, seconds;
 	double left = json_number_value(restart);
-	char *line;
 
 	failures = json_integer_value(json_object_get(worker, "failures"));
 	if (failures <= 0 && !print_is_dead(worker))
 		return 0;
-	line = cell_line(json_is_string(death) ? "worker {slot}: {death}" :
-	    "worker {slot}: died", worker);
-	if (line == NULL)
-		return error_set(ENOMEM, "no memory");
-	fputs(line, stdout);
-	free(line);
+	if (print_begin(print_is_worker(worker) ? "{role} {slot}: " :
+	    "{role}: ", worker) == -1 ||
+	    print_begin(json_is_string(death) ? "{death}" : "died",
+	    worker) == -1)
+		return -1;
 	if (failures > 1)
 		printf(", %lld times in a row", failures);
 	if (json_is_number(restart) && left >= 0 && left < 1e12) {
@@ -219,14 +236,11 @@ print_waiting(const json_t *result, const char *text)
 static size_t
 print_count_workers(const json_t *status)
 {
-	const char *role;
 	json_t *row;
 	size_t i, n = 0;
 
-	json_array_foreach(json_object_get(status, "workers"), i, row) {
-		role = json_string_value(json_object_get(row, "role"));
-		n += role != NULL && strcmp(role, "worker") == 0;
-	}
+	json_array_foreach(json_object_get(status, "workers"), i, row)
+		n += print_is_worker(row);
 	return n;
 }
 
