@@ -12,6 +12,7 @@
 
 #include <sys/mman.h>
 
+#include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -120,15 +121,19 @@ void
 crash_log(int fd, const char *name, pid_t pid)
 {
 	char text[CRASH_REPORT_SIZE + 1], *rest = text, *line;
+	size_t len = crash_read(fd, text);
 	int lines = 0;
 
-	crash_read(fd, text);
 	while (lines < CRASH_LINES && (line = strsep(&rest, "\n")) != NULL) {
 		crash_squeeze(line);
 		if (line[0] != '\0')
 			log_error("%s (pid %d) #%d %s", name, (int)pid,
 			    lines++, line);
 	}
+	/* The next one to end may have left none. */
+	if (len > 0 && pwrite(fd, "", 1, 0) == -1)
+		log_error("cannot clear the report of %s: %s", name,
+		    strerror(errno));
 }
 
 void
