@@ -80,7 +80,7 @@ dialing_wake(struct prong_conn *c, struct task **place, int value)
 	if (task == NULL || !task_is_parked(task))
 		return;
 	c->service->net->serving = NULL;
-	task_wake(task, value);
+	task_wake_timed(task, value);
 }
 
 /* The same for a receiver, which may receive again at once. */

@@ -133,7 +133,7 @@ waiting_run(void *arg)
 	if (t->detached)
 		free(t);
 	else if (joiner != NULL)
-		task_wake(joiner, 0);
+		task_wake_timed(joiner, 0);
 }
 
 struct prong_task *

@@ -485,7 +485,7 @@ loop_look_for_slow(struct loop *loop, const struct epoll_event *events,
 	owner = &loop->owners[(uint32_t)e->data.u64];
 	if (owner->generation == e->data.u64 >> 32)
 		w = owner->watch;
-	loop->slow(w, (int)(uint32_t)e->data.u64, ms);
+	loop->slow(w, (int)(uint32_t)e->data.u64, ms, before);
 }
 
 /*

@@ -120,10 +120,10 @@ void loop_on_turn(struct loop *, loop_turn_fn *, void *arg);
 
 /*
  * Has fn called, in the next turn, when a single event took so many
- * milliseconds or more: with its watch, or NULL when that has been deleted, and
- * its descriptor.
+ * milliseconds or more: with its watch, or NULL when that has been deleted, its
+ * descriptor, and what loop_now() was in that turn.
  */
-typedef void loop_slow_fn(struct watch *, int fd, uint64_t ms);
+typedef void loop_slow_fn(struct watch *, int fd, uint64_t ms, uint64_t then);
 void loop_on_slow(struct loop *, uint64_t ms, loop_slow_fn *);
 
 /*

@@ -14,6 +14,7 @@
 
 #include "base/coroutine.h"
 #include "base/error.h"
+#include "base/process.h"
 
 struct task {
 	struct context context;		/* where it stands when parked */
@@ -223,6 +224,33 @@ task_wake(struct task *t, int value)
 	task_enter(t);
 }
 
+void
+tasks_on_slow(struct tasks *t, uint64_t ms,
+    void (*slow)(void *owner, uint64_t ms))
+{
+	t->slow_ms = ms;
+	t->slow = slow;
+}
+
+/* The loop sees how long an event took; what that was about is seen here. */
+void
+task_wake_timed(struct task *t, int value)
+{
+	const struct tasks *tasks = t->tasks;
+	void *owner = t->owner;
+	uint64_t began, ms;
+
+	if (tasks->slow == NULL) {
+		task_wake(t, value);
+		return;
+	}
+	began = process_milliseconds();
+	task_wake(t, value);
+	ms = process_milliseconds() - began;
+	if (ms >= tasks->slow_ms)
+		tasks->slow(owner, ms);
+}
+
 bool
 task_is_parked(const struct task *t)
 {
@@ -239,7 +267,7 @@ struct task_timer {
 static void
 task_timer_due(struct timer *t)
 {
-	task_wake(((struct task_timer *)t)->task, ETIMEDOUT);
+	task_wake_timed(((struct task_timer *)t)->task, ETIMEDOUT);
 }
 
 int
@@ -273,7 +301,7 @@ task_watch_event(struct watch *w, unsigned int events)
 	struct task_watch *mine = (struct task_watch *)w;
 
 	mine->events = events;
-	task_wake(mine->task, 0);
+	task_wake_timed(mine->task, 0);
 }
 
 int

@@ -29,6 +29,8 @@ struct tasks {
 	uint32_t spare_count;
 	LIST_HEAD(task_list, task) all;
 	bool ending;
+	uint64_t slow_ms;
+	void (*slow)(void *owner, uint64_t ms);		/* NULL: nobody asks */
 };
 
 /* stack_size: of each task; 0 is the usual one. */
@@ -75,6 +77,14 @@ int task_park_for(int64_t ms, task_before_fn *before);
 
 /* Lets a parked task go on: until it parks again, or has ended. */
 void task_wake(struct task *, int value);
+
+/*
+ * The same where it is no event of its owner's that wakes it: if it has gone on
+ * for so many milliseconds, as tasks_on_slow() wants it, that is told.
+ */
+void task_wake_timed(struct task *, int value);
+void tasks_on_slow(struct tasks *, uint64_t ms,
+    void (*slow)(void *owner, uint64_t ms));
 
 /*
  * Waits until a descriptor is ready, as loop_add() has it, for ms at most (-1

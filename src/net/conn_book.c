@@ -34,6 +34,7 @@ conn_book_end(struct prong_conn *c, struct prong_service *home)
 	net->ended.service = home;
 	net->ended.entry = *c->entry;
 	net->ended.fd = c->watch.fd;
+	net->ended.ms = *net->now;
 	roster_del(&net->roster, c);
 	conntable_close(&net->table, c->entry, reason);
 	if (net->record != NULL)

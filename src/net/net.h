@@ -72,6 +72,7 @@ struct net {
 		struct prong_service *service;	/* of the one that ended last */
 		struct conn_entry entry;
 		int fd;
+		uint64_t ms;			/* loop_now() then */
 	} ended;
 	struct timer resume;		/* accept again after a shortage */
 	uint64_t shortage_told;		/* when it was last logged */

@@ -222,30 +222,46 @@ worker_trace(const struct prong_service *s, const struct conn_entry *e,
 #define WORKER_SLOW_TELL_MS	60000
 
 static void
-worker_slow(struct watch *w, int fd, uint64_t ms)
+worker_blame(struct prong_service *s, const struct conn_entry *e, uint64_t ms)
 {
-	struct net *net = worker.net;
-	struct prong_conn *c = w == NULL ? NULL : conn_of_watch(w);
-	struct prong_service *s = c == NULL ? NULL : c->service;
-	const struct conn_entry *e = c == NULL ? NULL : c->entry;
+	uint64_t now = *worker.net->now;
 	char peer[ADDRESS_MAX];
 
-	/* It may have closed the connection over it. */
-	if (w == NULL && net->ended.fd == fd) {
-		s = net->ended.service;
-		e = &net->ended.entry;
-	}
-	if (s == NULL)
-		return;
 	counter_add(s->home->counters, COUNTER_SLOW_HANDLERS, 1);
-	if (s->slow_told != 0 && *net->now - s->slow_told < WORKER_SLOW_TELL_MS)
+	if (s->slow_told != 0 && now - s->slow_told < WORKER_SLOW_TELL_MS)
 		return;
-	s->slow_told = *net->now;
+	s->slow_told = now;
 	log_warning("service=%s peer=%s: handler %s has held up the loop for "
-	    "%llu ms, and every other connection of %s with it; a dispatch "
-	    "other than inline may be better for it", s->name,
+	    "%llu ms, and every other connection of %s with it; thread, "
+	    "pool or fork may be better for it", s->name,
 	    conntable_peer(e, peer, sizeof(peer)), s->handler->name,
 	    (unsigned long long)ms, worker.start->name);
+}
+
+/* An event of a connection, or of a watch, which is nobody's. */
+static void
+worker_slow(struct watch *w, int fd, uint64_t ms, uint64_t then)
+{
+	const struct net *net = worker.net;
+	const struct prong_conn *c = w == NULL ? NULL : conn_of_watch(w);
+
+	/* What a task has dialed only woke it. */
+	if (c != NULL && !c->is_held)
+		worker_blame(c->service, c->entry, ms);
+	/* It may have closed the connection over it. */
+	else if (w == NULL && net->ended.fd == fd && net->ended.ms == then)
+		worker_blame(net->ended.service, &net->ended.entry, ms);
+}
+
+/* A task that went on from waiting for something else. */
+static void
+worker_slow_task(void *owner, uint64_t ms)
+{
+	const struct prong_conn *c = owner;
+
+	/* One that has ended is there until the turn is over. */
+	if (c != NULL)
+		worker_blame(c->service, c->entry, ms);
 }
 
 static void
@@ -254,8 +270,10 @@ worker_watch_slow(const struct server_settings *set)
 	uint64_t ms = (uint64_t)units_milliseconds(set->slow_handler);
 
 	worker.net->ended.fd = -1;
-	if (ms > 0)
-		loop_on_slow(worker.loop, ms, worker_slow);
+	if (ms == 0)
+		return;
+	loop_on_slow(worker.loop, ms, worker_slow);
+	tasks_on_slow(tasks_here(), ms, worker_slow_task);
 }
 
 static void
@@ -752,5 +770,6 @@ worker_end(void)
 	loop_begin_deferred(worker.loop);
 	loop_on_turn(worker.loop, NULL, NULL);
 	loop_on_slow(worker.loop, UINT64_MAX, NULL);
+	tasks_on_slow(tasks_here(), UINT64_MAX, NULL);
 	worker = (struct worker){ .start = NULL };
 }

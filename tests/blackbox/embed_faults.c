@@ -106,6 +106,76 @@ faults_stall_end(struct prong_conn *c, const char *argument)
 	return 0;
 }
 
+/* "MS": waits for so long, which holds up nobody. */
+static int
+faults_wait(struct prong_conn *c, const char *argument)
+{
+	return prong_sleep(atoi(argument)) == -1 ? -1 :
+	    prong_sendf(c, "napped");
+}
+
+/* "MS": stalls when it goes on from waiting, in one way or another. */
+static int
+faults_sleep_stall(struct prong_conn *c, const char *argument)
+{
+	return prong_sleep(1) == -1 ? -1 : faults_stall(c, argument);
+}
+
+static int
+faults_wait_stall(struct prong_conn *c, const char *argument)
+{
+	int ends[2], events;
+
+	if (pipe(ends) == -1)
+		return -1;
+	events = prong_wait(ends[1], PRONG_WRITE, -1);
+	close(ends[0]);
+	close(ends[1]);
+	return events == -1 ? -1 : faults_stall(c, argument);
+}
+
+static void *
+faults_nap(void *arg)
+{
+	prong_sleep(1);
+	return NULL;
+}
+
+static int
+faults_join_stall(struct prong_conn *c, const char *argument)
+{
+	struct prong_task *t = prong_spawn(faults_nap, NULL);
+
+	return t == NULL || prong_join(t, -1, NULL) == -1 ? -1 :
+	    faults_stall(c, argument);
+}
+
+/* Of its own service: the address is in the argument. */
+static int
+faults_dial_stall(struct prong_conn *c, const char *argument)
+{
+	char address[128], ms[16], reply[16];
+	struct prong_conn *up;
+	ssize_t n = -1;
+
+	if (sscanf(argument, "%15s %127s", ms, address) != 2 ||
+	    (up = prong_dial(address, 10000)) == NULL)
+		return -1;
+	if (prong_send(up, "hello\n", 6) == 0)
+		n = prong_recv(up, reply, sizeof(reply));
+	if (n > 0)
+		faults_stall(c, ms);
+	prong_close(up);
+	return n > 0 ? 0 : -1;
+}
+
+/* It ends the connection when it goes on. */
+static int
+faults_sleep_end(struct prong_conn *c, const char *argument)
+{
+	return prong_sleep(1) == -1 ? -1 : faults_stall_end(c, argument);
+}
+
 static int
 faults_abort(struct prong_conn *c, const char *argument)
 {
@@ -209,6 +279,11 @@ static const struct {
 	{ "who", faults_who }, { "spin", faults_spin },
 	{ "block", faults_block }, { "stall", faults_stall },
 	{ "stall-end", faults_stall_end },
+	{ "nap", faults_wait }, { "sleep-stall", faults_sleep_stall },
+	{ "wait-stall", faults_wait_stall },
+	{ "join-stall", faults_join_stall },
+	{ "dial-stall", faults_dial_stall },
+	{ "sleep-end", faults_sleep_end },
 	{ "abort", faults_abort }, { "crash", faults_crash },
 	{ "exit", faults_exit }, { "kill", faults_kill },
 	{ "fill", faults_fill }, { "give", faults_give },

@@ -663,6 +663,43 @@ START_TEST(test_task_stack_size)
 }
 END_TEST
 
+static void *slow_owner;
+static int slow_count;
+
+static void
+on_slow(void *who, uint64_t ms)
+{
+	slow_owner = who;
+	slow_count++;
+}
+
+static void
+nap_and_end(void *arg)
+{
+	task_park_for(1, ask);
+	running--;
+}
+
+/* Whose time it was is told when a timer woke it, and not of its start. */
+START_TEST(test_task_slow)
+{
+	/* Nothing is shorter than that. */
+	tasks_on_slow(&tasks, 0, on_slow);
+	running = 1;
+	ck_assert_int_eq(task_start(&tasks, nap_and_end, NULL, &owner), 0);
+	ck_assert_int_eq(slow_count, 0);
+	run();
+	ck_assert_int_eq(slow_count, 1);
+	ck_assert_ptr_eq(slow_owner, &owner);
+	/* Nothing is so long. */
+	tasks_on_slow(&tasks, UINT64_MAX, on_slow);
+	running = 1;
+	ck_assert_int_eq(task_start(&tasks, nap_and_end, NULL, &owner), 0);
+	run();
+	ck_assert_int_eq(slow_count, 1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -690,5 +727,6 @@ main(void)
 	tcase_add_test(tc, test_task_given_up);
 	tcase_add_test(tc, test_task_end);
 	tcase_add_test(tc, test_task_stack_size);
+	tcase_add_test(tc, test_task_slow);
 	return unit_run(s);
 }
