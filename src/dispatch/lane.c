@@ -71,8 +71,11 @@ lane_is_done(const struct lane *l)
 		return true;
 	if ((flags & CONN_SPLICED) != 0)
 		return false;
-	return !conversation_is_on(l->conn) && l->keeps != LANE_TO_THE_END &&
-	    (l->keeps == LANE_WHILE_BUSY || (flags & CONN_CLOSING) != 0);
+	if (conversation_is_on(l->conn) || l->keeps == LANE_TO_THE_END)
+		return false;
+	/* A timer of the handler's fires here or nowhere. */
+	return (flags & CONN_CLOSING) != 0 ||
+	    (l->keeps == LANE_WHILE_BUSY && l->tasks.begun == 0);
 }
 
 /* What is deferred is this thread's to call, while it turns. */

@@ -9,7 +9,7 @@
 enum lane_keeps {
 	LANE_TO_THE_END,	/* and beyond: nobody else could see to it */
 	LANE_UNTIL_CLOSING,
-	LANE_WHILE_BUSY,	/* with something that has happened */
+	LANE_WHILE_BUSY,	/* with what has happened, or was begun here */
 };
 
 /*

@@ -129,6 +129,7 @@ waiting_run(void *arg)
 	dial_let_go_all(&dialed);
 	task_set_mine(t->task, NULL);
 	t->over = true;
+	tasks_here()->begun--;
 	joiner = t->joiner;
 	if (t->detached)
 		free(t);
@@ -151,7 +152,10 @@ prong_spawn(prong_task_fn *fn, void *arg)
 	}
 	t->fn = fn;
 	t->arg = arg;
+	/* Until it is over it keeps a thread that was lent. */
+	tasks_here()->begun++;
 	if (task_start(tasks_here(), waiting_run, t, NULL) == -1) {
+		tasks_here()->begun--;
 		free(t);
 		return NULL;
 	}

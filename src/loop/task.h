@@ -29,6 +29,7 @@ struct tasks {
 	uint32_t spare_count;
 	LIST_HEAD(task_list, task) all;
 	bool ending;
+	uint32_t begun;			/* what a handler has begun in the loop */
 	uint64_t slow_ms;
 	void (*slow)(void *owner, uint64_t ms);		/* NULL: nobody asks */
 };

@@ -35,6 +35,19 @@ loopapi_loop(void)
 	return tasks_here()->loop;
 }
 
+/* What goes on keeps a thread that was lent: its loop must turn for it. */
+static void
+loopapi_began(void)
+{
+	tasks_here()->begun++;
+}
+
+static void
+loopapi_over(void)
+{
+	tasks_here()->begun--;
+}
+
 static void
 loopapi_event(struct watch *w, unsigned int events)
 {
@@ -62,6 +75,7 @@ prong_watch(int fd, unsigned int events, prong_watch_fn *fn, void *arg)
 		free(p);
 		return NULL;
 	}
+	loopapi_began();
 	return p;
 }
 
@@ -77,6 +91,7 @@ prong_unwatch(struct prong_watch *p)
 	if (p == NULL)
 		return;
 	loop_del(tasks_here()->loop, &p->watch);
+	loopapi_over();
 	free(p);
 }
 
@@ -88,6 +103,7 @@ loopapi_timer(struct timer *t)
 	void *arg = p->arg;
 
 	free(p);
+	loopapi_over();
 	fn(arg);
 }
 
@@ -115,6 +131,7 @@ prong_timer(int64_t ms, prong_timer_fn *fn, void *arg)
 		free(p);
 		return NULL;
 	}
+	loopapi_began();
 	return p;
 }
 
@@ -124,6 +141,7 @@ prong_timer_cancel(struct prong_timer *p)
 	if (p == NULL)
 		return;
 	loop_timer_stop(tasks_here()->loop, &p->timer);
+	loopapi_over();
 	free(p);
 }
 
