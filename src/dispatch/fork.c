@@ -7,6 +7,9 @@
  * to close or to end by signals, which it reads from the descriptor that the
  * forker reads its own from.
  *
+ * Whom no process can be started for waits, and with it the sockets of its
+ * service: that is tried again each second.
+ *
  * What is posted to its connection comes through a mailbox of its own, which it
  * makes when it is called for its first mail, and hands to the forker over the
  * desk: most never need one.
@@ -50,6 +53,10 @@
 /* When it tries again to hand over its mailbox. */
 #define FORK_AGAIN_MS	10
 
+/* How long not to fork when that has failed, and how often that is told. */
+#define FORK_RETRY_MS	1000
+#define FORK_TELL_MS	10000
+
 /* Children by their pid, in chains. */
 #define FORK_CHAINS	1024
 
@@ -78,6 +85,9 @@ static struct forks {
 	size_t boxes;			/* of children */
 	pid_t forker;
 	bool draining;
+	struct prong_conn *waiting;	/* for a process, by next_dead */
+	struct timer retry;
+	uint64_t told;			/* when it was last logged that some do */
 	void (*forked)(void);
 	void (*killed)(pid_t);
 } forks = { .signals.fd = -1, .desk.fd = -1, .desk_in = -1 };
@@ -176,10 +186,15 @@ fork_close_box(struct fork_child *child, uint64_t arg)
 		close(child->box.fd);
 }
 
-/* The others' mailboxes and the desk are the forker's. */
+/* The others' mailboxes and the desk are the forker's, and who waits is. */
 static void
-fork_close_post(void)
+fork_close_others(const struct prong_conn *mine)
 {
+	const struct prong_conn *c;
+
+	for (c = forks.waiting; c != NULL; c = c->next_dead)
+		if (c != mine)
+			close(c->watch.fd);
 	if (forks.boxes > 0)
 		forks_each(fork_close_box, 0);
 	close(forks.desk.fd);
@@ -193,7 +208,7 @@ fork_live(struct prong_conn *c)
 		_exit(1);
 	if (forks.forked != NULL)
 		forks.forked();
-	fork_close_post();
+	fork_close_others(c);
 	lane_enter(&fork_lane);
 	lane_renew(&fork_lane, c->service);
 	if (forks.draining)
@@ -269,6 +284,15 @@ fork_has_room(struct watch *w, unsigned int events)
 	    offsetof(struct fork_child, box)));
 }
 
+/* It makes its mailbox when there is something for it. */
+static void
+fork_call(struct fork_child *child)
+{
+	if (!child->called)
+		kill(child->pid, FORK_MAIL);
+	child->called = true;
+}
+
 static void
 fork_bring(struct prong_conn *c, const void *data, size_t len)
 {
@@ -278,9 +302,8 @@ fork_bring(struct prong_conn *c, const void *data, size_t len)
 		fork_overflow(child);
 	if (child->box.fd != -1 && !child->watched)
 		fork_put_mail(child);
-	else if (!child->called)
-		kill(child->pid, FORK_MAIL);
-	child->called = true;
+	else
+		fork_call(child);
 }
 
 /* A child has come for its mail. */
@@ -406,44 +429,141 @@ fork_signalled(struct watch *w, unsigned int events)
 	fork_reap(WNOHANG);
 }
 
+/* One that never had a process has ended. */
 static void
-fork_lose(struct prong_conn *c)
+fork_lose(struct prong_conn *c, enum counter reason)
 {
 	struct net *net = c->service->net;
 
-	error_errno("cannot start a process for it");
-	net->report(PRONG_ERROR, c, error_text());
 	c->flags |= CONN_DEAD;
-	c->reason = COUNTER_CLOSED_ERROR;
+	c->reason = (uint8_t)reason;
+	close(c->watch.fd);
 	conn_book_end(c, c->service);
 	c->next_dead = net->dead;
 	net->dead = c;
 }
 
+/* What is posted to one that waits does, too. */
 static void
-fork_place(struct prong_conn *c)
+fork_keep(struct prong_conn *c, const void *data, size_t len)
+{
+	if (mails_add(&c->held, data, len) == -1)
+		c->flags |= CONN_ASKED;
+}
+
+static const struct conn_away fork_nowhere = { .bring = fork_keep };
+
+/* Starts its process; -1 with errno. */
+static int
+fork_one(struct prong_conn *c)
 {
 	struct fork_child *child = fork_child_new(c);
 	char peer[ADDRESS_MAX];
-	int fd = c->watch.fd;
 	pid_t pid;
 
+	if (child == NULL)
+		return -1;
+	/* What was posted to it meanwhile is still to be brought. */
+	mails_move(&child->mails, &c->held);
+	c->away = NULL;
 	process_title_lend("%s %s", c->service->name,
 	    prong_peer(c, peer, sizeof(peer)));
-	if (child == NULL || (pid = fork()) == -1) {
-		fork_lose(c);
-		free(child);
-	} else if (pid == 0)
+	if ((pid = fork()) == 0)
 		fork_live(c);
-	else {
-		child->pid = pid;
-		c->away = &child->away;
-		child->next = *fork_chain(pid);
-		*fork_chain(pid) = child;
-		forks.count++;
-	}
 	process_title_back();
-	close(fd);
+	if (pid == -1) {
+		mails_move(&c->held, &child->mails);
+		c->away = &fork_nowhere;
+		free(child);
+		return -1;
+	}
+	child->pid = pid;
+	if (child->mails != NULL)
+		fork_call(child);
+	c->away = &child->away;
+	child->next = *fork_chain(pid);
+	*fork_chain(pid) = child;
+	forks.count++;
+	close(c->watch.fd);
+	return 0;
+}
+
+static void
+fork_try_later(const struct prong_conn *c)
+{
+	struct net *net = c->service->net;
+
+	error_errno("service \"%s\": clients have to wait: cannot start a "
+	    "process", c->service->name);
+	if (forks.told == 0 || *net->now - forks.told >= FORK_TELL_MS) {
+		forks.told = *net->now;
+		net->report(PRONG_WARNING, NULL, error_text());
+	}
+	loop_timer(forks.loop, &forks.retry, FORK_RETRY_MS);
+}
+
+/* As far as possible they wait in the queue of the kernel. */
+static void
+fork_hold(struct prong_service *s)
+{
+	const struct prong_conn *c = forks.waiting;
+
+	while (c != NULL && c->service != s)
+		c = c->next_dead;
+	listener_hold(s, c != NULL);
+}
+
+static void
+fork_wait(struct prong_conn *c)
+{
+	struct prong_conn **at = &forks.waiting;
+
+	c->away = &fork_nowhere;
+	while (*at != NULL)
+		at = &(*at)->next_dead;
+	c->next_dead = NULL;
+	*at = c;
+	fork_hold(c->service);
+}
+
+/* Whether it was waiting; it does not any more. */
+static bool
+fork_unwait(struct prong_conn *c)
+{
+	struct prong_conn **at = &forks.waiting;
+
+	while (*at != NULL && *at != c)
+		at = &(*at)->next_dead;
+	if (*at == NULL)
+		return false;
+	*at = c->next_dead;
+	fork_hold(c->service);
+	return true;
+}
+
+/* Whoever came first is first. */
+static void
+fork_retry(struct timer *t)
+{
+	struct prong_conn *c;
+
+	while ((c = forks.waiting) != NULL) {
+		if (fork_one(c) == -1) {
+			fork_try_later(c);
+			return;
+		}
+		fork_unwait(c);
+	}
+}
+
+static void
+fork_place(struct prong_conn *c)
+{
+	if (forks.waiting == NULL && fork_one(c) == 0)
+		return;
+	if (forks.waiting == NULL)
+		fork_try_later(c);
+	fork_wait(c);
 }
 
 static int
@@ -486,6 +606,7 @@ int
 fork_start(struct prong_service *s)
 {
 	s->place = fork_place;
+	forks.retry.fn = fork_retry;
 	if (forks.signals.fd != -1)
 		return 0;
 	if (fork_open_signals(s->net->loop) == -1 ||
@@ -546,7 +667,14 @@ fork_close_one(struct fork_child *child, uint64_t id)
 void
 forks_close(uint64_t id)
 {
-	forks_each(fork_close_one, id);
+	struct prong_conn *c = forks.waiting;
+
+	while (c != NULL && c->entry->id != id)
+		c = c->next_dead;
+	if (c != NULL && fork_unwait(c))
+		fork_lose(c, COUNTER_CLOSED_SERVER);
+	else
+		forks_each(fork_close_one, id);
 }
 
 static void
@@ -560,8 +688,15 @@ fork_end_one(struct fork_child *child, uint64_t arg)
 void
 forks_stop(void)
 {
+	struct prong_conn *c;
+
 	if (forks.signals.fd == -1)
 		return;
+	while ((c = forks.waiting) != NULL) {
+		fork_unwait(c);
+		fork_lose(c, COUNTER_CLOSED_SERVER);
+	}
+	loop_timer_stop(forks.loop, &forks.retry);
 	forks_each(fork_end_one, 0);
 	fork_reap(0);
 	loop_del(forks.loop, &forks.signals);

@@ -639,6 +639,63 @@ def nobody_left(limit=SECOND):
     until(lambda: not reap(), lambda: "processes left: %r" % reap(), limit)
 
 
+# --- system calls that fail -------------------------------------------------
+
+class Inject:
+    """Tampers with system calls of a process, for as long as it is entered."""
+
+    def __init__(self, pid, calls, how, output="/dev/null"):
+        self.pid = pid
+        self.command = [
+            "strace", "-f", "-qq", "-p", str(pid), "-o", output,
+            "-e", "trace=" + calls,
+            "-e", "inject=%s:%s" % (calls, how)]
+        self.process = None
+        self.left = None        # when it was
+
+    def is_attached(self):
+        with open("/proc/%d/status" % self.pid, encoding="ascii") as file:
+            return "TracerPid:\t0\n" not in file.read()
+
+    def __enter__(self):
+        self.process = subprocess.Popen(
+            self.command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        EXPECTED.add(self.process.pid)
+        until(lambda: self.is_attached() or self.process.poll() is not None,
+              "strace is there")
+        if self.process.poll() is not None:
+            text = self.process.stderr.read().decode()
+            self._end()
+            raise Failure("strace: " + text)
+        return self
+
+    def _end(self):
+        self.process.wait(BOUND)
+        self.process.stderr.close()
+        EXPECTED.discard(self.process.pid)
+
+    def __exit__(self, *_):
+        self.left = time.monotonic()
+        self.process.send_signal(signal.SIGINT)
+        self._end()
+
+
+def cannot_inject():
+    """The reason why strace cannot be used here, or None."""
+    if shutil.which("strace") is None:
+        return "needs strace"
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as cat:
+        EXPECTED.add(cat.pid)
+        try:
+            with Inject(cat.pid, "accept4", "error=ENFILE"):
+                return None
+        except Failure as failure:
+            return "needs the right to trace: " + str(failure)
+        finally:
+            cat.kill()
+            EXPECTED.discard(cat.pid)
+
+
 # --- a client ---------------------------------------------------------------
 
 def connect(address, receive_buffer=None, timeout=BOUND, source=None):
