@@ -17,6 +17,7 @@
 #include "base/oom.h"
 #include "base/process.h"
 #include "base/units.h"
+#include "dispatch/dispatch.h"
 #include "server/channel.h"
 #include "server/master.h"
 #include "server/reaper.h"
@@ -378,7 +379,59 @@ supervise_limit_drain(struct process *p)
 		loop_timer_exact(p->master->loop, &p->timer, ms);
 }
 
-/* Whom to give up: a dead one, one that is not ready, the last of the rest. */
+static bool
+supervise_is_worker(const struct process *p)
+{
+	return p->role == ROLE_WORKER && (p->state == PROCESS_WAITING ||
+	    p->state == PROCESS_STARTING || p->state == PROCESS_READY);
+}
+
+/* Whether a service has threads in this worker and in no other. */
+static bool
+supervise_is_only_crew(const struct process *p, const struct prong_service *s)
+{
+	const struct master *m = p->master;
+	uint32_t i;
+
+	if (!dispatch_modes[s->settings.dispatch]->has_threads ||
+	    worker_threads(s, p->slot) == 0)
+		return false;
+	for (i = 0; i < m->slots; i++)
+		if (i != p->slot && supervise_is_worker(&m->processes[i]) &&
+		    worker_threads(s, i) > 0)
+			return false;
+	return true;
+}
+
+static bool
+supervise_is_needed(const struct process *p)
+{
+	const struct prong_server *server = p->master->server;
+	size_t i;
+
+	for (i = 0; i < server->service_count; i++)
+		if (supervise_is_only_crew(p, server->services[i]))
+			return true;
+	return false;
+}
+
+static bool
+supervise_is_only_ready(const struct process *p)
+{
+	const struct master *m = p->master;
+	uint32_t i;
+
+	for (i = 0; i < m->slots; i++)
+		if (i != p->slot && m->processes[i].role == ROLE_WORKER &&
+		    m->processes[i].state == PROCESS_READY)
+			return false;
+	return p->state == PROCESS_READY;
+}
+
+/*
+ * Whom to give up: a dead one, one that is not ready, the last of the rest; but
+ * nobody who alone has the threads of a service, be it dead for the moment.
+ */
 static struct process *
 supervise_spare(struct master *m)
 {
@@ -390,7 +443,8 @@ supervise_spare(struct master *m)
 	for (k = 0; k < sizeof(order) / sizeof(order[0]); k++)
 		for (i = m->slots; i-- > 0;)
 			if (m->processes[i].role == ROLE_WORKER &&
-			    m->processes[i].state == order[k])
+			    m->processes[i].state == order[k] &&
+			    !supervise_is_needed(&m->processes[i]))
 				return &m->processes[i];
 	return NULL;
 }
@@ -410,6 +464,10 @@ supervise_scale(struct master *m, int change)
 	if (m->workers == 1)
 		return error_set(ERANGE, "there must be at least one worker");
 	p = supervise_spare(m);
+	if (p == NULL || supervise_is_only_ready(p))
+		return error_set(EBUSY, "%u workers are left: the only one "
+		    "with threads for a service is not ready, and the others "
+		    "are to serve meanwhile", m->workers);
 	m->workers--;
 	if (p->state == PROCESS_WAITING) {
 		loop_timer_stop(m->loop, &p->timer);

@@ -457,14 +457,11 @@ worker_read_size(const struct prong_server *server)
 	return size;
 }
 
-/*
- * This worker's share of a service's threads.  One that was added later brings
- * as many as the first ones have at least.
- */
-static uint32_t
-worker_threads(const struct prong_service *s)
+/* One that was added later brings as many as the first ones have at least. */
+uint32_t
+worker_threads(const struct prong_service *s, uint32_t slot)
 {
-	uint64_t workers = (uint64_t)server_workers(worker.start->server);
+	uint64_t workers = (uint64_t)server_workers(s->server);
 	uint64_t threads = (uint64_t)s->settings.threads;
 	bool is_pool = dispatch_modes[s->settings.dispatch] == &dispatch_pool;
 
@@ -472,8 +469,7 @@ worker_threads(const struct prong_service *s)
 		return UINT32_MAX;
 	if (threads == 0)
 		threads = WORKER_POOL_THREADS * (uint64_t)process_cpus();
-	threads = threads / workers +
-	    (worker.start->slot < threads % workers);
+	threads = threads / workers + (slot < threads % workers);
 	/* Every worker has clients that are to have a thread for a message. */
 	if (threads == 0 && s->settings.pool_unit == POOL_MESSAGE)
 		threads = 1;
@@ -504,7 +500,7 @@ worker_start_service(struct prong_service *s)
 	s->net = worker.net;
 	s->home = s;
 	s->read_size = (size_t)s->settings.read_size;
-	s->threads = worker_threads(s);
+	s->threads = worker_threads(s, start->slot);
 	s->counters = scoreboard_row(start->scoreboard, start->slot, s->index);
 	if (server_attach(s) == -1) {
 		worker.hopeless = true;

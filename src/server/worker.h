@@ -45,4 +45,7 @@ int worker_accept(uint32_t service, uint32_t key, int fd);
 void worker_drain(void);
 void worker_end(void);
 
+/* The share that the worker of a slot has of the threads of a service. */
+uint32_t worker_threads(const struct prong_service *, uint32_t slot);
+
 #endif

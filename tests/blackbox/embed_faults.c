@@ -339,6 +339,8 @@ PRONG_HANDLER(faults,
 	.options = faults_options,
 	.framings = PRONG_LINE,
 	.framing = PRONG_LINE,
+	/* One service, one thread: nothing of it is shared. */
+	.flags = PRONG_THREAD_SAFE,
 	.init = faults_init,
 	.message = faults_message,
 );
