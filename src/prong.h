@@ -603,6 +603,13 @@ typedef void prong_problem_fn(const void *object, const char *key,
 PRONG_API int prong_server_check(struct prong_server *, prong_problem_fn *,
     void *arg, int *environment);
 
+/*
+ * The same for what a start only warns of in the log: settings that have no
+ * effect beside others.  Returns how many there are.
+ */
+PRONG_API int prong_server_warnings(struct prong_server *, prong_problem_fn *,
+    void *arg);
+
 /* Prints every setting of the server in the syntax of prongd.conf(5). */
 PRONG_API char *prong_server_dump(struct prong_server *);
 

@@ -106,3 +106,52 @@ dispatch_check(const struct prong_service *s, const char **key)
 		    "the end of a conversation: connection", h->name);
 	return 0;
 }
+
+/* --- without effect -------------------------------------------------------- */
+
+static bool
+dispatch_idle_threads(const struct prong_service *s)
+{
+	return s->settings.threads != 0 &&
+	    !dispatch_modes[s->settings.dispatch]->has_threads;
+}
+
+static bool
+dispatch_idle_unit(const struct prong_service *s)
+{
+	return s->settings.pool_unit != POOL_CONNECTION &&
+	    dispatch_modes[s->settings.dispatch] != &dispatch_pool;
+}
+
+static bool
+dispatch_idle_exit(const struct prong_service *s)
+{
+	return s->settings.at_exit != EXIT_JOIN &&
+	    !dispatch_modes[s->settings.dispatch]->has_lanes;
+}
+
+static const struct {
+	const char *key;
+	bool (*is)(const struct prong_service *);
+	const char *whose;
+} dispatch_idle[] = {
+	{ "threads", dispatch_idle_threads, "thread and pool" },
+	{ "pool-unit", dispatch_idle_unit, "pool" },
+	{ "at-exit", dispatch_idle_exit, "thread, pool and fork" },
+};
+
+void
+dispatch_find_idle(const struct prong_service *s, dispatch_idle_fn *fn,
+    void *arg)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(dispatch_idle) / sizeof(dispatch_idle[0]); i++) {
+		if (!dispatch_idle[i].is(s))
+			continue;
+		error_set(0, "%s has no effect with dispatch %s: it is for %s",
+		    dispatch_idle[i].key, dispatch_names[s->settings.dispatch],
+		    dispatch_idle[i].whose);
+		fn(s, dispatch_idle[i].key, arg);
+	}
+}

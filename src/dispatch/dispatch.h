@@ -27,6 +27,16 @@ struct dispatch_mode {
  */
 int dispatch_check(const struct prong_service *, const char **key);
 
+/*
+ * Settings of a service that its mode has no use for: calls fn for each, with
+ * its key and the text in error_text().  They harm nobody, and are there again
+ * when the mode is changed back.
+ */
+typedef void dispatch_idle_fn(const struct prong_service *, const char *key,
+    void *arg);
+void dispatch_find_idle(const struct prong_service *, dispatch_idle_fn *,
+    void *arg);
+
 extern const struct dispatch_mode dispatch_inline;
 extern const struct dispatch_mode dispatch_coroutine;
 extern const struct dispatch_mode dispatch_thread;

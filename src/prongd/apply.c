@@ -222,6 +222,15 @@ apply_problem(const void *object, const char *key, const char *text, void *arg)
 	    setting->place, key, text);
 }
 
+void
+apply_warn(struct prong_server *server, struct tree_section *root,
+    struct problems *problems)
+{
+	struct apply_check check = { root, problems };
+
+	prong_server_warnings(server, apply_problem, &check);
+}
+
 int
 apply_check(struct prong_server *server, struct tree_section *root,
     struct problems *problems)

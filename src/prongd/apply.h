@@ -21,4 +21,8 @@ void apply_tree(struct prong_server *, const struct prong_handler *const *,
 int apply_check(struct prong_server *, struct tree_section *root,
     struct problems *);
 
+/* Adds what has no effect where it is said; none of it keeps from starting. */
+void apply_warn(struct prong_server *, struct tree_section *root,
+    struct problems *);
+
 #endif

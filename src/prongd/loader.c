@@ -65,10 +65,23 @@ loader_dump(const struct setup *s)
 	return 0;
 }
 
+/* A start says it in the log. */
+static void
+loader_warn(struct setup *s)
+{
+	struct problems warnings = { NULL, 0 };
+
+	apply_warn(s->server, s->root, &warnings);
+	problem_print(&warnings, "warning: ", stderr);
+	problem_free(&warnings);
+}
+
 static int
 loader_report(struct setup *s, const struct options *o, int code)
 {
-	problem_print(&s->problems, stderr);
+	problem_print(&s->problems, "", stderr);
+	if (code == 0 && (o->test || o->dump) && !o->quiet)
+		loader_warn(s);
 	if (code == 0 && o->dump)
 		code = loader_dump(s);
 	else if (code == 0 && o->test && !o->quiet)

@@ -41,7 +41,7 @@ main_serve(const struct options *o, struct setup *s)
 		daemon_start(&daemon, o->file == NULL);
 	setup_make(s, o);
 	if (s->problems.count > 0) {
-		problem_print(&s->problems, stderr);
+		problem_print(&s->problems, "", stderr);
 		return 1;
 	}
 	result = prong_server_run(s->server,

@@ -58,7 +58,7 @@ problem_clean(char *text)
 }
 
 void
-problem_print(struct problems *p, FILE *out)
+problem_print(struct problems *p, const char *what, FILE *out)
 {
 	struct problem *it;
 	size_t i;
@@ -69,10 +69,11 @@ problem_print(struct problems *p, FILE *out)
 		it = &p->list[i];
 		problem_clean(it->text);
 		if (it->place.line > 0)
-			fprintf(out, "%s:%d: %s\n", it->place.file,
-			    it->place.line, it->text);
+			fprintf(out, "%s:%d: %s%s\n", it->place.file,
+			    it->place.line, what, it->text);
 		else
-			fprintf(out, "%s: %s\n", it->place.file, it->text);
+			fprintf(out, "%s: %s%s\n", it->place.file, what,
+			    it->text);
 	}
 }
 

@@ -27,7 +27,8 @@ void problem_add(struct problems *, struct place, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* One line each: "FILE:LINE: text". */
-void problem_print(struct problems *, FILE *);
+/* The text comes behind what: "warning: " or nothing. */
+void problem_print(struct problems *, const char *what, FILE *);
 void problem_free(struct problems *);
 
 #endif

@@ -20,6 +20,7 @@
 #include "base/logfile.h"
 #include "base/privilege.h"
 #include "base/rlimits.h"
+#include "dispatch/dispatch.h"
 #include "loop/task.h"
 #include "server/listening.h"
 #include "server/server.h"
@@ -437,5 +438,23 @@ prong_server_check(struct prong_server *server, prong_problem_fn *fn,
 	strings_free(&c.held);
 	if (environment != NULL)
 		*environment = c.environment;
+	return c.problems;
+}
+
+static void
+check_idle(const struct prong_service *s, const char *key, void *arg)
+{
+	check_problem(arg, s, key);
+}
+
+int
+prong_server_warnings(struct prong_server *server, prong_problem_fn *fn,
+    void *arg)
+{
+	struct check c = { .server = server, .fn = fn, .arg = arg };
+	size_t i;
+
+	for (i = 0; i < server->service_count; i++)
+		dispatch_find_idle(server->services[i], check_idle, &c);
 	return c.problems;
 }

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "dispatch/dispatch.h"
 #include "net/admission.h"
 
 int
@@ -38,6 +39,12 @@ prepare_fault(const struct prong_service *s, const char *key, void *arg)
 	log_error("service \"%s\": %s", s->name, error_text());
 }
 
+static void
+prepare_idle(const struct prong_service *s, const char *key, void *arg)
+{
+	log_warning("service \"%s\": %s", s->name, error_text());
+}
+
 int
 prepare_services(struct prong_server *s)
 {
@@ -49,6 +56,8 @@ prepare_services(struct prong_server *s)
 			    s->services[i]->name);
 	if (s->service_count == 0)
 		return error_set(EINVAL, "there is no service");
+	for (i = 0; i < s->service_count; i++)
+		dispatch_find_idle(s->services[i], prepare_idle, NULL);
 	/* Handlers are for those that run them. */
 	server_detach(s);
 	return 0;
