@@ -65,7 +65,6 @@ struct prong_conn {
 	struct mails *held;		/* posted to it, not sent; or NULL */
 	/* of the process that has accepted it, wherever it is served */
 	struct prong_conn *next_known;
-	uint64_t id;			/* when it is booked */
 	const struct conn_away *away;	/* NULL: it is served in our loop */
 	struct dialed_list dialed;	/* by its handler */
 	struct splice *splice;		/* while it is CONN_SPLICED */

@@ -19,7 +19,6 @@ conn_book(struct prong_conn *c)
 	struct net *net = c->service->net;
 
 	conntable_open(&net->table, c->entry, c->service->index);
-	c->id = c->entry->id;
 	roster_add(&net->roster, c);
 	conn_live(net, 1);
 }

@@ -63,7 +63,7 @@ letter_give_run(struct prong_conn *c, void *arg)
 	if (c->entry->service != run->service || (here && !mail_begin(c)))
 		return;
 	for (; letter_next(at, run->to, &p); at = p.rest)
-		if (p.head.id == c->id)
+		if (p.head.id == c->entry->id)
 			continue;
 		else if (here)
 			mail_put(c, p.data, p.head.length);

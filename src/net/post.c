@@ -507,5 +507,5 @@ prong_broadcast(struct prong_service *s, const void *data, size_t len)
 int
 prong_broadcast_others(struct prong_conn *c, const void *data, size_t len)
 {
-	return post_broadcast(c->service->index, c->id, data, len);
+	return post_broadcast(c->service->index, c->entry->id, data, len);
 }

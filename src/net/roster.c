@@ -34,7 +34,7 @@ roster_chain(const struct roster *r, uint64_t id)
 static void
 roster_put(const struct roster *r, struct prong_conn *c)
 {
-	struct prong_conn **chain = roster_chain(r, c->id);
+	struct prong_conn **chain = roster_chain(r, c->entry->id);
 
 	c->next_known = *chain;
 	*chain = c;
@@ -74,7 +74,7 @@ roster_add(struct roster *r, struct prong_conn *c)
 void
 roster_del(struct roster *r, struct prong_conn *c)
 {
-	struct prong_conn **at = roster_chain(r, c->id);
+	struct prong_conn **at = roster_chain(r, c->entry->id);
 
 	while (*at != NULL && *at != c)
 		at = &(*at)->next_known;
@@ -90,7 +90,7 @@ roster_find(const struct roster *r, uint64_t id)
 {
 	struct prong_conn *c = *roster_chain(r, id);
 
-	while (c != NULL && c->id != id)
+	while (c != NULL && c->entry->id != id)
 		c = c->next_known;
 	return c;
 }

@@ -70,10 +70,10 @@ deliver(void)
 
 START_TEST(test_letter_kinds)
 {
-	add(LETTER_ONE, peers[0]->conn->id, "to zero");
+	add(LETTER_ONE, peers[0]->conn->entry->id, "to zero");
 	add(LETTER_ALL, 0, "to all");
-	add(LETTER_ALL, peers[1]->conn->id, "not to one");
-	add(LETTER_ONE, peers[2]->conn->id, "to two");
+	add(LETTER_ALL, peers[1]->conn->entry->id, "not to one");
+	add(LETTER_ONE, peers[2]->conn->entry->id, "to two");
 	add(LETTER_ALL, 0, "to all again");
 	deliver();
 	peer_expect(peers[0], "to zero\nto all\nnot to one\nto all again\n");
@@ -85,7 +85,7 @@ END_TEST
 
 START_TEST(test_letter_nobody)
 {
-	uint64_t gone = peers[0]->conn->id;
+	uint64_t gone = peers[0]->conn->entry->id;
 	uint16_t other = SERVICE + 1;
 
 	conn_end(peers[0]->conn, COUNTER_CLOSED_SERVER);
@@ -101,7 +101,7 @@ END_TEST
 
 START_TEST(test_letter_relay)
 {
-	add(LETTER_ONE, peers[0]->conn->id + 1, "another slot's");
+	add(LETTER_ONE, peers[0]->conn->entry->id + 1, "another slot's");
 	deliver();
 	ck_assert_int_eq(relayed, 1);
 	length = 0;
@@ -220,7 +220,7 @@ START_TEST(test_letter_away)
 
 	peers[1]->conn->away = &away;
 	add(LETTER_ALL, 0, "a");
-	add(LETTER_ONE, peers[1]->conn->id, "b");
+	add(LETTER_ONE, peers[1]->conn->entry->id, "b");
 	deliver();
 	peer_expect(peers[0], "a\n");
 	peer_expect(peers[1], "");

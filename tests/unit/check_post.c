@@ -65,7 +65,7 @@ take(struct letter_part *p)
 
 START_TEST(test_post_own)
 {
-	ck_assert_int_eq(prong_post(peer->conn->id, "hello", 5), 0);
+	ck_assert_int_eq(prong_post(peer->conn->entry->id, "hello", 5), 0);
 	ck_assert_int_eq(prong_broadcast(&fake.service, "all", 3), 0);
 	ck_assert_int_eq(prong_broadcast_others(peer->conn, "others", 6), 0);
 	/* Not from inside the call. */
@@ -103,7 +103,7 @@ END_TEST
 START_TEST(test_post_errors)
 {
 	static char large[PRONG_POST_MAX + 1];
-	uint64_t id = peer->conn->id;
+	uint64_t id = peer->conn->entry->id;
 
 	ck_assert_int_eq(prong_post(id, large, sizeof(large)), -1);
 	ck_assert_int_eq(errno, EMSGSIZE);
@@ -168,7 +168,7 @@ START_TEST(test_post_full)
 	ck_assert_int_eq(prong_broadcast(&fake.service, block,
 	    sizeof(block)), -1);
 	ck_assert_int_eq(errno, EAGAIN);
-	ck_assert_int_eq(prong_post(peer->conn->id, "x", 1), 0);
+	ck_assert_int_eq(prong_post(peer->conn->entry->id, "x", 1), 0);
 	fake_settle();
 	ck_assert_uint_eq(peer->length, sizeof(block) + 1 + 2);
 	fake_run_until(takes_all);
@@ -188,7 +188,7 @@ START_TEST(test_post_nonsense)
 	memset(large, 0xff, sizeof(large));
 	ck_assert_int_eq(mailbox_put(boxes[1].in, large, MAILBOX_LETTER), 0);
 	fake_settle();
-	ck_assert_int_eq(prong_post(peer->conn->id, "fine", 4), 0);
+	ck_assert_int_eq(prong_post(peer->conn->entry->id, "fine", 4), 0);
 	fake_settle();
 	peer_expect(peer, "fine\n");
 }
@@ -203,7 +203,7 @@ post_from_thread(void *arg)
 	int i;
 
 	for (i = 0; i < POSTS; i++)
-		if (prong_post(peer->conn->id, arg, 1) == -1)
+		if (prong_post(peer->conn->entry->id, arg, 1) == -1)
 			return NULL;
 	return arg;
 }
@@ -243,7 +243,7 @@ child(void)
 	tasks_init(&own, loop, 0);
 	tasks_set_here(&own);
 	post_in_child(loop);
-	if (prong_post(peer->conn->id, "mine", 4) == -1 ||
+	if (prong_post(peer->conn->entry->id, "mine", 4) == -1 ||
 	    prong_post(4, "other", 5) == -1 ||
 	    prong_broadcast_others(peer->conn, "others", 6) == -1 ||
 	    prong_broadcast(&fake.service, "all", 3) == -1)
@@ -264,7 +264,7 @@ START_TEST(test_post_child)
 	struct letter_part p;
 	pid_t pid;
 
-	ck_assert_int_eq(prong_post(peer->conn->id, "before", 6), 0);
+	ck_assert_int_eq(prong_post(peer->conn->entry->id, "before", 6), 0);
 	pid = fork();
 	ck_assert_int_ne(pid, -1);
 	if (pid == 0)
@@ -280,7 +280,7 @@ START_TEST(test_post_child)
 	ck_assert(take(&p));
 	ck_assert_uint_eq(p.head.id, 4);
 	ck_assert(letter_next(p.rest, p.rest + sizeof(p.head) + 6, &p));
-	ck_assert_uint_eq(p.head.id, peer->conn->id);
+	ck_assert_uint_eq(p.head.id, peer->conn->entry->id);
 	ck_assert_int_eq(p.head.kind, LETTER_ALL);
 }
 END_TEST
@@ -301,7 +301,7 @@ END_TEST
 /* The only process of its server has no mailbox, and needs none. */
 START_TEST(test_post_alone)
 {
-	uint64_t id = peer->conn->id;
+	uint64_t id = peer->conn->entry->id;
 
 	post_close();
 	ck_assert_int_eq(post_open(fake.net, &fake.sb, NULL), 0);

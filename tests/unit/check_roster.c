@@ -10,6 +10,7 @@
 #define MANY	5000
 
 static struct prong_conn conns[MANY];
+static struct conn_entry entries[MANY];
 static struct roster roster;
 static int visits;
 
@@ -19,7 +20,8 @@ fill(int count)
 	int i;
 
 	for (i = 0; i < count; i++) {
-		conns[i].id = (uint64_t)(i + 1) * 64 + 3;
+		entries[i].id = (uint64_t)(i + 1) * 64 + 3;
+		conns[i].entry = &entries[i];
 		roster_add(&roster, &conns[i]);
 	}
 }
