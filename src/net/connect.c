@@ -278,7 +278,8 @@ connect_start(struct connect *k, struct loop *loop, const char *text,
 	    .watch = { connect_event, -1, PRONG_WRITE },
 	    .timer.fn = connect_due, .deadline = UINT64_MAX };
 	if (ms >= 0)
-		k->deadline = process_milliseconds() + (uint64_t)ms;
+		/* The clock has left out a part of a millisecond. */
+		k->deadline = process_milliseconds() + (uint64_t)ms + 1;
 	if ((k->text = strdup(text)) == NULL)
 		return error_errno("\"%.128s\"", text);
 	if (connect_begin(k) == 0)
