@@ -3,6 +3,7 @@
  * Coroutines switched by hand: the calls prong_co_*() of <prong.h>.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/coroutine.h"
@@ -15,6 +16,7 @@ struct coroutines {
 	struct context root;		/* where who is none stands */
 	struct stack_pool stacks;
 	size_t count;
+	bool begun;
 };
 
 struct prong_co {
@@ -29,6 +31,9 @@ struct prong_co {
 };
 
 static __thread struct coroutines coroutines = { .stacks.size = STACK_SIZE };
+static pthread_once_t coroutines_once = PTHREAD_ONCE_INIT;
+static pthread_key_t coroutines_key;	/* whose destructor ends them */
+static bool coroutines_has_key;
 
 /* The one that runs; NULL: whoever does is none. */
 __thread struct prong_co *coroutine_current;
@@ -61,6 +66,33 @@ coroutine_run(void *arg)
 	context_leave(&co->context, coroutine_context(coroutine_current));
 }
 
+/* A thread's stacks go with it, unless a coroutine that nobody freed has one. */
+static void
+coroutines_end(void *arg)
+{
+	struct coroutines *thread = arg;
+
+	if (thread->count == 0)
+		stack_pool_free(&thread->stacks);
+}
+
+static void
+coroutines_register(void)
+{
+	coroutines_has_key =
+	    pthread_key_create(&coroutines_key, coroutines_end) == 0;
+}
+
+/* Without the means to hear of the thread's end its stacks outlive it. */
+static void
+coroutines_begin(void)
+{
+	coroutines.begun = true;
+	pthread_once(&coroutines_once, coroutines_register);
+	if (coroutines_has_key)
+		pthread_setspecific(coroutines_key, &coroutines);
+}
+
 struct prong_co *
 prong_co_create(prong_co_fn *fn, void *arg)
 {
@@ -74,6 +106,8 @@ prong_co_create(prong_co_fn *fn, void *arg)
 		free(co);
 		return NULL;
 	}
+	if (!coroutines.begun)
+		coroutines_begin();
 	coroutines.count++;
 	co->thread = &coroutines;
 	co->references = 1;
@@ -140,8 +174,7 @@ prong_co_free(struct prong_co *co)
 	context_forget(&co->context);
 	stack_give(&thread->stacks, co->stack);
 	coroutine_drop(co);
-	if (--thread->count == 0)
-		stack_pool_free(&thread->stacks);
+	thread->count--;
 }
 
 void

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/stack.h"
 #include "prong.h"
@@ -400,6 +401,68 @@ START_TEST(test_coroutine_stack)
 }
 END_TEST
 
+/* What is mapped, in bytes. */
+static size_t
+mapped(void)
+{
+	FILE *f = fopen("/proc/self/statm", "re");
+	size_t pages = 0;
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fscanf(f, "%zu", &pages), 1);
+	fclose(f);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* A thread that has one at a time maps stacks once. */
+START_TEST(test_coroutine_only_one)
+{
+	size_t before = mapped(), kept;
+	int i, n = 0;
+
+	prong_co_free(prong_co_create(count_up, &n));
+	kept = mapped();
+	ck_assert_uint_ge(kept, before + STACK_SIZE);
+	for (i = 0; i < MANY; i++) {
+		a = prong_co_create(count_up, &n);
+		go(a);
+		prong_co_free(a);
+	}
+	ck_assert_int_eq(n, MANY);
+	ck_assert_uint_lt(mapped(), kept + MANY / 2 * STACK_SIZE);
+}
+END_TEST
+
+static void *
+one_and_gone(void *arg)
+{
+	int n = 0;
+	struct prong_co *co = prong_co_create(count_up, &n);
+
+	go(co);
+	prong_co_free(co);
+	return NULL;
+}
+
+/* Its stacks are unmapped when it ends. */
+START_TEST(test_coroutine_thread_ends)
+{
+	pthread_t thread;
+	size_t before = 0;
+	int i;
+
+	for (i = 0; i <= MANY; i++) {
+		ck_assert_int_eq(pthread_create(&thread, NULL, one_and_gone,
+		    NULL), 0);
+		ck_assert_int_eq(pthread_join(thread, NULL), 0);
+		/* What the first needs of the library stays. */
+		if (i == 0)
+			before = mapped();
+	}
+	ck_assert_uint_lt(mapped(), before + MANY / 2 * STACK_SIZE);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -420,5 +483,7 @@ main(void)
 	tcase_add_test(tc, test_coroutine_never_ran);
 	tcase_add_test(tc, test_coroutine_reuse);
 	tcase_add_test(tc, test_coroutine_stack);
+	tcase_add_test(tc, test_coroutine_only_one);
+	tcase_add_test(tc, test_coroutine_thread_ends);
 	return unit_run(s);
 }
