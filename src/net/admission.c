@@ -192,28 +192,27 @@ admission_gate(struct prong_service *s, int fd, const struct address *peer)
 /* --- shares ------------------------------------------------------------- */
 
 /*
- * Its account, and one of it when the count is limited.  Between finding the
- * account and taking of it, it may have been idle and become another's.
+ * Its account, and one of it.  Between finding the account and taking of it,
+ * it may have been idle and become another's: then it is looked for again.
  */
 static bool
 admission_take_source(struct prong_service *s, struct conn_entry *e,
     uint64_t now)
 {
 	struct conntable *t = &s->net->table;
-	bool held;
+	uint64_t key = ledger_source_key(t->ledger, s->index, e->family,
+	    e->address);
 
 	do {
-		e->source = ledger_source(t->ledger, t->slot, s->index,
-		    e->family, e->address, now) & ((1U << 22) - 1);
+		e->source = ledger_source(t->ledger, t->slot, key, now) &
+		    ((1U << 22) - 1);
 		if (e->source == LEDGER_NONE)
 			return true;
-		held = conntable_hold(t, e, CONN_HOLD_SOURCE,
-		    s->admission->per_source);
-		if (ledger_source_has(t->ledger, (uint32_t)e->source, s->index,
-		    e->family, e->address))
-			return held;
-		conntable_unhold(t, e);
-	} while (true);
+		if (conntable_hold(t, e, CONN_HOLD_SOURCE,
+		    s->admission->per_source))
+			return true;
+	} while (e->source == LEDGER_NONE);
+	return false;
 }
 
 /* A client is let in rather than refused for the others' number. */

@@ -114,8 +114,15 @@ bool
 conntable_hold(struct conntable *t, struct conn_entry *e, enum conn_hold hold,
     uint32_t limit)
 {
-	if (!ledger_take(t->ledger, t->slot, conntable_account(e, hold), limit,
-	    conntable_index(t, e), hold))
+	uint64_t key = hold == CONN_HOLD_SERVICE ? LEDGER_ANY :
+	    ledger_source_key(t->ledger, e->service, e->family, e->address);
+	enum ledger_answer answer;
+
+	answer = ledger_take(t->ledger, t->slot, conntable_account(e, hold),
+	    key, limit, conntable_index(t, e), hold);
+	if (answer == LEDGER_LOST)
+		e->source = LEDGER_NONE;
+	if (answer != LEDGER_TAKEN)
 		return false;
 	conntable_set_hold(t, e, hold, true);
 	return true;

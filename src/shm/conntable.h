@@ -102,7 +102,8 @@ void conntable_release(struct conntable *, struct conn_entry *);
 
 /*
  * Takes one of the account of the entry's service, or of its source, unless
- * limit are taken; both fields are set.  What is held is given back when the
+ * limit are taken; both fields are set.  The source is LEDGER_NONE afterwards
+ * when that account has become another's.  What is held is given back when the
  * connection is closed, by whoever closes it.
  */
 bool conntable_hold(struct conntable *, struct conn_entry *, enum conn_hold,

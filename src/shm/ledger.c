@@ -130,37 +130,46 @@ ledger_end(const struct ledger *l, uint32_t slot)
 	store_release(&ledger_journal(l, slot)->step, LEDGER_STEP_NONE);
 }
 
-/* Sets the count to count + change while it is below limit. */
-static bool
+/*
+ * Sets the count to count + change while it is below limit.  Whose the account
+ * is, is asked between reading the word and writing it: it cannot have become
+ * another's meanwhile, since who gives it away writes the word too (see
+ * ledger_renew).  That holds for a refusal as well.
+ */
+static enum ledger_answer
 ledger_change(const struct ledger *l, uint32_t slot, uint32_t account,
-    int change, uint32_t limit)
+    uint64_t key, int change, uint32_t limit)
 {
-	uint64_t *word = &ledger_account(l, account)->count;
+	struct account *a = ledger_account(l, account);
 	uint64_t number = ledger_journal(l, slot)->number;
-	uint64_t old = load_acquire(word), new;
+	uint64_t old = load_acquire(&a->count), new;
+	bool full;
 
 	do {
-		if (COUNT_OF(old) >= limit)
-			return false;
-		if (SLOT_OF(old) != slot)
+		if (key != LEDGER_ANY && !ledger_source_has(a, key))
+			return LEDGER_LOST;
+		full = COUNT_OF(old) >= limit;
+		if (!full && SLOT_OF(old) != slot)
 			ledger_tell(l, old);
-		new = number << (COUNT_BITS + SLOT_BITS) |
+		new = full ? old : number << (COUNT_BITS + SLOT_BITS) |
 		    (uint64_t)slot << COUNT_BITS |
 		    COUNT_OF(COUNT_OF(old) + (uint32_t)change);
-	} while (!__atomic_compare_exchange_n(word, &old, new, false,
+	} while (!__atomic_compare_exchange_n(&a->count, &old, new, false,
 	    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
-	return true;
+	return full ? LEDGER_REFUSED : LEDGER_TAKEN;
 }
 
-bool
+enum ledger_answer
 ledger_take(const struct ledger *l, uint32_t slot, uint32_t account,
-    uint32_t limit, uint32_t entry, uint32_t hold)
+    uint64_t key, uint32_t limit, uint32_t entry, uint32_t hold)
 {
+	enum ledger_answer answer;
+
 	ledger_begin(l, slot, LEDGER_STEP_TAKE, account, entry, hold);
-	if (ledger_change(l, slot, account, 1, limit))
-		return true;
-	ledger_end(l, slot);
-	return false;
+	answer = ledger_change(l, slot, account, key, 1, limit);
+	if (answer != LEDGER_TAKEN)
+		ledger_end(l, slot);
+	return answer;
 }
 
 void
@@ -170,7 +179,16 @@ ledger_give(const struct ledger *l, uint32_t slot, uint32_t account,
 	ledger_begin(l, slot, LEDGER_STEP_GIVE, account, entry, hold);
 	/* Only a hostile neighbour can have made it 0. */
 	if (ledger_count(ledger_account(l, account)) > 0)
-		ledger_change(l, slot, account, -1, UINT32_MAX);
+		ledger_change(l, slot, account, LEDGER_ANY, -1, UINT32_MAX);
+}
+
+bool
+ledger_renew(const struct ledger *l, uint32_t slot, uint32_t account)
+{
+	/* Only the number is new: nobody has to know whether it was done. */
+	ledger_begin(l, slot, LEDGER_STEP_NONE, account, 0, 0);
+	return ledger_change(l, slot, account, LEDGER_ANY, 0, 1) ==
+	    LEDGER_TAKEN;
 }
 
 const struct ledger_journal *

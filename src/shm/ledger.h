@@ -29,6 +29,7 @@
 
 #define LEDGER_LAYOUT		1
 #define LEDGER_NONE		0	/* no account of a source */
+#define LEDGER_ANY		0	/* no source's key */
 #define LEDGER_SOURCES_MAX	((1 << 22) - 8192)
 
 #define LEDGER_SLOT_BITS	12	/* of the number of a slot */
@@ -38,6 +39,12 @@ struct account {
 	uint64_t count;		/* with who wrote it: ledger_count() */
 	uint64_t due;		/* see struct rate */
 	uint64_t unused;
+};
+
+enum ledger_answer {
+	LEDGER_REFUSED,
+	LEDGER_TAKEN,
+	LEDGER_LOST,		/* the account is another source's by now */
 };
 
 enum ledger_step {
@@ -74,15 +81,23 @@ uint32_t ledger_accounts(const struct ledger *);
 uint32_t ledger_count(const struct account *);
 
 /*
- * Takes one of an account, unless limit are taken; or gives one back.  To be
- * called with the journal's entry and hold set; the journal stays open, so
+ * Takes one of an account, unless limit are taken; or gives one back.  key: of
+ * the source whose account it must be, or LEDGER_ANY.  To be called with the
+ * journal's entry and hold set; the journal stays open when it was taken, so
  * that the caller can note what it has: ledger_end() closes it.
  */
-bool ledger_take(const struct ledger *, uint32_t slot, uint32_t account,
-    uint32_t limit, uint32_t entry, uint32_t hold);
+enum ledger_answer ledger_take(const struct ledger *, uint32_t slot,
+    uint32_t account, uint64_t key, uint32_t limit, uint32_t entry,
+    uint32_t hold);
 void ledger_give(const struct ledger *, uint32_t slot, uint32_t account,
     uint32_t entry, uint32_t hold);
 void ledger_end(const struct ledger *, uint32_t slot);
+
+/*
+ * Writes the word of a count anew while nobody has any of it: who is about to
+ * take, and has looked before whose it is, has to look again.
+ */
+bool ledger_renew(const struct ledger *, uint32_t slot, uint32_t account);
 
 /*
  * After the death of a slot's process: the operation that was under way, and
@@ -93,21 +108,21 @@ const struct ledger_journal *ledger_interrupted(const struct ledger *,
 
 /* --- ledger_source.c: the table of sources ------------------------------- */
 
-/*
- * The account of a source: its address as conn_entry has it.  Finds it, or
- * makes one of one that is not used any more; slot: the caller's.  LEDGER_NONE:
- * the table is full of those that are.  now: as for rates.
- */
-uint32_t ledger_source(const struct ledger *, uint32_t slot, uint32_t service,
-    uint8_t family, const uint8_t address[16], uint64_t now);
+/* What a source is known by: its address as conn_entry has it. */
+uint64_t ledger_source_key(const struct ledger *, uint32_t service,
+    uint8_t family, const uint8_t address[16]);
 
 /*
- * Whether an account is still this source's: to be asked after taking of it,
- * since one that is idle may be given to another at any time.  After a yes it
- * stays, for as long as something is taken.
+ * The account of a source.  Finds it, or makes one of one that is not used any
+ * more; slot: the caller's.  LEDGER_NONE: the table is full of those that are.
+ * now: as for rates.  It stays the source's while something is taken of it;
+ * until then it may be given to another at any time.
  */
-bool ledger_source_has(const struct ledger *, uint32_t account,
-    uint32_t service, uint8_t family, const uint8_t address[16]);
+uint32_t ledger_source(const struct ledger *, uint32_t slot, uint64_t key,
+    uint64_t now);
+
+/* Whether an account is a source's; who is about to give it away does not. */
+bool ledger_source_has(struct account *, uint64_t key);
 
 /* The secret of its hash. */
 const uint64_t *ledger_secret(const struct ledger *);

@@ -33,7 +33,7 @@
 #define exchange(p, old, new)	__atomic_compare_exchange_n((p), (old), (new), \
     false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
 
-static uint64_t
+uint64_t
 ledger_source_key(const struct ledger *l, uint32_t service, uint8_t family,
     const uint8_t address[16])
 {
@@ -142,12 +142,17 @@ ledger_source_settle(const struct ledger *l, uint64_t key)
 
 /*
  * Gives an account to a source, as one that comes, if it is still idle.  The
- * mark comes first: whoever has just found it for its old source, and takes of
- * it now, clears the mark (ledger_source_has), and the exchange fails.
+ * mark comes first.  Whoever has found the account for its old source, and
+ * takes of it now, either looked whose it is before the mark was there: then
+ * he has taken, and it is not idle, or his word of the count is renewed and he
+ * looks again.  Or he sees the mark and clears it (ledger_source_has): then
+ * the last exchange fails.
  */
 static void
-ledger_source_put(struct account *a, uint64_t key, uint32_t slot, uint64_t now)
+ledger_source_put(const struct ledger *l, uint32_t account, uint64_t key,
+    uint32_t slot, uint64_t now)
 {
+	struct account *a = ledger_account(l, account);
 	uint64_t there = load_acquire(&a->key), marked;
 	uint64_t coming = key | MARK_COMING | (slot + 1);
 
@@ -156,7 +161,8 @@ ledger_source_put(struct account *a, uint64_t key, uint32_t slot, uint64_t now)
 		return;
 	}
 	marked = KEY_OF(there) | (slot + 1);
-	if (exchange(&a->key, &there, marked) && ledger_source_is_idle(a, now))
+	if (exchange(&a->key, &there, marked) &&
+	    ledger_renew(l, slot, account) && rate_is_idle(&a->due, now))
 		exchange(&a->key, &marked, coming);
 }
 
@@ -177,31 +183,27 @@ ledger_source_free(const struct ledger *l, uint64_t key, uint64_t now)
 }
 
 uint32_t
-ledger_source(const struct ledger *l, uint32_t slot, uint32_t service,
-    uint8_t family, const uint8_t address[16], uint64_t now)
+ledger_source(const struct ledger *l, uint32_t slot, uint64_t key,
+    uint64_t now)
 {
-	uint64_t key = ledger_source_key(l, service, family, address);
 	uint32_t account;
 
 	while ((account = ledger_source_settle(l, key)) == LEDGER_NONE) {
 		account = ledger_source_free(l, key, now);
 		if (account == LEDGER_NONE)
 			break;
-		ledger_source_put(ledger_account(l, account), key, slot, now);
+		ledger_source_put(l, account, key, slot, now);
 	}
 	return account;
 }
 
 bool
-ledger_source_has(const struct ledger *l, uint32_t account, uint32_t service,
-    uint8_t family, const uint8_t address[16])
+ledger_source_has(struct account *a, uint64_t key)
 {
-	uint64_t key = ledger_source_key(l, service, family, address);
-	uint64_t *word = &ledger_account(l, account)->key;
-	uint64_t there = load_acquire(word);
+	uint64_t there = load_acquire(&a->key);
 
 	while (KEY_OF(there) == key && !IS_COMING(there))
-		if (there == key || exchange(word, &there, key))
+		if (there == key || exchange(&a->key, &there, key))
 			return true;
 	return false;
 }

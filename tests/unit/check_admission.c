@@ -31,6 +31,7 @@ static struct account *
 source_account(const char *ip)
 {
 	const struct address a = address_of(ip);
+	const struct ledger *l = &fake.sb.ledger;
 	uint8_t bytes[16] = { 0 };
 	uint32_t account;
 
@@ -38,10 +39,11 @@ source_account(const char *ip)
 		memcpy(bytes, &a.in.sin_addr, 4);
 	else
 		memcpy(bytes, &a.in6.sin6_addr, 16);
-	account = ledger_source(&fake.sb.ledger, fake.net->table.slot,
-	    SERVICE, (uint8_t)a.sa.sa_family, bytes, loop_nanoseconds(fake.loop));
+	account = ledger_source(l, fake.net->table.slot, ledger_source_key(l,
+	    SERVICE, (uint8_t)a.sa.sa_family, bytes),
+	    loop_nanoseconds(fake.loop));
 	ck_assert_uint_ne(account, LEDGER_NONE);
-	return ledger_account(&fake.sb.ledger, account);
+	return ledger_account(l, account);
 }
 
 /* All that the accounts count, but those of services. */

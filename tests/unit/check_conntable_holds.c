@@ -47,6 +47,7 @@ held(uint32_t account)
 	return ledger_count(ledger_account(&sb.ledger, account));
 }
 
+/* Whose source has that account, or 0. */
 static struct conn_entry *
 take_one(struct conntable *t, uint32_t service, uint32_t source)
 {
@@ -56,6 +57,9 @@ take_one(struct conntable *t, uint32_t service, uint32_t source)
 	memset(e, 0, sizeof(*e));
 	e->service = (uint16_t)service;
 	e->source = source & ((1U << 22) - 1);
+	if (source != 0)
+		ledger_account(&sb.ledger, source)->key = ledger_source_key(
+		    &sb.ledger, service, e->family, e->address);
 	return e;
 }
 
@@ -94,6 +98,29 @@ START_TEST(test_conntable_holds_take)
 	conntable_close(&table, e, COUNTER_CLOSED_CLIENT);
 	ck_assert_uint_eq(e->holds, 0);
 	ck_assert_uint_eq(held(1) + held(SOURCE), 0);
+}
+END_TEST
+
+/* Of an account that has become another source's nothing is taken. */
+START_TEST(test_conntable_holds_lost)
+{
+	struct conn_entry *e = open_holding(1, SOURCE), *f;
+
+	f = take_one(&table, 1, SOURCE);
+	f->family = AF_INET;
+	ck_assert(!conntable_hold(&table, f, CONN_HOLD_SOURCE, 2));
+	ck_assert_uint_eq(f->source, LEDGER_NONE);
+	ck_assert_uint_eq(f->holds, 0);
+	ck_assert_uint_eq(held(SOURCE), 1);
+	/* Not even where there is no room: that is not its refusal. */
+	f->source = SOURCE;
+	ck_assert(!conntable_hold(&table, f, CONN_HOLD_SOURCE, 1));
+	ck_assert_uint_eq(f->source, LEDGER_NONE);
+	/* Who is refused keeps its account. */
+	f->source = SOURCE;
+	f->family = e->family;
+	ck_assert(!conntable_hold(&table, f, CONN_HOLD_SOURCE, 1));
+	ck_assert_uint_eq(f->source, SOURCE);
 }
 END_TEST
 
@@ -168,14 +195,14 @@ claim_source_as_service(struct conn_entry *e)
 static void
 claim_far_entry(struct conn_entry *e)
 {
-	ledger_take(&sb.ledger, SLOT, SOURCE + 2, 100, UINT32_MAX,
+	ledger_take(&sb.ledger, SLOT, SOURCE + 2, LEDGER_ANY, 100, UINT32_MAX,
 	    UINT32_MAX);
 }
 
 static void
 claim_nobodys_hold(struct conn_entry *e)
 {
-	ledger_take(&sb.ledger, SLOT, SOURCE + 2, 100, 0, 0xf0);
+	ledger_take(&sb.ledger, SLOT, SOURCE + 2, LEDGER_ANY, 100, 0, 0xf0);
 }
 
 static void (*const claims[])(struct conn_entry *) = {
@@ -220,6 +247,7 @@ main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_conntable_holds_take);
+	tcase_add_test(tc, test_conntable_holds_lost);
 	tcase_add_test(tc, test_conntable_holds_none);
 	tcase_add_test(tc, test_conntable_holds_recover);
 	tcase_add_loop_test(tc, test_conntable_holds_hostile, 0,

@@ -202,6 +202,14 @@ victim_empty(void)
 	victim->holds = 0;
 }
 
+/* Its source has not the account any more. */
+static void
+victim_lost(void)
+{
+	victim_empty();
+	victim->address[0] = 1;
+}
+
 static void
 victim_full(void)
 {
@@ -264,6 +272,7 @@ static const struct scenario {
 	{ "take", victim_empty, act_take, true },
 	{ "take both", victim_empty, act_take_both, true },
 	{ "take, refused", victim_empty, act_refused, false },
+	{ "take, lost", victim_lost, act_take, false },
 	{ "give both", victim_full, act_give, true },
 	{ "close", victim_full, act_close, true },
 };
@@ -271,9 +280,12 @@ static const struct scenario {
 static void
 setup(void)
 {
+	const uint8_t address[16] = { 0 };
 	bool done;
 
 	ck_assert_int_eq(scoreboard_create(&sb, 4, 1, ENTRIES, 16), 0);
+	ledger_account(&sb.ledger, SOURCE)->key = ledger_source_key(&sb.ledger,
+	    0, 0, address);
 	ck_assert_int_eq(scoreboard_claim(&sb, VICTIM, 1000, &table), 0);
 	ck_assert_int_eq(scoreboard_claim(&sb, OTHER, 1000, &other), 0);
 	/* Everything is called once, so that it is bound and touched. */
@@ -283,7 +295,8 @@ setup(void)
 	conntable_close(&table, victim, COUNTER_CLOSED_CLIENT);
 	conntable_release(&table, victim);
 	conntable_recover(&table);
-	ck_assert(ledger_take(&sb.ledger, VICTIM, 1, 1, 0, 0));
+	ck_assert_int_eq(ledger_take(&sb.ledger, VICTIM, 1, LEDGER_ANY, 1, 0,
+	    0), LEDGER_TAKEN);
 	journal = __DECONST(struct ledger_journal *,
 	    ledger_interrupted(&sb.ledger, VICTIM, &done));
 	ledger_give(&sb.ledger, VICTIM, 1, 0, 0);

@@ -49,10 +49,12 @@ count(uint32_t account)
 static bool
 take(uint32_t slot, uint32_t account, uint32_t limit)
 {
-	bool taken = ledger_take(&ledger, slot, account, limit, 0, 1);
+	enum ledger_answer answer = ledger_take(&ledger, slot, account,
+	    LEDGER_ANY, limit, 0, 1);
 
 	ledger_end(&ledger, slot);
-	return taken;
+	ck_assert_int_ne(answer, LEDGER_LOST);
+	return answer == LEDGER_TAKEN;
 }
 
 static void
@@ -109,7 +111,8 @@ START_TEST(test_ledger_hostile_word)
 	ck_assert(take(1, 1, 1));
 	ck_assert_uint_eq(count(1), 1);
 	/* Nor does a journal. */
-	ck_assert(ledger_take(&ledger, 1, 1, 9, 0, 1));
+	ck_assert_int_eq(ledger_take(&ledger, 1, 1, LEDGER_ANY, 9, 0, 1),
+	    LEDGER_TAKEN);
 	__DECONST(struct ledger_journal *, ledger_interrupted(&ledger, 1,
 	    &done))->account = ledger_accounts(&ledger);
 	ck_assert_ptr_null(ledger_interrupted(&ledger, 1, &done));
@@ -122,7 +125,8 @@ START_TEST(test_ledger_interrupted)
 	bool done;
 
 	ck_assert_ptr_null(ledger_interrupted(&ledger, 4, &done));
-	ck_assert(ledger_take(&ledger, 4, 2, 9, 77, 2));
+	ck_assert_int_eq(ledger_take(&ledger, 4, 2, LEDGER_ANY, 9, 77, 2),
+	    LEDGER_TAKEN);
 	for (; _i >= 0; _i--) {
 		/* Overwritten by others or not: it is known to be done. */
 		j = ledger_interrupted(&ledger, 4, &done);
@@ -141,7 +145,8 @@ START_TEST(test_ledger_interrupted)
 	ck_assert(j != NULL && done && j->step == LEDGER_STEP_GIVE);
 	ledger_end(&ledger, 4);
 	/* What was refused leaves nothing open. */
-	ck_assert(!ledger_take(&ledger, 4, 2, 0, 77, 2));
+	ck_assert_int_eq(ledger_take(&ledger, 4, 2, LEDGER_ANY, 0, 77, 2),
+	    LEDGER_REFUSED);
 	ck_assert_ptr_null(ledger_interrupted(&ledger, 4, &done));
 }
 END_TEST
@@ -244,21 +249,24 @@ END_TEST
 
 /* --- sources ------------------------------------------------------------- */
 
+static uint32_t finder;			/* the slot of who looks for them */
+
 static uint32_t
 find_bytes(uint32_t service, uint8_t family, const void *bytes, size_t size,
     uint64_t now)
 {
 	uint8_t address[16] = { 0 };
 	uint32_t account;
+	uint64_t key;
 
 	memcpy(address, bytes, size);
-	account = ledger_source(&ledger, (uint32_t)getpid() % 4096, service,
-	    family, address, now);
+	key = ledger_source_key(&ledger, service, family, address);
+	account = ledger_source(&ledger, finder, key, now);
 	if (account != LEDGER_NONE) {
 		ck_assert_uint_ge(account, SERVICES);
 		ck_assert_uint_lt(account, ledger_accounts(&ledger));
-		ck_assert(ledger_source_has(&ledger, account, service, family,
-		    address));
+		ck_assert(ledger_source_has(ledger_account(&ledger, account),
+		    key));
 	}
 	return account;
 }
@@ -311,8 +319,8 @@ START_TEST(test_ledger_source_is)
 	ck_assert(take(1, account, 1));
 	ck_assert_int_eq(find(1, pairs[_i].b, 0) == account, pairs[_i].same);
 	inet_pton(family, pairs[_i].b, b);
-	ck_assert_int_eq(ledger_source_has(&ledger, account, 1, family, b),
-	    pairs[_i].same);
+	ck_assert_int_eq(ledger_source_has(ledger_account(&ledger, account),
+	    ledger_source_key(&ledger, 1, family, b)), pairs[_i].same);
 	/* Of another service it is another. */
 	ck_assert_uint_ne(find(2, pairs[_i].a, 0), account);
 	ck_assert_uint_eq(find(1, pairs[_i].a, 0), account);
@@ -512,6 +520,7 @@ meet_sources(uint32_t me)
 	uint32_t i, account;
 	int differ = 0;
 
+	finder = me;
 	for (i = 0; i < MEETINGS; i++) {
 		meet(3 * i + 1, 2);
 		account = find_number(i, SECOND);

@@ -255,11 +255,13 @@ address_of(const char *ip)
 static struct account *
 account_of(const struct address *a)
 {
+	const struct ledger *l = &fake.sb.ledger;
 	uint8_t bytes[16] = { 0 };
 
 	memcpy(bytes, &a->in.sin_addr, 4);
-	return ledger_account(&fake.sb.ledger, ledger_source(&fake.sb.ledger,
-	    fake.net->table.slot, SERVICE, AF_INET, bytes, loop_nanoseconds(fake.loop)));
+	return ledger_account(l, ledger_source(l, fake.net->table.slot,
+	    ledger_source_key(l, SERVICE, AF_INET, bytes),
+	    loop_nanoseconds(fake.loop)));
 }
 
 static void
