@@ -605,6 +605,16 @@ crew_start(struct prong_service *s, enum crew_kind kind)
 	return 0;
 }
 
+/* They are started when they are needed, whatever kind of crew it is. */
+void
+crew_resize(struct prong_service *s)
+{
+	struct crew *crew = s->crew;
+
+	crew->max = s->threads;
+	crew_review(crew);
+}
+
 /* --- commands -------------------------------------------------------------- */
 
 /* Under the lock. */

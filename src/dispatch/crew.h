@@ -21,6 +21,9 @@ enum crew_kind {
  */
 int crew_start(struct prong_service *, enum crew_kind);
 
+/* The service may have more threads than before: s->threads. */
+void crew_resize(struct prong_service *);
+
 /* Of all crews: says that the server is about to stop. */
 void crews_drain(void);
 

@@ -22,6 +22,7 @@ enum channel_kind {
 	CHANNEL_LEVEL,		/* of the log, from now on: key */
 	CHANNEL_LOG,		/* a reopened log: descriptor, key its stream */
 	CHANNEL_MAILBOX,	/* of another slot: key, descriptor */
+	CHANNEL_SHARE,		/* of the threads, from now on: key */
 };
 
 struct channel_message {

@@ -265,7 +265,7 @@ master_open_processes(struct master *m)
 		return error_errno("processes");
 	for (i = 0; i < m->slots; i++) {
 		m->processes[i].master = m;
-		m->processes[i].slot = i;
+		m->processes[i].slot = m->processes[i].share = i;
 		m->processes[i].channel.fd = -1;
 		m->processes[i].report = -1;
 	}

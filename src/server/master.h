@@ -43,6 +43,7 @@ enum process_role {
 struct process {
 	struct master *master;
 	uint32_t slot;
+	uint32_t share;		/* of the threads: see share.c */
 	enum process_role role;
 	char name[24];		/* "worker 3", "forker" */
 	enum process_state state;
@@ -150,6 +151,15 @@ void supervise_ended(struct master *, pid_t, int status);
 /* change: +1 or -1.  -1 with ERANGE when there can be no more or no fewer. */
 int supervise_scale(struct master *, int change);
 void supervise_ready(struct process *);
+
+/* --- share.c: which worker has which part of the threads ----------------- */
+
+/* The part of one that is dead goes to one that is ready. */
+void share_pass_on(struct process *);
+/* One that is ready gets the part of one that is dead. */
+void share_inherit(struct process *);
+/* Whether a worker has all threads of a service. */
+bool share_is_needed(const struct process *);
 
 /* --- obituary.c: what is known of one that died, or is stuck ------------- */
 

@@ -218,6 +218,11 @@ process_tell_rest(struct process *p)
 	if ((untold & 1U << CHANNEL_MAILBOX) != 0)
 		for (slot = 0; slot < p->master->slots; slot++)
 			process_tell_mailbox(p, slot);
+	if ((untold & 1U << CHANNEL_SHARE) != 0) {
+		m.kind = CHANNEL_SHARE;
+		m.key = p->share;
+		process_tell(p, &m, -1);
+	}
 	if ((untold & (1U << CHANNEL_LOG | 1U << CHANNEL_LEVEL)) != 0)
 		process_tell_log(p);
 	if (p->master->state < MASTER_DRAINING)
@@ -245,6 +250,7 @@ process_child(struct process *p, int end, int report, pid_t master)
 		.privilege = &p->master->privilege,
 		.mailboxes = p->master->mailboxes,
 		.slot = p->slot,
+		.share = p->share,
 		.serves = process_serving[p->role],
 		.name = p->name,
 		.channel = end,

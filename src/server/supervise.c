@@ -17,7 +17,6 @@
 #include "base/oom.h"
 #include "base/process.h"
 #include "base/units.h"
-#include "dispatch/dispatch.h"
 #include "server/channel.h"
 #include "server/master.h"
 #include "server/reaper.h"
@@ -252,6 +251,7 @@ supervise_replace(struct process *p, enum death how, uint64_t lived,
 	if (lost > 0)
 		log_warning("%s (pid %d) had %llu connections, which "
 		    "are lost", p->name, (int)pid, (unsigned long long)lost);
+	share_pass_on(p);
 	if (delay == 0)
 		supervise_restart(p);
 	else {
@@ -339,8 +339,10 @@ supervise_ready(struct process *p)
 	backoff_ready(&p->backoff);
 	log_debug("%s (pid %d) is ready", p->name, (int)p->pid);
 	if (m->state != MASTER_STARTING) {
-		if (m->state == MASTER_RUNNING)
+		if (m->state == MASTER_RUNNING) {
+			share_inherit(p);
 			assign_sockets(m);
+		}
 		return;
 	}
 	for (i = 0; i < m->slots; i++)
@@ -380,42 +382,6 @@ supervise_limit_drain(struct process *p)
 }
 
 static bool
-supervise_is_worker(const struct process *p)
-{
-	return p->role == ROLE_WORKER && (p->state == PROCESS_WAITING ||
-	    p->state == PROCESS_STARTING || p->state == PROCESS_READY);
-}
-
-/* Whether a service has threads in this worker and in no other. */
-static bool
-supervise_is_only_crew(const struct process *p, const struct prong_service *s)
-{
-	const struct master *m = p->master;
-	uint32_t i;
-
-	if (!dispatch_modes[s->settings.dispatch]->has_threads ||
-	    worker_threads(s, p->slot) == 0)
-		return false;
-	for (i = 0; i < m->slots; i++)
-		if (i != p->slot && supervise_is_worker(&m->processes[i]) &&
-		    worker_threads(s, i) > 0)
-			return false;
-	return true;
-}
-
-static bool
-supervise_is_needed(const struct process *p)
-{
-	const struct prong_server *server = p->master->server;
-	size_t i;
-
-	for (i = 0; i < server->service_count; i++)
-		if (supervise_is_only_crew(p, server->services[i]))
-			return true;
-	return false;
-}
-
-static bool
 supervise_is_only_ready(const struct process *p)
 {
 	const struct master *m = p->master;
@@ -444,7 +410,7 @@ supervise_spare(struct master *m)
 		for (i = m->slots; i-- > 0;)
 			if (m->processes[i].role == ROLE_WORKER &&
 			    m->processes[i].state == order[k] &&
-			    !supervise_is_needed(&m->processes[i]))
+			    !share_is_needed(&m->processes[i]))
 				return &m->processes[i];
 	return NULL;
 }

@@ -23,6 +23,7 @@
 #include "base/process.h"
 #include "base/rlimits.h"
 #include "base/units.h"
+#include "dispatch/crew.h"
 #include "dispatch/dispatch.h"
 #include "dispatch/fork.h"
 #include "loop/loop.h"
@@ -333,6 +334,23 @@ worker_take_socket(const struct channel_message *m, int fd)
 		log_error("%s: %s", worker.start->name, error_text());
 }
 
+/* One who is dead has left it: more threads, at once. */
+static void
+worker_set_share(uint32_t share)
+{
+	struct prong_server *server = worker.start->server;
+	struct prong_service *s;
+	size_t i;
+
+	for (i = 0; i < server->service_count; i++) {
+		s = server->services[i];
+		if (s->crew == NULL)
+			continue;
+		s->threads = worker_threads(s, share);
+		crew_resize(s);
+	}
+}
+
 static void
 worker_log(uint32_t stream, int fd)
 {
@@ -381,6 +399,9 @@ worker_obey(const struct channel_message *m, int fd)
 		break;
 	case CHANNEL_MAILBOX:
 		worker_add_mailbox(m->key, fd);
+		break;
+	case CHANNEL_SHARE:
+		worker_set_share(m->key);
 		break;
 	}
 	if (m->number != 0)
@@ -459,7 +480,7 @@ worker_read_size(const struct prong_server *server)
 
 /* One that was added later brings as many as the first ones have at least. */
 uint32_t
-worker_threads(const struct prong_service *s, uint32_t slot)
+worker_threads(const struct prong_service *s, uint32_t share)
 {
 	uint64_t workers = (uint64_t)server_workers(s->server);
 	uint64_t threads = (uint64_t)s->settings.threads;
@@ -469,7 +490,7 @@ worker_threads(const struct prong_service *s, uint32_t slot)
 		return UINT32_MAX;
 	if (threads == 0)
 		threads = WORKER_POOL_THREADS * (uint64_t)process_cpus();
-	threads = threads / workers + (slot < threads % workers);
+	threads = threads / workers + (share < threads % workers);
 	/* Every worker has clients that are to have a thread for a message. */
 	if (threads == 0 && s->settings.pool_unit == POOL_MESSAGE)
 		threads = 1;
@@ -500,7 +521,7 @@ worker_start_service(struct prong_service *s)
 	s->net = worker.net;
 	s->home = s;
 	s->read_size = (size_t)s->settings.read_size;
-	s->threads = worker_threads(s, start->slot);
+	s->threads = worker_threads(s, start->share);
 	s->counters = scoreboard_row(start->scoreboard, start->slot, s->index);
 	if (server_attach(s) == -1) {
 		worker.hopeless = true;

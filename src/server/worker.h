@@ -18,6 +18,7 @@ struct worker_start {
 	const struct privilege *privilege;
 	const struct mailbox *mailboxes;	/* by slot */
 	uint32_t slot;
+	uint32_t share;		/* of the threads: the slot's, or another's */
 	bool (*serves)(const struct prong_service *);	/* of what it serves */
 	const char *name;	/* "worker 3" */
 	int channel;
@@ -45,7 +46,10 @@ int worker_accept(uint32_t service, uint32_t key, int fd);
 void worker_drain(void);
 void worker_end(void);
 
-/* The share that the worker of a slot has of the threads of a service. */
-uint32_t worker_threads(const struct prong_service *, uint32_t slot);
+/*
+ * How many threads of a service a share is: it has the number of a slot, and is
+ * never less than one with a higher number.
+ */
+uint32_t worker_threads(const struct prong_service *, uint32_t share);
 
 #endif

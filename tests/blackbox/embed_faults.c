@@ -319,6 +319,16 @@ faults_is_there(struct prong_service *s, const char *option)
 static int
 faults_init(struct prong_service *s)
 {
+	char byte;
+	int fd;
+
+	/* Until whoever has opened it for writing closes it. */
+	if (faults_is_there(s, "wait-if") &&
+	    (fd = open(prong_option_string(s, "wait-if"), O_RDONLY)) != -1) {
+		while (read(fd, &byte, sizeof(byte)) > 0)
+			continue;
+		close(fd);
+	}
 	if (faults_is_there(s, "abort-if"))
 		abort();
 	if (faults_is_there(s, "fail-if"))
@@ -331,6 +341,8 @@ static const struct prong_option faults_options[] = {
 	    "init aborts while this file is there" },
 	{ "fail-if", PRONG_STRING, NULL, NULL, NULL,
 	    "init fails while this file is there" },
+	{ "wait-if", PRONG_STRING, NULL, NULL, NULL,
+	    "init waits for the end of this pipe if it is there" },
 	{ .name = NULL }
 };
 
