@@ -128,7 +128,10 @@ crew_clear(int fd)
 
 /* --- in a thread --------------------------------------------------------- */
 
-/* The worker's loop is woken by the first that comes back. */
+/*
+ * The worker's loop is woken by the first that comes back.  Under the crew's
+ * lock, so that whoever abandons its threads finds each connection somewhere.
+ */
 static void
 crew_give_back(struct prong_conn *c)
 {
@@ -224,31 +227,33 @@ crew_next(struct crew_thread *t)
 	} else {
 		t->left = crew->some_left = true;
 		crew->running--;
-		crew_signal(crews.watch.fd);
+		/* Nobody may be there to hear it at the end. */
+		if (!crew->stopping)
+			crew_signal(crews.watch.fd);
 	}
 	pthread_mutex_unlock(&crew->lock);
 	return c;
 }
 
-/* False when it was abandoned with what it has. */
-static bool
+/* It has nothing any more when it was abandoned. */
+static void
 crew_let_go(struct crew_thread *t)
 {
-	bool mine;
+	struct prong_conn *c;
 
 	pthread_mutex_lock(&t->crew->lock);
-	mine = t->conn != NULL;
-	/* It was told so late that it has not looked. */
-	if (mine && (t->commands & CREW_CLOSE) != 0)
-		t->conn->flags |= CONN_ASKED;
-	/* So late that it has not looked, too. */
-	if (mine)
-		mails_move(&t->conn->held, &t->mails);
+	if ((c = t->conn) != NULL) {
+		/* It was told so late that it has not looked. */
+		if ((t->commands & CREW_CLOSE) != 0)
+			c->flags |= CONN_ASKED;
+		/* So late that it has not looked, too. */
+		mails_move(&c->held, &t->mails);
+		crew_give_back(c);
+	}
 	mails_free(&t->mails);
 	t->conn = NULL;
 	t->crew->busy--;
 	pthread_mutex_unlock(&t->crew->lock);
-	return mine;
 }
 
 static void *
@@ -267,8 +272,7 @@ crew_run(void *arg)
 	sigaltstack(&signals, &before);
 	while ((c = crew_next(t)) != NULL) {
 		lane_serve(&t->lane, c);
-		if (crew_let_go(t))
-			crew_give_back(c);
+		crew_let_go(t);
 	}
 	lane_leave(&t->lane);
 	/* It may be a sanitizer's, which takes it away now. */
@@ -660,28 +664,40 @@ crews_close(uint64_t id)
 	}
 }
 
-static void
-crew_abandon_one(struct crew *crew, struct prong_conn *c)
-{
-	c->reason = COUNTER_CLOSED_SERVER;
-	conn_book_end(c, crew->service);
-}
-
-/* What its threads still have, or were to have, is booked without them. */
+/*
+ * What its threads still have, or were to have, is booked without them; nobody
+ * waits for them, nor frees what they use.  Under the lock.
+ */
 static void
 crew_abandon(struct crew *crew)
 {
 	struct crew_thread *t;
 
-	pthread_mutex_lock(&crew->lock);
-	for (t = crew->threads; t != NULL; t = t->next)
+	for (t = crew->threads; t != NULL; t = t->next) {
+		pthread_detach(t->id);
 		if (t->conn != NULL) {
-			crew_abandon_one(crew, t->conn);
+			conn_book_abandoned(t->conn, crew->service);
 			t->conn = NULL;
 		}
+	}
 	while (crew->queue.first != NULL)
-		crew_abandon_one(crew, crew_take_first(&crew->queue));
+		conn_book_abandoned(crew_take_first(&crew->queue),
+		    crew->service);
+}
+
+/* Whether it was, since it has threads at work that are not waited for. */
+static bool
+crew_try_abandon(struct crew *crew)
+{
+	bool abandons;
+
+	pthread_mutex_lock(&crew->lock);
+	abandons = crew->service->settings.at_exit == EXIT_ABANDON &&
+	    crew->busy > 0;
+	if (abandons)
+		crew_abandon(crew);
 	pthread_mutex_unlock(&crew->lock);
+	return abandons;
 }
 
 static void
@@ -725,11 +741,9 @@ crews_stop(void)
 	while ((crew = crews.first) != NULL) {
 		crews.first = crew->next;
 		loop_timer_stop(crews.loop, &crew->retry);
-		if (crew->service->settings.at_exit == EXIT_ABANDON &&
-		    crew->busy > 0) {
-			crew_abandon(crew);
+		if (crew_try_abandon(crew))
 			all = false;
-		} else
+		else
 			crew_free(crew);
 	}
 	if (crews.watch.fd == -1)

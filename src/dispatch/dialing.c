@@ -247,7 +247,7 @@ dialing_look(struct prong_conn *c)
 	int value = 0;
 
 	c->flags &= (uint16_t)~CONN_BUSY;
-	c->entry->last = *c->service->net->now;
+	conn_set_last(c, *c->service->net->now);
 	v->receiver = task_self();
 	if (!v->box.feeding)
 		input_resume(c);

@@ -124,6 +124,8 @@ void conn_look(struct prong_conn *);
 
 /* Books the end of one that has ended in a lane. */
 void conn_book_end(struct prong_conn *, struct prong_service *home);
+/* Books one as ended that goes on in a thread which nobody waits for. */
+void conn_book_abandoned(struct prong_conn *, struct prong_service *home);
 
 /*
  * Counts a failure of the handler when result is -1, and closes.  Returns
@@ -146,19 +148,31 @@ conn_serve(struct prong_conn *c)
 	    (const char *)net->table.entries);
 }
 
+/* What changes in an entry while others may look: see conntable_copy(). */
+static inline void
+conn_set_last(struct prong_conn *c, uint64_t ms)
+{
+	__atomic_store_n(&c->entry->last, ms, __ATOMIC_RELAXED);
+}
+
 static inline void
 conn_wrote(struct prong_conn *c, ssize_t n)
 {
-	c->entry->bytes_out += (uint64_t)n;
-	c->entry->last = *c->service->net->now;
+	struct conn_entry *e = c->entry;
+
+	__atomic_store_n(&e->bytes_out, e->bytes_out + (uint64_t)n,
+	    __ATOMIC_RELAXED);
+	conn_set_last(c, *c->service->net->now);
 	counter_add(c->service->counters, COUNTER_BYTES_OUT, (uint64_t)n);
 }
 
 static inline void
 conn_count_read(struct prong_conn *c, size_t n)
 {
-	c->entry->bytes_in += n;
-	c->entry->last = *c->service->net->now;
+	struct conn_entry *e = c->entry;
+
+	__atomic_store_n(&e->bytes_in, e->bytes_in + n, __ATOMIC_RELAXED);
+	conn_set_last(c, *c->service->net->now);
 	counter_add(c->service->counters, COUNTER_BYTES_IN, n);
 }
 

@@ -24,24 +24,36 @@ conn_book(struct prong_conn *c)
 }
 
 /* Its entry stays for this turn: a handler may still ask who it was. */
-void
-conn_book_end(struct prong_conn *c, struct prong_service *home)
+static void
+conn_book_as(struct prong_conn *c, struct prong_service *home,
+    enum counter reason)
 {
 	struct net *net = home->net;
-	enum counter reason = (enum counter)c->reason;
 
 	net->ended.service = home;
-	net->ended.entry = *c->entry;
+	conntable_copy(&net->ended.entry, c->entry);
 	net->ended.fd = c->watch.fd;
 	net->ended.ms = *net->now;
 	roster_del(&net->roster, c);
 	conntable_close(&net->table, c->entry, reason);
 	if (net->record != NULL)
-		net->record(home, c->entry, reason);
+		net->record(home, &net->ended.entry, reason);
 	if (net->trace != NULL)
-		net->trace(home, c->entry, reason,
+		net->trace(home, &net->ended.entry, reason,
 		    loop_nanoseconds(net->loop));
 	conn_live(net, -1);
 	if (net->paused)
 		listener_resume_all(net);
+}
+
+void
+conn_book_end(struct prong_conn *c, struct prong_service *home)
+{
+	conn_book_as(c, home, (enum counter)c->reason);
+}
+
+void
+conn_book_abandoned(struct prong_conn *c, struct prong_service *home)
+{
+	conn_book_as(c, home, COUNTER_CLOSED_SERVER);
 }

@@ -66,7 +66,7 @@ conn_timer_set(struct prong_conn *c, uint32_t ms)
 	if ((c->flags & CONN_DEAD) != 0)
 		return error_set(EPIPE, "the connection has ended");
 	c->timeout = ms;
-	c->entry->last = loop_now(loop);
+	conn_set_last(c, loop_now(loop));
 	/* The timer is lent for another end, and looks here after it. */
 	if ((c->flags & (CONN_LINGER | CONN_STARVED)) != 0)
 		return 0;

@@ -19,6 +19,7 @@
 /* Memory is asked for in pieces of so many entries (256 KiB). */
 #define CONNTABLE_PIECE	4096
 
+#define load_relaxed(p)		__atomic_load_n((p), __ATOMIC_RELAXED)
 #define store_release(p, v)	__atomic_store_n((p), (v), __ATOMIC_RELEASE)
 
 static uint64_t *
@@ -212,6 +213,26 @@ conntable_close(struct conntable *t, struct conn_entry *e, enum counter counter)
 	conntable_begin(t, CONN_STEP_CLOSE, e, e->service, counter);
 	if (e->holds != 0)
 		conntable_unhold(t, e);
+}
+
+void
+conntable_copy(struct conn_entry *to, const struct conn_entry *e)
+{
+	*to = (struct conn_entry){
+		.id = e->id,
+		.bytes_in = load_relaxed(&e->bytes_in),
+		.bytes_out = load_relaxed(&e->bytes_out),
+		.last = load_relaxed(&e->last),
+		.opened = e->opened,
+		.source = e->source,
+		.port = e->port,
+		.service = e->service,
+		.state = e->state,
+		.family = e->family,
+		.holds = e->holds,
+		.phase = load_relaxed(&e->phase),
+	};
+	memcpy(to->address, e->address, sizeof(to->address));
 }
 
 const char *

@@ -117,6 +117,12 @@ void conntable_open(struct conntable *, struct conn_entry *, uint32_t service);
 void conntable_close(struct conntable *, struct conn_entry *, enum counter);
 
 /*
+ * A copy of an open entry, whose connection may go on in another thread: that
+ * stores each of last, bytes_in, bytes_out and phase at once.
+ */
+void conntable_copy(struct conn_entry *to, const struct conn_entry *);
+
+/*
  * "127.0.0.1:40000", "[::1]:40000", "unix:uid=1000,pid=42"; cut to size, always
  * a string.  Returns buf.
  */
