@@ -32,6 +32,18 @@ struct context {
 	void *fake;		/* of AddressSanitizer, or the fiber */
 };
 
+/*
+ * Whether one that was made before a fork is as good in the child.  To
+ * ThreadSanitizer it is a thread, and the child a process that has lost its
+ * others: it follows no longer who waits for whom, and then takes for a race
+ * what the parent did before and a task of the child does.
+ */
+#if defined(__SANITIZE_THREAD__)
+#define CONTEXT_OUTLIVES_FORK	0
+#else
+#define CONTEXT_OUTLIVES_FORK	1
+#endif
+
 /* The name of the switch: "Boost.Context" or "ucontext". */
 extern const char context_switch_name[];
 

@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include "base/context.h"
 #include "dispatch/conversation.h"
 #include "net/conn.h"
 #include "net/dial.h"
@@ -157,7 +158,8 @@ lane_warm(struct lane *l)
 {
 	struct timer timer = { .fn = lane_no_timer };
 
-	task_start(&l->tasks, lane_nothing, NULL, NULL);
+	if (CONTEXT_OUTLIVES_FORK)
+		task_start(&l->tasks, lane_nothing, NULL, NULL);
 	if (loop_timer(l->loop, &timer, 0) == 0)
 		loop_timer_stop(l->loop, &timer);
 }
