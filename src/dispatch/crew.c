@@ -76,7 +76,6 @@ struct crew {
 	bool some_left;
 	struct timer retry;		/* armed: none can be started now */
 	uint64_t told;			/* when that was told last */
-	struct slot_threads shown;	/* of the slot's, this crew's part */
 	struct crew *next;
 };
 
@@ -362,26 +361,19 @@ crew_join_left(struct crew *crew)
 	}
 }
 
-static void
-crew_show_word(uint64_t *word, uint64_t *shown, uint64_t value)
-{
-	__atomic_store_n(word, *word + value - *shown, __ATOMIC_RELAXED);
-	*shown = value;
-}
-
 /* Others see in the scoreboard how many have a thread, and how many wait. */
 static void
 crew_show(struct crew *crew, uint32_t running, uint32_t wanted)
 {
-	struct slot_threads *t = crew->service->net->threads;
+	struct slot_threads *t = crew->service->shown;
 	uint32_t busy = wanted < running ? wanted : running;
 
 	if (t == NULL)
 		return;
-	crew_show_word(&t->all, &crew->shown.all,
-	    crew->max == UINT32_MAX ? running : crew->max);
-	crew_show_word(&t->busy, &crew->shown.busy, busy);
-	crew_show_word(&t->waiting, &crew->shown.waiting, wanted - busy);
+	__atomic_store_n(&t->all, crew->max == UINT32_MAX ? running :
+	    crew->max, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->busy, busy, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->waiting, wanted - busy, __ATOMIC_RELAXED);
 }
 
 /* Whoever has no thread waits in the queue of the kernel, as far as possible. */

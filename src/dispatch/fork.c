@@ -306,6 +306,20 @@ fork_bring(struct prong_conn *c, const void *data, size_t len)
 		fork_call(child);
 }
 
+/* Others see in the scoreboard how many children it has, and who waits. */
+static void
+fork_show(const struct prong_service *s, int children, int waiting)
+{
+	struct slot_threads *t = s->shown;
+
+	if (t == NULL)
+		return;
+	__atomic_store_n(&t->children, t->children + (uint64_t)children,
+	    __ATOMIC_RELAXED);
+	__atomic_store_n(&t->waiting, t->waiting + (uint64_t)waiting,
+	    __ATOMIC_RELAXED);
+}
+
 /* A child has come for its mail. */
 static void
 fork_desk_event(struct watch *w, unsigned int events)
@@ -399,6 +413,7 @@ fork_ended(pid_t pid, int status)
 	forks.count--;
 	fork_tell_end(child, status);
 	c = child->conn;
+	fork_show(c->service, -1, 0);
 	net = c->service->net;
 	c->flags |= CONN_DEAD;
 	c->reason = (uint8_t)fork_reason(child, status);
@@ -466,6 +481,8 @@ fork_one(struct prong_conn *c)
 	/* What was posted to it meanwhile is still to be brought. */
 	mails_move(&child->mails, &c->held);
 	c->away = NULL;
+	/* It is there for whoever its child has answered. */
+	fork_show(c->service, 1, 0);
 	process_title_lend("%s %s", c->service->name,
 	    prong_peer(c, peer, sizeof(peer)));
 	if ((pid = fork()) == 0)
@@ -474,6 +491,7 @@ fork_one(struct prong_conn *c)
 	if (pid == -1) {
 		mails_move(&c->held, &child->mails);
 		c->away = &fork_nowhere;
+		fork_show(c->service, -1, 0);
 		free(child);
 		return -1;
 	}
@@ -523,6 +541,7 @@ fork_wait(struct prong_conn *c)
 		at = &(*at)->next_dead;
 	c->next_dead = NULL;
 	*at = c;
+	fork_show(c->service, 0, 1);
 	fork_hold(c->service);
 }
 
@@ -537,6 +556,7 @@ fork_unwait(struct prong_conn *c)
 	if (*at == NULL)
 		return false;
 	*at = c->next_dead;
+	fork_show(c->service, 0, -1);
 	fork_hold(c->service);
 	return true;
 }

@@ -54,7 +54,6 @@ struct net {
 	struct loop *loop;
 	struct conntable table;
 	uint64_t *live;			/* connections, in the scoreboard */
-	struct slot_threads *threads;	/* and who waits for one; or NULL */
 	net_report_fn *report;
 	net_record_fn *record;		/* NULL: none is kept */
 	net_trace_fn *trace;		/* NULL: nobody looks */

@@ -80,6 +80,7 @@ struct prong_service {
 	void (*place)(struct prong_conn *);	/* who serves it; NULL: we do */
 	void *crew;				/* its threads; NULL: none, or joined */
 	uint32_t threads;			/* how many that has here */
+	struct slot_threads *shown;		/* who waits for one; or NULL */
 	bool full;				/* accepts nothing for now */
 	uint64_t slow_told;			/* that it holds up the loop */
 	struct tally *tally;			/* counters of the handler's own */

@@ -182,3 +182,16 @@ socket_listen(int fd, const struct socket_options *o)
 		    address_of_socket(fd, false, text, sizeof(text)));
 	return 0;
 }
+
+int64_t
+socket_queued(int fd)
+{
+	struct tcp_info info = { .tcpi_state = 0 };
+	socklen_t size = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == -1 ||
+	    info.tcpi_state != TCP_LISTEN)
+		return -1;
+	/* Of one that listens it is the length of the queue. */
+	return info.tcpi_unacked;
+}

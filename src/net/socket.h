@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/address.h"
 
@@ -38,5 +39,11 @@ bool socket_is_answered(const struct address *);
 int socket_bind_again(const struct address *, const struct socket_options *);
 
 int socket_listen(int fd, const struct socket_options *);
+
+/*
+ * How many connections wait in the queue of a listening socket; -1: the kernel
+ * does not tell, as of unix sockets.
+ */
+int64_t socket_queued(int fd);
 
 #endif

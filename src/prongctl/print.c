@@ -43,6 +43,56 @@ print_service_state(const json_t *row, const char *key)
 	    "serving");
 }
 
+/* A count that can be added to another. */
+static json_int_t
+print_number(const json_t *row, const char *key)
+{
+	json_int_t n = json_integer_value(json_object_get(row, key));
+
+	return n < 0 ? 0 : n > INT32_MAX ? INT32_MAX : n;
+}
+
+/* "3/10": of ten threads three are at work. */
+static char *
+print_threads(const json_t *row, const char *key)
+{
+	char *text;
+
+	if (print_number(row, key) == 0 ||
+	    !json_is_integer(json_object_get(row, "threads_busy")))
+		return strdup("-");
+	return asprintf(&text, "%" JSON_INTEGER_FORMAT "/%"
+	    JSON_INTEGER_FORMAT, print_number(row, "threads_busy"),
+	    print_number(row, key)) == -1 ? NULL : text;
+}
+
+/* The same, or how many children. */
+static char *
+print_busy(const json_t *row, const char *key)
+{
+	return print_number(row, "children") > 0 ?
+	    cell_integer(row, "children") : print_threads(row, key);
+}
+
+/* Those that were accepted, and those in the queue of the kernel. */
+static json_int_t
+print_count_waiting(const json_t *service)
+{
+	return print_number(service, "waiting") +
+	    print_number(service, "queued");
+}
+
+static char *
+print_wait(const json_t *row, const char *key)
+{
+	json_int_t n = print_count_waiting(row);
+	char *text;
+
+	if (n == 0)
+		return strdup("-");
+	return asprintf(&text, "%" JSON_INTEGER_FORMAT, n) == -1 ? NULL : text;
+}
+
 static const struct table_column print_service_columns[] = {
 	{ "SERVICE", cell_string, "name", SCOLS_FL_TRUNC },
 	{ "HANDLER", cell_string, "handler", SCOLS_FL_TRUNC },
@@ -51,6 +101,8 @@ static const struct table_column print_service_columns[] = {
 	{ "ACCEPT", cell_string, "accept", 0 },
 	{ "STATE", print_service_state, "paused", 0 },
 	{ "ACTIVE", cell_integer, "active", SCOLS_FL_RIGHT },
+	{ "BUSY", print_busy, "threads", SCOLS_FL_RIGHT, true },
+	{ "WAIT", print_wait, "waiting", SCOLS_FL_RIGHT, true },
 	{ "LISTEN", cell_list, "listen", SCOLS_FL_WRAP },
 	{ NULL }
 };
@@ -76,21 +128,6 @@ print_worker_state(const json_t *row, const char *key)
 			if (json_is_true(json_object_get(row, wrong[i])))
 				return strdup(wrong[i]);
 	return cell_string(row, key);
-}
-
-/* "3/10": of ten threads three are at work. */
-static char *
-print_threads(const json_t *row, const char *key)
-{
-	const json_t *all = json_object_get(row, key);
-	const json_t *busy = json_object_get(row, "threads_busy");
-	char *text;
-
-	if (json_integer_value(all) <= 0 || !json_is_integer(busy))
-		return strdup("-");
-	return asprintf(&text, "%" JSON_INTEGER_FORMAT "/%"
-	    JSON_INTEGER_FORMAT, json_integer_value(busy),
-	    json_integer_value(all)) == -1 ? NULL : text;
 }
 
 static const struct table_column print_worker_columns[] = {
@@ -198,6 +235,49 @@ print_worker_note(const json_t *worker)
 	return 0;
 }
 
+/* A paused service's clients wait in the queue of the kernel. */
+static int
+print_paused_note(const json_t *service)
+{
+	if (print_begin("service {name}: paused", service) == -1)
+		return -1;
+	if (print_count_waiting(service) > 0)
+		printf(", %" JSON_INTEGER_FORMAT " waiting",
+		    print_count_waiting(service));
+	return print_text("; goes on with \"prongctl resume {name}\"",
+	    service);
+}
+
+/* "service work: pool 10/10 busy, 37 waiting" */
+static int
+print_crowd_note(const json_t *service)
+{
+	json_int_t threads = print_number(service, "threads");
+	json_int_t children = print_number(service, "children");
+
+	/* Elsewhere those in the queue wait for nothing but an instant. */
+	if (print_count_waiting(service) == 0 || (threads == 0 &&
+	    children == 0 && print_number(service, "waiting") == 0))
+		return 0;
+	if (print_begin("service {name}: {dispatch} ", service) == -1)
+		return -1;
+	if (threads > 0)
+		printf("%" JSON_INTEGER_FORMAT "/%" JSON_INTEGER_FORMAT,
+		    print_number(service, "threads_busy"), threads);
+	else
+		printf("%" JSON_INTEGER_FORMAT, children);
+	printf(" busy, %" JSON_INTEGER_FORMAT " waiting\n",
+	    print_count_waiting(service));
+	return 0;
+}
+
+static int
+print_service_note(const json_t *service)
+{
+	return json_is_true(json_object_get(service, "paused")) ?
+	    print_paused_note(service) : print_crowd_note(service);
+}
+
 /* Below the tables: what wants somebody's attention. */
 static int
 print_notes(const json_t *status)
@@ -207,9 +287,7 @@ print_notes(const json_t *status)
 	size_t i;
 
 	json_array_foreach(services, i, row)
-		if (json_is_true(json_object_get(row, "paused")) &&
-		    print_text("service {name}: paused; goes on with "
-		    "\"prongctl resume {name}\"", row) == -1)
+		if (print_service_note(row) == -1)
 			return -1;
 	json_array_foreach(workers, i, row)
 		if (print_worker_note(row) == -1)

@@ -4,10 +4,13 @@
 
 #include <jansson.h>
 #include <libsmartcols.h>
+#include <stdbool.h>
 
 #include "prongctl/cell.h"
 
 /* Tables that fit the terminal, on standard output. */
+
+#define TABLE_COLUMNS	16	/* at most */
 
 /* An array of them, which ends with a title of NULL, is a table. */
 struct table_column {
@@ -15,6 +18,7 @@ struct table_column {
 	cell_fn *cell;		/* makes a cell of it from each row */
 	const char *key;
 	int flags;		/* SCOLS_FL_* */
+	bool optional;		/* left out where every cell is "-" */
 };
 
 /*

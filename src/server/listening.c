@@ -198,6 +198,19 @@ listening_log(const struct listening *l)
 			    sizeof(text)), l->sockets[i].service->name);
 }
 
+int64_t
+listening_queued(const struct listening *l, const struct prong_service *s)
+{
+	int64_t one, all = -1;
+	size_t i;
+
+	for (i = 0; i < l->count; i++)
+		if (l->sockets[i].service == s &&
+		    (one = socket_queued(l->sockets[i].fd)) != -1)
+			all = one + (all == -1 ? 0 : all);
+	return all;
+}
+
 void
 listening_close(struct listening *l, bool remove)
 {

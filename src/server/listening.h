@@ -34,6 +34,10 @@ int listening_start(struct listening *);
 /* Makes the sockets of one more slot, where there are none yet. */
 int listening_add_slot(struct listening *, int slot);
 
+/* How many wait in the queues of a service; -1: the kernel does not tell. */
+int64_t listening_queued(const struct listening *,
+    const struct prong_service *);
+
 /* Logs each address, with the port that port 0 became. */
 void listening_log(const struct listening *);
 

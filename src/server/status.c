@@ -38,22 +38,25 @@ status_health(const struct process *p, uint64_t now)
 	    "late", p->late);
 }
 
-/* How many of its threads are at work, and how many wait for one. */
+/* How many threads are at work, and how many connections wait for one. */
 static json_t *
-status_threads(const struct process *p, const struct slot *s)
+status_threads(const struct slot_threads *t)
 {
-	const struct slot_threads *t = &s->threads;
-	bool alive = p->pid != 0;
-
-#define WORD(word)	(alive ? (json_int_t)__atomic_load_n(&(word), \
-	__ATOMIC_RELAXED) : (json_int_t)0)
 	return json_pack("{s:I,s:I,s:I,s:I}",
-	    "threads", WORD(t->all),
-	    "threads_busy", WORD(t->busy),
-	    "waiting", WORD(t->waiting),
-	    /* One for each connection. */
-	    "children", p->role == ROLE_FORKER ? WORD(s->live) : (json_int_t)0);
-#undef WORD
+	    "threads", (json_int_t)t->all,
+	    "threads_busy", (json_int_t)t->busy,
+	    "waiting", (json_int_t)t->waiting,
+	    "children", (json_int_t)t->children);
+}
+
+/* A process that has died left its numbers behind. */
+static void
+status_add_threads(const struct master *m, const struct process *p,
+    uint32_t service, struct slot_threads *totals)
+{
+	if (p->state != PROCESS_NONE && p->pid != 0)
+		scoreboard_add_threads(&m->scoreboard, p->slot, service,
+		    totals);
 }
 
 static json_t *
@@ -62,8 +65,13 @@ status_worker(struct master *m, struct process *p, uint64_t now)
 	const struct slot *s = scoreboard_slot(&m->scoreboard, p->slot);
 	uint64_t beat = __atomic_load_n(&s->last_beat, __ATOMIC_RELAXED);
 	bool alive = p->pid != 0;
-	json_t *row, *health = status_health(p, now);
-	json_t *threads = status_threads(p, s);
+	struct slot_threads sum = { .all = 0 };
+	json_t *row, *threads, *health = status_health(p, now);
+	uint32_t i;
+
+	for (i = 0; i < m->scoreboard.services; i++)
+		status_add_threads(m, p, i, &sum);
+	threads = status_threads(&sum);
 
 	row = json_pack("{s:i,s:i,s:s,s:s,s:i,s:f,s:f,s:I,s:I}",
 	    "slot", (int)p->slot,
@@ -170,6 +178,23 @@ status_own(struct master *m, const struct prong_service *s)
 	return object;
 }
 
+/* Also how many the kernel has that nobody has accepted; null: unknown. */
+static json_t *
+status_places(struct master *m, const struct prong_service *s)
+{
+	struct slot_threads sum = { .all = 0 };
+	int64_t queued = listening_queued(&m->listening, s);
+	json_t *object;
+	uint32_t slot;
+
+	for (slot = 0; slot < m->slots; slot++)
+		status_add_threads(m, &m->processes[slot], s->index, &sum);
+	object = status_threads(&sum);
+	json_object_set_new(object, "queued", queued == -1 ? json_null() :
+	    json_integer(queued));
+	return object;
+}
+
 struct status_totals {
 	uint64_t counters[COUNTERS];
 	uint64_t active;
@@ -180,6 +205,7 @@ status_service(struct master *m, struct prong_service *s, uint64_t active,
     struct status_totals *totals)
 {
 	uint64_t counters[COUNTERS] = { 0 };
+	json_t *row, *places = status_places(m, s);
 	uint32_t slot;
 	int i;
 
@@ -188,7 +214,7 @@ status_service(struct master *m, struct prong_service *s, uint64_t active,
 	for (i = 0; i < COUNTERS; i++)
 		totals->counters[i] += counters[i];
 	totals->active += active;
-	return json_pack("{s:s,s:s,s:s,s:s?,s:s,s:o,s:b,s:I,s:o,s:o}",
+	row = json_pack("{s:s,s:s,s:s,s:s?,s:s,s:o,s:b,s:I,s:o,s:o}",
 	    "name", s->name,
 	    "handler", s->settings.handler,
 	    "dispatch", dispatch_names[s->settings.dispatch],
@@ -201,6 +227,9 @@ status_service(struct master *m, struct prong_service *s, uint64_t active,
 	    "active", (json_int_t)active,
 	    "counters", status_counters_of(counters),
 	    "own", status_own(m, s));
+	json_object_update(row, places);
+	json_decref(places);
+	return row;
 }
 
 /* only: one of them, or NULL for all. */

@@ -523,6 +523,7 @@ worker_start_service(struct prong_service *s)
 	s->read_size = (size_t)s->settings.read_size;
 	s->threads = worker_threads(s, start->share);
 	s->counters = scoreboard_row(start->scoreboard, start->slot, s->index);
+	s->shown = scoreboard_threads(start->scoreboard, start->slot, s->index);
 	if (server_attach(s) == -1) {
 		worker.hopeless = true;
 		return -1;
@@ -591,7 +592,6 @@ worker_init_net(void)
 		return -1;
 	net_set_here(worker.net);
 	worker.net->live = &worker.slot->live;
-	worker.net->threads = &worker.slot->threads;
 	worker.net->serving_entry = &worker.slot->serving;
 	worker.net->memory_max = (size_t)set->worker_memory;
 	worker.net->full = worker_full;

@@ -13,9 +13,11 @@
 
 #include "base/error.h"
 
+#define ROW_USED	(COUNTERS + sizeof(struct slot_threads) / 8)
+
 /* Rows are whole cache lines, so that no two processes share one. */
 #define ROW_WORDS	(SCOREBOARD_ALIGN / 8 * \
-			    ((COUNTERS + SCOREBOARD_ALIGN / 8 - 1) / \
+			    ((ROW_USED + SCOREBOARD_ALIGN / 8 - 1) / \
 			    (SCOREBOARD_ALIGN / 8)))
 
 struct scoreboard_layout {
@@ -106,6 +108,14 @@ scoreboard_row(const struct scoreboard *sb, uint32_t slot, uint32_t service)
 	    scoreboard_row_offset(sb, slot, service));
 }
 
+struct slot_threads *
+scoreboard_threads(const struct scoreboard *sb, uint32_t slot,
+    uint32_t service)
+{
+	return (struct slot_threads *)(scoreboard_row(sb, slot, service) +
+	    COUNTERS);
+}
+
 static void
 scoreboard_open_table(struct scoreboard *sb, uint32_t slot,
     struct conntable *t)
@@ -153,13 +163,16 @@ scoreboard_take_over(struct scoreboard *sb, uint32_t slot,
     struct conntable *t)
 {
 	struct slot *s = scoreboard_slot(sb, slot);
+	uint32_t i;
 
 	scoreboard_open_table(sb, slot, t);
 	conntable_recover(t);
+	for (i = 0; i < sb->services; i++)
+		*scoreboard_threads(sb, slot, i) =
+		    (struct slot_threads){ .all = 0 };
 	s->last_beat = 0;
 	s->loops = 0;
 	s->live = 0;
-	s->threads = (struct slot_threads){ .all = 0 };
 	s->serving = SLOT_NONE;
 	__atomic_store_n(&s->pid, (uint64_t)getpid(), __ATOMIC_RELEASE);
 }
@@ -224,6 +237,21 @@ scoreboard_add_row(const struct scoreboard *sb, uint32_t slot,
 		totals[i] += __atomic_load_n(&row[i], __ATOMIC_ACQUIRE);
 	totals[COUNTER_ACCEPTED] += __atomic_load_n(&row[COUNTER_ACCEPTED],
 	    __ATOMIC_ACQUIRE);
+}
+
+void
+scoreboard_add_threads(const struct scoreboard *sb, uint32_t slot,
+    uint32_t service, struct slot_threads *totals)
+{
+	const struct slot_threads *t;
+
+	if (slot >= sb->slots || service >= sb->services)
+		return;
+	t = scoreboard_threads(sb, slot, service);
+	totals->all += __atomic_load_n(&t->all, __ATOMIC_RELAXED);
+	totals->busy += __atomic_load_n(&t->busy, __ATOMIC_RELAXED);
+	totals->children += __atomic_load_n(&t->children, __ATOMIC_RELAXED);
+	totals->waiting += __atomic_load_n(&t->waiting, __ATOMIC_RELAXED);
 }
 
 /* How many entries of a slot's table were ever used, within bounds. */

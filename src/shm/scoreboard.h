@@ -25,14 +25,18 @@
  * bounded words with scoreboard_read_*().
  */
 
-#define SCOREBOARD_LAYOUT	3
+#define SCOREBOARD_LAYOUT	4
 #define SCOREBOARD_ALIGN	64
 
-/* Of the threads that connections or messages have to wait for, in all. */
+/*
+ * What the connections or messages of a service have to wait for in a process;
+ * stands behind the row of counters, and ends with the process.
+ */
 struct slot_threads {
-	uint64_t all;		/* that there may be; without a limit, are */
+	uint64_t all;		/* threads that may be; without a limit, are */
 	uint64_t busy;
-	uint64_t waiting;	/* connections that have none yet */
+	uint64_t children;	/* of the forker */
+	uint64_t waiting;	/* connections that have neither yet */
 };
 
 /* What the process in a slot tells about itself. */
@@ -41,7 +45,6 @@ struct slot {
 	uint64_t last_beat;	/* process_milliseconds() of its last turn */
 	uint64_t loops;		/* turns of its loop since it began */
 	uint64_t live;		/* connections it has open */
-	struct slot_threads threads;
 	uint64_t serving;	/* where its entry is, of the table; SLOT_NONE */
 	uint64_t report_second;	/* of its last lines about connections */
 	uint64_t reports;	/* in that second, its children's too */
@@ -96,6 +99,8 @@ int scoreboard_tally(struct scoreboard *, uint32_t slot, uint32_t service,
 struct slot *scoreboard_slot(const struct scoreboard *, uint32_t slot);
 uint64_t *scoreboard_row(const struct scoreboard *, uint32_t slot,
     uint32_t service);
+struct slot_threads *scoreboard_threads(const struct scoreboard *,
+    uint32_t slot, uint32_t service);
 
 /* How often the lock was taken over from a dead process. */
 uint64_t scoreboard_recovered(const struct scoreboard *);
@@ -108,6 +113,10 @@ uint64_t scoreboard_recovered(const struct scoreboard *);
  */
 void scoreboard_add_row(const struct scoreboard *, uint32_t slot,
     uint32_t service, uint64_t totals[COUNTERS]);
+
+/* Adds what a slot's process has for a service, in threads and children. */
+void scoreboard_add_threads(const struct scoreboard *, uint32_t slot,
+    uint32_t service, struct slot_threads *totals);
 
 /* Adds to active[service] the connections in a slot's table. */
 void scoreboard_add_active(const struct scoreboard *, uint32_t slot,

@@ -87,6 +87,41 @@ START_TEST(test_scoreboard_rows)
 }
 END_TEST
 
+START_TEST(test_scoreboard_threads)
+{
+	const struct slot_threads one = { 1, 2, 3, 4 };
+	struct slot_threads sum = { .all = 10 };
+	uint64_t totals[COUNTERS] = { 0 };
+	struct conntable t;
+	uint32_t slot;
+	int i;
+
+	/* Beside the counters of a row, not in the next row. */
+	for (slot = 0; slot < SLOTS; slot++) {
+		*scoreboard_threads(&sb, slot, 1) = one;
+		ck_assert((uint64_t *)(scoreboard_threads(&sb, slot, 1) + 1) <=
+		    scoreboard_row(&sb, slot, 2));
+	}
+	scoreboard_add_row(&sb, 0, 1, totals);
+	scoreboard_add_row(&sb, 0, 2, totals);
+	for (i = 0; i < COUNTERS; i++)
+		ck_assert_uint_eq(totals[i], 0);
+	for (slot = 0; slot < SLOTS + 1; slot++)
+		scoreboard_add_threads(&sb, slot, 1, &sum);
+	scoreboard_add_threads(&sb, 0, SERVICES, &sum);
+	ck_assert_uint_eq(sum.all, 14);
+	ck_assert_uint_eq(sum.busy, 8);
+	ck_assert_uint_eq(sum.children, 12);
+	ck_assert_uint_eq(sum.waiting, 16);
+
+	/* They are their process's. */
+	ck_assert_int_eq(scoreboard_claim(&sb, 2, 1000, &t), 0);
+	sum = (struct slot_threads){ .all = 0 };
+	scoreboard_add_threads(&sb, 2, 1, &sum);
+	ck_assert_uint_eq(sum.all + sum.busy + sum.children + sum.waiting, 0);
+}
+END_TEST
+
 START_TEST(test_scoreboard_add)
 {
 	uint64_t totals[COUNTERS] = { 5 }, active[SERVICES] = { 7 };
@@ -498,6 +533,7 @@ main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_scoreboard_rows);
+	tcase_add_test(tc, test_scoreboard_threads);
 	tcase_add_test(tc, test_scoreboard_add);
 	tcase_add_test(tc, test_scoreboard_wrong_arguments);
 	tcase_add_test(tc, test_scoreboard_hostile_table);

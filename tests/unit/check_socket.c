@@ -82,8 +82,12 @@ START_TEST(test_socket_bind)
 	ck_assert_int_ne(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
 	/* Nothing listens until it is asked to. */
 	ck_assert(!answers(&a));
+	ck_assert_int_eq(socket_queued(fd), -1);
 	ck_assert_int_eq(socket_listen(fd, &plain), 0);
+	ck_assert_int_eq(socket_queued(fd), 0);
 	ck_assert(answers(&a));
+	/* Whoever has gone again waits to be accepted all the same. */
+	ck_assert_int_eq(socket_queued(fd), 1);
 	close(fd);
 }
 END_TEST
@@ -337,6 +341,7 @@ START_TEST(test_socket_unix_busy)
 		if (connect(clients[i], &a.sa, a.length) == -1)
 			ck_assert_int_eq(errno, EAGAIN);
 	}
+	ck_assert_int_eq(socket_queued(fd), -1);
 	errno = 0;
 	ck_assert_int_eq(socket_bind(&a, false, &o), -1);
 	ck_assert_int_eq(errno, EADDRINUSE);
