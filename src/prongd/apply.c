@@ -222,6 +222,31 @@ apply_problem(const void *object, const char *key, const char *text, void *arg)
 	    setting->place, key, text);
 }
 
+bool
+apply_failure(struct tree_section *root, const char *text,
+    struct problems *problems)
+{
+	const struct tree_setting *listen;
+	const struct tree_section *t;
+	char name[128];
+	int length;
+
+	TAILQ_FOREACH(t, &root->sections, next) {
+		length = snprintf(name, sizeof(name), "service \"%s\": ",
+		    t->title == NULL ? "" : t->title);
+		if (!apply_is_service(t) || length >= (int)sizeof(name) ||
+		    strncmp(text, name, (size_t)length) != 0)
+			continue;
+		text += length;
+		listen = strncmp(text, "cannot listen on ", 17) == 0 ?
+		    apply_find(t, "listen", text) : NULL;
+		problem_add(problems, listen == NULL ? t->place :
+		    listen->place, "%s", text);
+		return true;
+	}
+	return false;
+}
+
 void
 apply_warn(struct prong_server *server, struct tree_section *root,
     struct problems *problems)

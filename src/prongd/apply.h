@@ -21,6 +21,13 @@ void apply_tree(struct prong_server *, const struct prong_handler *const *,
 int apply_check(struct prong_server *, struct tree_section *root,
     struct problems *);
 
+/*
+ * Adds why a start has failed, when that is about a service, at its line or at
+ * that of the address; false: it is not.
+ */
+bool apply_failure(struct tree_section *root, const char *text,
+    struct problems *);
+
 /* Adds what has no effect where it is said; none of it keeps from starting. */
 void apply_warn(struct prong_server *, struct tree_section *root,
     struct problems *);

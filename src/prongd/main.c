@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "prongd/apply.h"
 #include "prongd/daemon.h"
 #include "prongd/loader.h"
 #include "prongd/options.h"
@@ -46,7 +47,9 @@ main_serve(const struct options *o, struct setup *s)
 	}
 	result = prong_server_run(s->server,
 	    o->foreground ? NULL : daemon_ready, &daemon);
-	if (result == -1)
+	if (result == -1 && apply_failure(s->root, prong_error(), &s->problems))
+		problem_print(&s->problems, "", stderr);
+	else if (result == -1)
 		warnx("%s", prong_error());
 	return result == -1 ? 1 : 0;
 }

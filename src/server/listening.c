@@ -126,7 +126,8 @@ listening_open(struct listening *l, const struct prong_server *server,
 		if (listening_open_service(l, server->services[i], slots) ==
 		    -1) {
 			listening_close(l, true);
-			return -1;
+			return error_prefix("service \"%s\"",
+			    server->services[i]->name);
 		}
 	return 0;
 }
@@ -141,7 +142,8 @@ listening_start(struct listening *l)
 	for (i = 0; i < l->count; i++)
 		if (listening_options(l->sockets[i].service, &o, &key) == -1 ||
 		    socket_listen(l->sockets[i].fd, &o) == -1)
-			return -1;
+			return error_prefix("service \"%s\"",
+			    l->sockets[i].service->name);
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -154,13 +155,31 @@ module_check(const char *path, const struct prong_handler *h)
 
 /* --- loading ------------------------------------------------------------- */
 
+/*
+ * From the folder of this process, which need not be that of whoever reads what
+ * is wrong with it.
+ */
+static int
+module_path_from_here(const char *name, char **path)
+{
+	char here[PATH_MAX];
+
+	if (name[0] == '/' || getcwd(here, sizeof(here)) == NULL ||
+	    here[0] != '/')
+		return strings_append(path, "%s", name);
+	while (strncmp(name, "./", 2) == 0)
+		name += 1 + strspn(name + 1, "/");
+	return strings_append(path, "%s/%s", strcmp(here, "/") == 0 ? "" : here,
+	    name);
+}
+
 static char *
 module_path(const char *name, const char *folder)
 {
 	char *path = NULL;
 
 	if (strchr(name, '/') != NULL)
-		strings_append(&path, "%s", name);
+		module_path_from_here(name, &path);
 	else if (folder[0] == '\0')
 		error_set(ENOENT, "module %s is looked for nowhere: "
 		    "module-path is empty", name);
@@ -185,20 +204,38 @@ module_dlerror(const char *path)
 }
 
 /* Opening what is not a file could wait for ever. */
+static int
+module_check_file(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == -1)
+		return error_errno("module %s", path);
+	if (!S_ISREG(st.st_mode))
+		return error_set(ENOEXEC, "module %s is not a file", path);
+	return 0;
+}
+
+int
+module_look(const char *name, const char *folder)
+{
+	char *path = module_path(name, folder);
+	int r, error;
+
+	r = path == NULL ? -1 : module_check_file(path);
+	error = errno;
+	free(path);
+	errno = error;
+	return r;
+}
+
 static void *
 module_open(const char *path)
 {
-	struct stat st;
 	void *object;
 
-	if (stat(path, &st) == -1) {
-		error_errno("module %s", path);
+	if (module_check_file(path) == -1)
 		return NULL;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		error_set(ENOEXEC, "module %s is not a file", path);
-		return NULL;
-	}
 	if ((object = dlopen(path, RTLD_NOW | RTLD_LOCAL)) == NULL)
 		module_dlerror(path);
 	return object;

@@ -24,6 +24,9 @@ bool module_is_name(const char *name);
 int module_load(struct module **list, const char *name, const char *folder);
 void module_unload(struct module **list);
 
+/* Whether there is a file to load for it; -1, with the same text, if not. */
+int module_look(const char *name, const char *folder);
+
 /* The handler of a module that is in the list, or NULL. */
 const struct prong_handler *module_find(const struct module *list,
     const char *name);

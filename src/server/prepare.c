@@ -5,6 +5,7 @@
 #include "server/prepare.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -33,10 +34,16 @@ prepare_log_end(void)
 	log_set_function(NULL, NULL);
 }
 
+/* The first one is the caller's to tell; the others are told here. */
 static void
 prepare_fault(const struct prong_service *s, const char *key, void *arg)
 {
-	log_error("service \"%s\": %s", s->name, error_text());
+	char *first = arg;
+
+	if (first[0] == '\0')
+		strlcpy(first, error_text(), ERROR_MAX);
+	else
+		log_error("service \"%s\": %s", s->name, error_text());
 }
 
 static void
@@ -45,17 +52,35 @@ prepare_idle(const struct prong_service *s, const char *key, void *arg)
 	log_warning("service \"%s\": %s", s->name, error_text());
 }
 
+/* One that is not there is told once, and not by each worker. */
+static int
+prepare_modules(const struct prong_server *s)
+{
+	const struct server_settings *set = &s->settings;
+	size_t i;
+
+	for (i = 0; set->chroot[0] == '\0' && i < s->service_count; i++)
+		if (server_has_module(s->services[i]) && module_look(
+		    s->services[i]->settings.handler, set->module_path) == -1)
+			return error_prefix("service \"%s\"",
+			    s->services[i]->name);
+	return 0;
+}
+
 int
 prepare_services(struct prong_server *s)
 {
+	char first[ERROR_MAX] = "";
 	size_t i;
 
 	for (i = 0; i < s->service_count; i++)
-		if (server_resolve(s->services[i], prepare_fault, NULL) > 0)
-			return error_prefix("service \"%s\"",
-			    s->services[i]->name);
+		if (server_resolve(s->services[i], prepare_fault, first) > 0)
+			return error_set(EINVAL, "service \"%s\": %s",
+			    s->services[i]->name, first);
 	if (s->service_count == 0)
 		return error_set(EINVAL, "there is no service");
+	if (prepare_modules(s) == -1)
+		return -1;
 	for (i = 0; i < s->service_count; i++)
 		dispatch_find_idle(s->services[i], prepare_idle, NULL);
 	/* Handlers are for those that run them. */

@@ -39,7 +39,7 @@ serve_pairs(struct prong_service *s, const char *const *pairs,
 		if (pairs[1] == NULL)
 			return error_set(EINVAL, "%s has no value", pairs[0]);
 		else if (set(s, pairs[0], pairs[1]) == -1)
-			return error_prefix("%s", pairs[0]);
+			return -1;
 	return 0;
 }
 

@@ -354,6 +354,25 @@ server_resolve_counters(struct prong_service *s)
 	return s->tally == NULL ? -1 : 0;
 }
 
+/* There is no such handler: which there are, and where modules would be. */
+static int
+server_name_handlers(const struct prong_service *s)
+{
+	const struct prong_server *server = s->server;
+	const char *folder = server->settings.module_path;
+	char *names = NULL;
+	size_t i;
+
+	for (i = 0; i < server->handler_count; i++)
+		strings_append(&names, "%s%s", i > 0 ? ", " : "",
+		    server->handlers[i]->name);
+	error_set(EINVAL, "there is no handler \"%.64s\"; there are: %.200s%s"
+	    "%.128s", s->settings.handler, names == NULL ? "none" : names,
+	    folder[0] == '\0' ? "" : "; and modules, as NAME.so, in ", folder);
+	free(names);
+	return -1;
+}
+
 static int
 server_resolve_handler(struct prong_service *s)
 {
@@ -363,8 +382,7 @@ server_resolve_handler(struct prong_service *s)
 	s->handler = server_handler(s->server, s->settings.handler);
 	s->options->members = s->handler == NULL ? NULL : s->handler->options;
 	if (s->handler == NULL && !server_has_module(s))
-		return error_set(EINVAL, "there is no handler \"%.64s\"",
-		    s->settings.handler);
+		return server_name_handlers(s);
 	return server_resolve_counters(s);
 }
 

@@ -264,15 +264,18 @@ supervise_replace(struct process *p, enum death how, uint64_t lived,
 
 /* While the whole server stops, or the slot is given up. */
 static void
-supervise_let_go(struct process *p, int status, pid_t pid, const char *doing)
+supervise_let_go(struct process *p, int status, enum death how, pid_t pid,
+    const char *doing)
 {
 	struct master *m = p->master;
 
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		log_debug("%s (pid %d) ended", p->name, (int)pid);
 	else {
-		log_warning("%s (pid %d) %s%s, while stopping", p->name,
-		    (int)pid, p->death, doing);
+		/* What kept it from serving it has told itself. */
+		if (how != DEATH_HOPELESS)
+			log_warning("%s (pid %d) %s%s, while stopping",
+			    p->name, (int)pid, p->death, doing);
 		/* How a worker ends shows in how the server ends. */
 		if (WIFEXITED(status)) {
 			errno = ECHILD;
@@ -294,18 +297,22 @@ supervise_died(struct process *p, int status)
 	char doing[OBITUARY_MAX];
 	pid_t pid = p->pid;
 	int report = p->report;
+	char why[sizeof(p->name) + 64];
 
 	process_describe_status(status, p->death, sizeof(p->death));
 	obituary_of(p, doing, sizeof(doing));
 	p->report = -1;
 	process_gone(p);
 	if (was == PROCESS_DRAINING || m->state >= MASTER_DRAINING)
-		supervise_let_go(p, status, pid, doing);
+		supervise_let_go(p, status, how, pid, doing);
 	else if (m->state == MASTER_STARTING) {
-		log_error("%s (pid %d) %s before it was ready%s",
-		    p->name, (int)pid, p->death, doing);
+		if (how != DEATH_HOPELESS)
+			log_error("%s (pid %d) %s before it was ready%s",
+			    p->name, (int)pid, p->death, doing);
+		snprintf(why, sizeof(why), "%s could not start; the log says "
+		    "why", p->name);
 		errno = ECHILD;
-		master_fail(m, "a worker could not start");
+		master_fail(m, why);
 	} else
 		supervise_replace(p, how, lived, pid, doing);
 	obituary_log_report(p, pid, report);

@@ -123,6 +123,38 @@ START_TEST(test_module_folder)
 }
 END_TEST
 
+/* Where it was looked for is said in full. */
+START_TEST(test_module_from_here)
+{
+	static const char *const names[] = { "./none.so", "././/none.so",
+	    "/none.so", "../none.so" };
+	static const char *const texts[] = {
+		"module /none.so: No such file or directory",
+		"module /none.so: No such file or directory",
+		"module /none.so: No such file or directory",
+		"module /../none.so: No such file or directory",
+	};
+	char text[PATH_MAX + 64];
+	size_t i;
+
+	snprintf(text, sizeof(text), "module %s: No such file or directory",
+	    helper_path("none.so"));
+	ck_assert_int_eq(chdir(helper_path("")), 0);
+	ck_assert_int_eq(module_look("./none.so", "/folder"), -1);
+	ck_assert_int_eq(errno, ENOENT);
+	ck_assert_str_eq(error_text(), text);
+	ck_assert_int_eq(chdir("/"), 0);
+	for (i = 0; i < UNIT_COUNT(names); i++) {
+		ck_assert_int_eq(module_look(names[i], "/folder"), -1);
+		ck_assert_int_eq(errno, ENOENT);
+		ck_assert_str_eq(error_text(), texts[i]);
+	}
+	ck_assert_int_eq(module_look("etc/", ""), -1);
+	ck_assert_int_eq(errno, ENOEXEC);
+	ck_assert_str_eq(error_text(), "module /etc/ is not a file");
+}
+END_TEST
+
 START_TEST(test_module_no_object)
 {
 	const char *path = helper_path("text.so");
@@ -416,6 +448,7 @@ main(void)
 	tcase_add_test(tc, test_module_names);
 	tcase_add_test(tc, test_module_load);
 	tcase_add_test(tc, test_module_folder);
+	tcase_add_test(tc, test_module_from_here);
 	tcase_add_test(tc, test_module_no_object);
 	tcase_add_test(tc, test_module_no_symbol);
 	tcase_add_test(tc, test_module_bad_handler);

@@ -291,7 +291,9 @@ START_TEST(test_server_faults)
 	ck_assert_int_eq(prong_service_set(s, "handler", "nobody"), 0);
 	ck_assert_int_eq(resolve(s), 1);
 	ck_assert_str_eq(faults, "handler ");
-	ck_assert_str_eq(error_text(), "there is no handler \"nobody\"");
+	ck_assert_ptr_eq(strstr(error_text(), "there is no handler \"nobody\"; "
+	    "there are: unit, plain; and modules, as NAME.so, in /"),
+	    error_text());
 	ck_assert_int_eq(prong_service_set(s, "handler", "unit"), 0);
 	ck_assert_int_eq(prong_service_set(s, "framing", "raw"), 0);
 	prong_service_option(s, "number", "x");
