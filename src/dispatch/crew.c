@@ -647,11 +647,15 @@ crews_close(uint64_t id)
 	for (crew = crews.first; crew != NULL; crew = crew->next) {
 		pthread_mutex_lock(&crew->lock);
 		for (t = crew->threads; t != NULL; t = t->next)
-			if (t->conn != NULL && t->conn->entry->id == id)
+			if (t->conn != NULL && t->conn->entry->id == id) {
+				conntable_show_closing(t->conn->entry);
 				crew_command(t, CREW_CLOSE);
+			}
 		for (c = crew->queue.first; c != NULL; c = c->next_dead)
-			if (c->entry->id == id)
+			if (c->entry->id == id) {
+				conntable_show_closing(c->entry);
 				c->flags |= CONN_ASKED;
+			}
 		pthread_mutex_unlock(&crew->lock);
 	}
 }

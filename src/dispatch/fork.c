@@ -215,7 +215,7 @@ fork_live(struct prong_conn *c)
 		raise(FORK_DRAIN);
 	lane_serve(&fork_lane, c);
 	post_finish(FORK_FINISH_MS);
-	c->entry->phase = (uint8_t)(CONN_PHASE_ENDED + c->reason);
+	conntable_set_phase(c->entry, CONN_PHASE_ENDED + c->reason);
 	_exit(0);
 }
 
@@ -678,6 +678,8 @@ fork_close_one(struct fork_child *child, uint64_t id)
 
 	if (child->conn->entry->id != id)
 		return;
+	/* It may hang, and hear nothing. */
+	conntable_show_closing(child->conn->entry);
 	child->dropped |= child->asked == last;
 	kill(child->pid, signals[child->asked]);
 	if (child->asked < last)

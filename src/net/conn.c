@@ -318,13 +318,6 @@ conn_phase(const struct prong_conn *c)
 	    CONN_PHASE_OPEN;
 }
 
-static void
-conn_show_phase(struct prong_conn *c)
-{
-	__atomic_store_n(&c->entry->phase, (uint8_t)conn_phase(c),
-	    __ATOMIC_RELAXED);
-}
-
 /* What the state of a connection asks for, when it is not the usual one. */
 static OUT_OF_LINE void
 conn_update_state(struct prong_conn *c)
@@ -343,7 +336,7 @@ conn_update_state(struct prong_conn *c)
 	/* One large answer may be more than a connection may hold. */
 	if (!conn_has_room(c, 0))
 		return;
-	conn_show_phase(c);
+	conntable_set_phase(c->entry, conn_phase(c));
 	if (c->output == NULL) {
 		if ((c->flags & (CONN_CLOSING | CONN_LINGER)) == CONN_CLOSING)
 			conn_linger(c);
@@ -352,7 +345,7 @@ conn_update_state(struct prong_conn *c)
 			conn_end(c, COUNTER_CLOSED_CLIENT);
 		if ((c->flags & CONN_DEAD) != 0)
 			return;
-		conn_show_phase(c);
+		conntable_set_phase(c->entry, conn_phase(c));
 	}
 	if ((c->flags & (CONN_EOF | CONN_PAUSED | CONN_CLOSING | CONN_BUSY)) ==
 	    0 || (c->flags & CONN_LINGER) != 0)

@@ -207,14 +207,39 @@ print_is_worker(const json_t *row)
 	return role != NULL && strcmp(role, "worker") == 0;
 }
 
-/* "worker 1: was killed by SIGABRT, 6 times in a row; next start in 12 s" */
+/* "; next start in 12 s", "; started again 3.0s ago"; up: of the server */
+static void
+print_next_start(const json_t *worker, const json_t *up)
+{
+	const json_t *restart = json_object_get(worker, "restart_in");
+	const json_t *started = json_object_get(worker, "started");
+	double left = json_number_value(restart);
+	long long seconds;
+	char text[CELL_SHORT];
+	json_t *ago;
+
+	if (json_is_number(restart) && left >= 0 && left < 1e12) {
+		seconds = (long long)left;
+		printf("; next start in %lld s", seconds +
+		    ((double)seconds < left));
+	}
+	if (print_is_dead(worker) || !json_is_number(started) ||
+	    !json_is_number(up))
+		return;
+	ago = json_real(json_number_value(up) - json_number_value(started));
+	printf("; started again %s ago", cell_format_duration(ago, text));
+	json_decref(ago);
+}
+
+/*
+ * "worker 1: was killed by SIGABRT, 6 times in a row; next start in 12 s",
+ * or when it was started, if it has been.
+ */
 static int
-print_worker_note(const json_t *worker)
+print_worker_note(const json_t *worker, const json_t *up)
 {
 	const json_t *death = json_object_get(worker, "death");
-	const json_t *restart = json_object_get(worker, "restart_in");
-	long long failures, seconds;
-	double left = json_number_value(restart);
+	long long failures;
 
 	failures = json_integer_value(json_object_get(worker, "failures"));
 	if (failures <= 0 && !print_is_dead(worker))
@@ -226,11 +251,7 @@ print_worker_note(const json_t *worker)
 		return -1;
 	if (failures > 1)
 		printf(", %lld times in a row", failures);
-	if (json_is_number(restart) && left >= 0 && left < 1e12) {
-		seconds = (long long)left;
-		printf("; next start in %lld s", seconds +
-		    ((double)seconds < left));
-	}
+	print_next_start(worker, up);
 	putchar('\n');
 	return 0;
 }
@@ -290,7 +311,8 @@ print_notes(const json_t *status)
 		if (print_service_note(row) == -1)
 			return -1;
 	json_array_foreach(workers, i, row)
-		if (print_worker_note(row) == -1)
+		if (print_worker_note(row, json_object_get(status,
+		    "uptime")) == -1)
 			return -1;
 	return 0;
 }
@@ -299,12 +321,18 @@ void
 print_waiting(const json_t *result, const char *text)
 {
 	json_t *slots = json_object_get(result, "waiting"), *slot;
-	long long n;
+	json_t *names = json_object_get(result, "waiting_names");
+	const char *name;
+	char safe[128];
 	size_t i;
 
 	json_array_foreach(slots, i, slot) {
-		n = json_integer_value(slot);
-		fprintf(stderr, "prongctl: worker %lld %s\n", n, text);
+		name = json_string_value(json_array_get(names, i));
+		if (name == NULL)
+			snprintf(safe, sizeof(safe), "worker %lld",
+			    (long long)json_integer_value(slot));
+		fprintf(stderr, "prongctl: %s %s\n", name == NULL ? safe :
+		    cell_safe(name, safe, sizeof(safe)), text);
 	}
 }
 

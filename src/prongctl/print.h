@@ -23,7 +23,7 @@ int print_text(const char *text, const json_t *result);
 /* The result as it came, indented. */
 int print_json(const json_t *result);
 
-/* On standard error: "worker 1 " and the text for each that is waited for. */
+/* On standard error: "worker 1 ", or "forker ", and the text for each that is waited for. */
 void print_waiting(const json_t *result, const char *text);
 
 /*

@@ -50,7 +50,8 @@ commands_wait_answers(const struct master *m, struct control_wait *wait)
 static bool
 commands_is_unready(const struct process *p, uint64_t number)
 {
-	return p->state == PROCESS_STARTING || p->state == PROCESS_WAITING;
+	return p->role == ROLE_WORKER && (p->state == PROCESS_STARTING ||
+	    p->state == PROCESS_WAITING);
 }
 
 static json_t *
@@ -132,7 +133,7 @@ commands_close(struct master *m, const json_t *request,
 	}
 	message.number = ++m->number;
 	if (process_tell(p, &message, -1) == -1) {
-		error_set(EAGAIN, "worker %u does not listen now", p->slot);
+		error_set(EAGAIN, "%s does not listen now", p->name);
 		return NULL;
 	}
 	commands_wait_answers(m, wait);

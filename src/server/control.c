@@ -126,12 +126,20 @@ control_answer(struct control_client *c, json_t *result)
 static int
 control_answer_late(struct control_client *c)
 {
-	json_t *result = c->result, *who;
+	struct master *m = c->control->master;
+	json_t *result = c->result, *names = json_array(), *who, *slot;
+	size_t i;
 
-	who = c->wait.who(c->control->master, c->wait.number);
-	if (json_array_size(who) > 0)
+	who = c->wait.who(m, c->wait.number);
+	json_array_foreach(who, i, slot)
+		json_array_append_new(names, json_string(
+		    m->processes[json_integer_value(slot)].name));
+	if (json_array_size(who) > 0) {
 		json_object_set(result, "waiting", who);
+		json_object_set(result, "waiting_names", names);
+	}
 	json_decref(who);
+	json_decref(names);
 	c->result = NULL;
 	return control_answer(c, result);
 }

@@ -30,7 +30,7 @@ void control_close(struct control *);
 /*
  * What a command waits for before it is answered: until is_done(), but no
  * longer than CONTROL_WAIT_MS.  Who is still missing then, as an array of
- * slots, is "waiting" in the result.
+ * slots, is "waiting" in the result, and "waiting_names" by name.
  */
 struct control_wait {
 	bool (*is_done)(const struct master *, uint64_t number);

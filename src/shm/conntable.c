@@ -235,6 +235,17 @@ conntable_copy(struct conn_entry *to, const struct conn_entry *e)
 	memcpy(to->address, e->address, sizeof(to->address));
 }
 
+void
+conntable_show_closing(struct conn_entry *e)
+{
+	uint8_t phase = __atomic_load_n(&e->phase, __ATOMIC_RELAXED);
+
+	while ((phase == CONN_PHASE_OPEN || phase == CONN_PHASE_PAUSED) &&
+	    !__atomic_compare_exchange_n(&e->phase, &phase, CONN_PHASE_CLOSING,
+	    false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		continue;
+}
+
 const char *
 conntable_peer(const struct conn_entry *e, char *buf, size_t size)
 {

@@ -128,6 +128,19 @@ void conntable_copy(struct conn_entry *to, const struct conn_entry *);
  */
 const char *conntable_peer(const struct conn_entry *, char *buf, size_t size);
 
+/* What it does, as others see it; by whoever serves it. */
+static inline void
+conntable_set_phase(struct conn_entry *e, int phase)
+{
+	__atomic_store_n(&e->phase, (uint8_t)phase, __ATOMIC_RELAXED);
+}
+
+/*
+ * It was told to close, which whoever serves it may not hear: so by somebody
+ * else, who must not undo what that one has said meanwhile.
+ */
+void conntable_show_closing(struct conn_entry *);
+
 /* After a predecessor's death: ends its half step and its connections. */
 void conntable_recover(struct conntable *);
 

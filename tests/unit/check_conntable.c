@@ -392,6 +392,27 @@ START_TEST(test_conntable_peer_unix)
 }
 END_TEST
 
+/* Shown as closing, unless whoever serves it has said more. */
+START_TEST(test_conntable_show_closing)
+{
+	static const int phases[][2] = {
+		{ CONN_PHASE_OPEN, CONN_PHASE_CLOSING },
+		{ CONN_PHASE_PAUSED, CONN_PHASE_CLOSING },
+		{ CONN_PHASE_CLOSING, CONN_PHASE_CLOSING },
+		{ CONN_PHASE_LINGERING, CONN_PHASE_LINGERING },
+		{ CONN_PHASE_ENDED + 7, CONN_PHASE_ENDED + 7 },
+	};
+	struct conn_entry e = { .family = AF_UNIX };
+	size_t i;
+
+	for (i = 0; i < UNIT_COUNT(phases); i++) {
+		conntable_set_phase(&e, phases[i][0]);
+		conntable_show_closing(&e);
+		ck_assert_int_eq(e.phase, phases[i][1]);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -410,5 +431,6 @@ main(void)
 	tcase_add_loop_test(tc, test_conntable_hostile, 0, UNIT_COUNT(poisons));
 	tcase_add_loop_test(tc, test_conntable_peer, 0, UNIT_COUNT(peers));
 	tcase_add_test(tc, test_conntable_peer_unix);
+	tcase_add_test(tc, test_conntable_show_closing);
 	return unit_run(s);
 }
