@@ -43,7 +43,8 @@ struct prong_array;
 
 /*
  * Returns the text of the last failure in this thread: never NULL, valid
- * until the next failing call of the same thread.
+ * until the next failing call of the same thread.  Like errno it says nothing
+ * after a call that succeeds: that may leave what was there, or anything else.
  */
 PRONG_API const char *prong_error(void);
 

@@ -92,7 +92,8 @@ lines_converse(struct prong_conn *c)
 	}
 	if (more == -1)
 		return -1;
-	return prong_sendf(c, "goodbye after %u lines", count);
+	return prong_sendf(c, "goodbye after %u line%s", count,
+	    count == 1 ? "" : "s");
 }
 
 static PRONG_HANDLER(lines,

@@ -175,9 +175,9 @@ qotd_load(struct qotd *q, const char *path)
 		return prong_set_error(EINVAL, "option file: %s: no quote of "
 		    "1 to %d bytes", path, QOTD_MAX);
 	if (q->left_out > 0)
-		prong_log(PRONG_WARNING, "qotd: %s: %zu quotes are longer "
-		    "than %d bytes and are left out", path, q->left_out,
-		    QOTD_MAX);
+		prong_log(PRONG_WARNING, "qotd: %s: left out, as longer "
+		    "than %d bytes: %zu quote%s", path, QOTD_MAX, q->left_out,
+		    q->left_out == 1 ? "" : "s");
 	return result;
 }
 

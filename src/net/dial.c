@@ -148,10 +148,13 @@ dial_connected(struct connect *k, int fd, const struct address *to)
 	d->connecting = false;
 	if (fd == -1)
 		d->error = errno;
-	if (fd == -1 || dial_join(d, fd, to) == -1)
-		conn_end(c, COUNTER_CLOSED_ERROR);
-	else
+	if (fd != -1 && dial_join(d, fd, to) == 0) {
 		conn_begin(c);
+		return;
+	}
+	/* What the handler makes of it is its own affair. */
+	d->service.net->report(PRONG_DEBUG, c, error_text());
+	conn_end(c, COUNTER_CLOSED_ERROR);
 }
 
 int

@@ -224,8 +224,8 @@ client_wrong(const struct client_shared *s, const struct client *c, size_t len)
 	at = c->part + i;
 	if (i == c->due)
 		error_set(EPROTO, "connection %u, after message %" PRIu64
-		    ": %zu bytes more than were asked for", c->number + 1,
-		    c->done + at / frame, len - i);
+		    ": more than was asked for, by %zu byte%s", c->number + 1,
+		    c->done + at / frame, len - i, len - i == 1 ? "" : "s");
 	else
 		error_set(EPROTO, "connection %u, message %" PRIu64 ": byte "
 		    "%zu of %zu is 0x%02x, not 0x%02x", c->number + 1,
@@ -277,8 +277,8 @@ client_receive(struct client_shared *s, struct client *c)
 	}
 	if (n == 0) {
 		error_set(ECONNRESET, "connection %u, message %" PRIu64
-		    ": closed by the server with %zu bytes missing",
-		    c->number + 1, c->done + 1, c->due);
+		    ": closed by the server with %zu byte%s missing",
+		    c->number + 1, c->done + 1, c->due, c->due == 1 ? "" : "s");
 		return CLIENT_CLOSED;
 	}
 	if ((size_t)n > c->due || memcmp(s->buffer, s->payload.reply.bytes +

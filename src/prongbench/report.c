@@ -116,8 +116,9 @@ report_run(const struct run *run, const struct options *o)
 		return report_json_run(run, o);
 	printf("%s: ", load->address);
 	report_load(&o->load);
-	printf("\n  messages     %.0f in %.2f s, %" PRIu64 " connections\n",
-	    messages, seconds, load->shared.opened);
+	printf("\n  messages     %.0f in %.2f s, %" PRIu64 " connection%s\n",
+	    messages, seconds, load->shared.opened,
+	    load->shared.opened == 1 ? "" : "s");
 	if (run->result.messages > 0 && run->result.ns > 0) {
 		printf("  rate         %.0f messages/s, %.1f MiB/s each way\n",
 		    messages / seconds, messages / seconds *

@@ -36,10 +36,12 @@ run_load(struct run *run, const struct options *o, bool greet)
 static int
 run_hold(struct run *run, const struct options *o)
 {
+	unsigned int open = o->load.connections - run->load.failed;
+
 	if (o->idle == 0)
 		return 0;
-	fprintf(stderr, "prongbench: %u connections open, idle for %g s\n",
-	    o->load.connections - run->load.failed, (double)o->idle / 1e6);
+	fprintf(stderr, "prongbench: %u connection%s open, idle for %g s\n",
+	    open, open == 1 ? "" : "s", (double)o->idle / 1e6);
 	return load_hold(&run->load, (uint64_t)o->idle * 1000);
 }
 

@@ -36,8 +36,8 @@ static const char *
 batch_after(struct batch *b)
 {
 	if (b->talk->options->no_reply)
-		snprintf(b->after, sizeof(b->after), "after %zu lines",
-		    b->sent);
+		snprintf(b->after, sizeof(b->after), "after %zu line%s",
+		    b->sent, b->sent == 1 ? "" : "s");
 	else
 		snprintf(b->after, sizeof(b->after), "after %zu of %zu "
 		    "replies", b->replies, b->sent);

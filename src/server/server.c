@@ -520,7 +520,7 @@ server_array_values(const struct prong_section *section,
 			continue;
 		if (i == slots)
 			return error_set(EINVAL, "there are more values than "
-			    "the %zu slots", slots);
+			    "the %zu slot%s", slots, slots == 1 ? "" : "s");
 		if (array_parse(type, v->text, &value) == -1)
 			return -1;
 		if (array != NULL && prong_array_set(array, i, value) == -1)

@@ -249,8 +249,9 @@ supervise_replace(struct process *p, enum death how, uint64_t lived,
 	    (int)pid, p->death, how == DEATH_MEMORY ?
 	    " (the kernel was out of memory)" : "", doing, when);
 	if (lost > 0)
-		log_warning("%s (pid %d) had %llu connections, which "
-		    "are lost", p->name, (int)pid, (unsigned long long)lost);
+		log_warning("%s (pid %d) had %llu connection%s, now lost",
+		    p->name, (int)pid, (unsigned long long)lost,
+		    lost == 1 ? "" : "s");
 	share_pass_on(p);
 	if (delay == 0)
 		supervise_restart(p);

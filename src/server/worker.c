@@ -78,8 +78,10 @@ worker_may_report(void)
 	    &last, second, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
 		left = __atomic_exchange_n(&s->reports, 0, __ATOMIC_RELAXED);
 		if (left > WORKER_REPORTS)
-			log_warning("%llu more lines like this were left out",
-			    (unsigned long long)(left - WORKER_REPORTS));
+			log_warning("%llu more line%s like this %s left out",
+			    (unsigned long long)(left - WORKER_REPORTS),
+			    left - WORKER_REPORTS == 1 ? "" : "s",
+			    left - WORKER_REPORTS == 1 ? "was" : "were");
 	}
 	return __atomic_add_fetch(&s->reports, 1, __ATOMIC_RELAXED) <=
 	    WORKER_REPORTS;
@@ -91,7 +93,8 @@ worker_report_one(enum prong_level level, const struct prong_conn *c,
 {
 	char peer[ADDRESS_MAX];
 
-	if (!worker_may_report())
+	/* What is not written takes nobody's place. */
+	if (level > log_level() || !worker_may_report())
 		return;
 	if (c == NULL)
 		log_write(level, "%s: %s", worker.start->name, text);

@@ -450,7 +450,7 @@ START_TEST(test_server_array_settings)
 	prong_section_set(a, "values", "2");
 	ck_assert_int_eq(server_check_array(a, &key), -1);
 	ck_assert_str_eq(error_text(), "there are more values than the 1 "
-	    "slots");
+	    "slot");
 }
 END_TEST
 
