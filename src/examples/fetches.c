@@ -92,27 +92,11 @@ static PRONG_HANDLER(fetches,
 int
 main(int argc, char **argv)
 {
-	struct prong_server *server;
-	struct prong_service *service;
-	int result;
+	PRONG_SERVICE(fetches, .listen = argv[1], .handler = &fetches_handler,
+	    .dispatch = PRONG_COROUTINE);
 
 	if (argc != 3)
 		errx(64, "usage: fetches ADDRESS:PORT SERVER:PORT");
 	fetches_server = argv[2];
-	if ((server = prong_server_new()) == NULL ||
-	    prong_server_handler(server, &fetches_handler) == -1 ||
-	    prong_server_set(server, "workers", "1") == -1 ||
-	    prong_server_set(server, "log.target", "stderr") == -1 ||
-	    prong_server_set(server, "pidfile", "") == -1 ||
-	    prong_server_set(server, "control.socket", "") == -1 ||
-	    (service = prong_server_add(server, "fetches")) == NULL ||
-	    prong_service_set(service, "handler", "fetches") == -1 ||
-	    prong_service_set(service, "dispatch", "coroutine") == -1 ||
-	    prong_service_set(service, "listen", argv[1]) == -1)
-		errx(2, "%s", prong_error());
-	result = prong_server_run(server, NULL, NULL);
-	if (result == -1)
-		warnx("%s", prong_error());
-	prong_server_free(server);
-	return result == -1 ? 1 : 0;
+	return prong_serve(&fetches, NULL) == 0 ? 0 : 1;
 }

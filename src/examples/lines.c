@@ -106,25 +106,10 @@ static PRONG_HANDLER(lines,
 int
 main(int argc, char **argv)
 {
-	struct prong_server *server;
-	struct prong_service *service;
-	int result;
+	PRONG_SERVICE(lines, .listen = argv[1], .handler = &lines_handler,
+	    .dispatch = PRONG_COROUTINE);
 
 	if (argc != 2)
 		errx(64, "usage: lines ADDRESS:PORT");
-	if ((server = prong_server_new()) == NULL ||
-	    prong_server_handler(server, &lines_handler) == -1 ||
-	    prong_server_set(server, "log.target", "stderr") == -1 ||
-	    prong_server_set(server, "pidfile", "") == -1 ||
-	    prong_server_set(server, "control.socket", "") == -1 ||
-	    (service = prong_server_add(server, "lines")) == NULL ||
-	    prong_service_set(service, "handler", "lines") == -1 ||
-	    prong_service_set(service, "dispatch", "coroutine") == -1 ||
-	    prong_service_set(service, "listen", argv[1]) == -1)
-		errx(2, "%s", prong_error());
-	result = prong_server_run(server, NULL, NULL);
-	if (result == -1)
-		warnx("%s", prong_error());
-	prong_server_free(server);
-	return result == -1 ? 1 : 0;
+	return prong_serve(&lines, NULL) == 0 ? 0 : 1;
 }

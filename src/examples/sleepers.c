@@ -75,26 +75,10 @@ static PRONG_HANDLER(sleepers,
 int
 main(int argc, char **argv)
 {
-	struct prong_server *server;
-	struct prong_service *service;
-	int result;
+	PRONG_SERVICE(sleepers, .listen = argv[1], .handler = &sleepers_handler,
+	    .dispatch = PRONG_COROUTINE);
 
 	if (argc != 2)
 		errx(64, "usage: sleepers ADDRESS:PORT");
-	if ((server = prong_server_new()) == NULL ||
-	    prong_server_handler(server, &sleepers_handler) == -1 ||
-	    prong_server_set(server, "workers", "1") == -1 ||
-	    prong_server_set(server, "log.target", "stderr") == -1 ||
-	    prong_server_set(server, "pidfile", "") == -1 ||
-	    prong_server_set(server, "control.socket", "") == -1 ||
-	    (service = prong_server_add(server, "sleepers")) == NULL ||
-	    prong_service_set(service, "handler", "sleepers") == -1 ||
-	    prong_service_set(service, "dispatch", "coroutine") == -1 ||
-	    prong_service_set(service, "listen", argv[1]) == -1)
-		errx(2, "%s", prong_error());
-	result = prong_server_run(server, NULL, NULL);
-	if (result == -1)
-		warnx("%s", prong_error());
-	prong_server_free(server);
-	return result == -1 ? 1 : 0;
+	return prong_serve(&sleepers, NULL) == 0 ? 0 : 1;
 }

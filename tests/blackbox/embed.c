@@ -17,6 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "settings.h"
+
 #define PIECE	8192	/* bytes of a line that fills a queue */
 #define CLOSER_AFTER	10	/* milliseconds */
 
@@ -397,23 +399,6 @@ PRONG_HANDLER(unable,
 	.init = unable_init,
 );
 
-static void
-embed_set(struct prong_server *server, struct prong_service *service,
-    char *setting)
-{
-	char *value = setting, *key = strsep(&value, "=");
-	int result;
-
-	if (value == NULL)
-		errx(64, "usage: embed [KEY=VALUE]...");
-	if (strncmp(key, "probe.", 6) == 0)
-		result = prong_service_set(service, key + 6, value);
-	else
-		result = prong_server_set(server, key, value);
-	if (result == -1)
-		errx(2, "%s", prong_error());
-}
-
 static struct prong_server *
 embed_server(char **settings)
 {
@@ -435,7 +420,7 @@ embed_server(char **settings)
 	    prong_section_set(array, "values", "2147483646") == -1)
 		errx(1, "%s", prong_error());
 	for (; *settings != NULL; settings++)
-		embed_set(server, service, *settings);
+		settings_set(server, service, "probe.", *settings);
 	return server;
 }
 
@@ -443,11 +428,6 @@ int
 main(int argc, char **argv)
 {
 	struct prong_server *server = embed_server(argv + 1);
-	int result;
 
-	result = prong_server_run(server, NULL, NULL);
-	if (result == -1)
-		warnx("%s", prong_error());
-	prong_server_free(server);
-	return result == -1 ? 1 : 0;
+	return settings_run(server);
 }

@@ -26,6 +26,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "settings.h"
+
 #define FILES_MAX	1024	/* that a process opens by "fill" */
 #define REPORTS_BELOW	64	/* descriptors that may be it */
 
@@ -357,31 +359,11 @@ PRONG_HANDLER(faults,
 	.message = faults_message,
 );
 
-static void
-faults_set(struct prong_server *server, struct prong_service *service,
-    char *setting)
-{
-	char *value = setting, *key = strsep(&value, "=");
-	int result;
-
-	if (value == NULL)
-		errx(64, "usage: embed_faults [KEY=VALUE]...");
-	if (strncmp(key, "faults.", 7) == 0)
-		result = prong_service_set(service, key + 7, value);
-	else if (strncmp(key, "option.", 7) == 0)
-		result = prong_service_option(service, key + 7, value);
-	else
-		result = prong_server_set(server, key, value);
-	if (result == -1)
-		errx(2, "%s", prong_error());
-}
-
 int
 main(int argc, char **argv)
 {
 	struct prong_server *server = prong_server_new();
 	struct prong_service *service;
-	int result;
 
 	if (server == NULL ||
 	    prong_server_handler(server, &faults_handler) == -1 ||
@@ -389,10 +371,6 @@ main(int argc, char **argv)
 	    prong_service_set(service, "handler", "faults") == -1)
 		errx(1, "%s", prong_error());
 	while (*++argv != NULL)
-		faults_set(server, service, *argv);
-	result = prong_server_run(server, NULL, NULL);
-	if (result == -1)
-		warnx("%s", prong_error());
-	prong_server_free(server);
-	return result == -1 ? 1 : 0;
+		settings_set(server, service, "faults.", *argv);
+	return settings_run(server);
 }

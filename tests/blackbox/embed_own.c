@@ -22,6 +22,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "settings.h"
+
 #define DEFERRED	100
 
 static struct prong_server *server;
@@ -180,20 +182,10 @@ own_show_signals(void)
 static void
 own_set(struct prong_service *s, char *setting)
 {
-	char *value = setting;
-	const char *key = strsep(&value, "=");
-	int result;
-
-	if (value == NULL)
-		errx(64, "usage: embed_own [KEY=VALUE]...");
-	if (strcmp(key, "sigchld") == 0)
-		result = signal(SIGCHLD, SIG_IGN) == SIG_ERR ? -1 : 0;
-	else if (strncmp(key, "service.", 8) == 0)
-		result = prong_service_set(s, key + 8, value);
-	else
-		result = prong_server_set(server, key, value);
-	if (result == -1)
-		errx(2, "%s", prong_error());
+	if (strncmp(setting, "sigchld=", 8) != 0)
+		settings_set(server, s, "service.", setting);
+	else if (signal(SIGCHLD, SIG_IGN) == SIG_ERR)
+		err(1, "SIGCHLD");
 }
 
 int

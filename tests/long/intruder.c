@@ -19,6 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../blackbox/settings.h"
+
 static int
 intruder_start(struct prong_conn *c, const char *argument)
 {
@@ -52,29 +54,11 @@ PRONG_HANDLER(intruder,
 	.message = intruder_message,
 );
 
-static void
-intruder_set(struct prong_server *server, struct prong_service *service,
-    char *setting)
-{
-	char *value = setting, *key = strsep(&value, "=");
-	int result;
-
-	if (value == NULL)
-		errx(64, "usage: intruder [KEY=VALUE]...");
-	if (strncmp(key, "echo.", 5) == 0)
-		result = prong_service_set(service, key + 5, value);
-	else
-		result = prong_server_set(server, key, value);
-	if (result == -1)
-		errx(2, "%s", prong_error());
-}
-
 int
 main(int argc, char **argv)
 {
 	struct prong_server *server = prong_server_new();
 	struct prong_service *service;
-	int result;
 
 	if (server == NULL ||
 	    prong_server_handler(server, &intruder_handler) == -1 ||
@@ -82,10 +66,6 @@ main(int argc, char **argv)
 	    prong_service_set(service, "handler", "intruder") == -1)
 		errx(1, "%s", prong_error());
 	while (*++argv != NULL)
-		intruder_set(server, service, *argv);
-	result = prong_server_run(server, NULL, NULL);
-	if (result == -1)
-		warnx("%s", prong_error());
-	prong_server_free(server);
-	return result == -1 ? 1 : 0;
+		settings_set(server, service, "echo.", *argv);
+	return settings_run(server);
 }
