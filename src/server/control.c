@@ -127,13 +127,13 @@ static int
 control_answer_late(struct control_client *c)
 {
 	struct master *m = c->control->master;
-	json_t *result = c->result, *names = json_array(), *who, *slot;
+	json_t *result = c->result, *names = json_array(), *who;
 	size_t i;
 
 	who = c->wait.who(m, c->wait.number);
-	json_array_foreach(who, i, slot)
-		json_array_append_new(names, json_string(
-		    m->processes[json_integer_value(slot)].name));
+	for (i = 0; i < json_array_size(who); i++)
+		json_array_append_new(names, json_string(m->processes[
+		    json_integer_value(json_array_get(who, i))].name));
 	if (json_array_size(who) > 0) {
 		json_object_set(result, "waiting", who);
 		json_object_set(result, "waiting_names", names);
