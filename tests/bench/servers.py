@@ -3,15 +3,17 @@
 them: prongd and the floor, started on ports of the kernel's choice in a
 directory of their own and ended by their process id.
 
-The programs come from PRONGD, PRONGCTL, PRONGBENCH and FLOOR; without those
-they are looked for where make puts them, below the current directory.
+The programs come from PRONGD, PRONGCTL, PRONGBENCH, FLOOR and COSTS; without
+those they are looked for where make puts them, below the current directory.
 """
 import contextlib
 import json
 import os
 import re
+import resource
 import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,7 @@ DEFAULTS = {
     "PRONGCTL": "src/prongctl/prongctl",
     "PRONGBENCH": "src/prongbench/prongbench",
     "FLOOR": "tests/bench/floor",
+    "COSTS": "tests/bench/costs",
 }
 
 CONFIG = """\
@@ -29,10 +32,11 @@ workers = %(workers)d
 pidfile = "%(directory)s/prongd.pid"
 log { target = "stderr" level = "info" }
 control { socket = "%(directory)s/control.sock" }
+%(top)s
 service "echo" {
   listen = {"127.0.0.1:0", "127.0.0.2:0"}
   handler = "%(handler)s"
-  idle-timeout = "60s"
+  idle-timeout = "%(idle)s"
   %(settings)s
 }
 """
@@ -153,15 +157,17 @@ class Prongd(Server):
 
 @contextlib.contextmanager
 def prongd(workers=1, cpu=None, under=(), seconds=30, handler="echo",
-           settings=""):
+           settings="", top="", idle="60s"):
     """A prongd with an echo service; under are the words before it, settings
-    are lines of the service.
+    are lines of the service, top are lines outside of it, and idle is how long
+    a client may say nothing.
     """
     with tempfile.TemporaryDirectory(prefix="prong-bench-") as directory:
         config = os.path.join(directory, "prongd.conf")
         with open(config, "w", encoding="utf-8") as f:
             f.write(CONFIG % {"workers": workers, "directory": directory,
-                              "handler": handler, "settings": settings})
+                              "handler": handler, "settings": settings,
+                              "top": top, "idle": idle})
         process = subprocess.Popen(
             pinned(cpu) + list(under) + [program("PRONGD"), "-f", "-c",
                                          config],
@@ -210,6 +216,25 @@ def idle_load(*words, seconds=120):
             raise Failure("prongbench: there were errors")
     finally:
         end(process)
+
+
+def connect(server):
+    return socket.create_connection(("127.0.0.1", server.port), 30)
+
+
+def send_until_full(sock):
+    """Sends until nobody has taken anything for a moment; returns how much."""
+    sent, block = 0, bytes(1 << 20)
+    sock.setblocking(False)
+    while select.select([], [sock], [], 0.3)[1]:
+        sent += sock.send(block)
+    return sent
+
+
+def raise_descriptors():
+    """For the servers and the clients, which inherit it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def descendants(pid):
