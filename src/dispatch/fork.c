@@ -89,7 +89,7 @@ static struct forks {
 	struct timer retry;
 	uint64_t told;			/* when it was last logged that some do */
 	void (*forked)(void);
-	void (*killed)(pid_t);
+	void (*killed)(pid_t, bool told);
 } forks = { .signals.fd = -1, .desk.fd = -1, .desk_in = -1 };
 
 /* --- in a child ----------------------------------------------------------- */
@@ -388,13 +388,16 @@ fork_tell_end(const struct fork_child *child, int status)
 	struct prong_conn *c = child->conn;
 	char how[80];
 
-	if (child->dropped || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return;
-	process_describe_status(status, how, sizeof(how));
-	error_set(ECHILD, "its process (pid %d) %s", (int)child->pid, how);
-	c->service->net->report(PRONG_ERROR, c, error_text());
+	if (!child->dropped) {
+		process_describe_status(status, how, sizeof(how));
+		error_set(ECHILD, "its process (pid %d) %s", (int)child->pid,
+		    how);
+		c->service->net->report(PRONG_ERROR, c, error_text());
+	}
 	if (WIFSIGNALED(status) && forks.killed != NULL)
-		forks.killed(child->pid);
+		forks.killed(child->pid, !child->dropped);
 }
 
 static void
@@ -737,7 +740,7 @@ forks_on_fork(void (*fn)(void))
 }
 
 void
-forks_on_death(void (*fn)(pid_t))
+forks_on_death(void (*fn)(pid_t, bool))
 {
 	forks.killed = fn;
 }

@@ -33,7 +33,10 @@ void forks_stop(void);
  */
 void forks_on_fork(void (*fn)(void));
 
-/* Who is told, after the log, of a child that was killed by a signal. */
-void forks_on_death(void (*fn)(pid_t));
+/*
+ * Who is told of a child that was killed by a signal; told: the log has been
+ * before, since it was not we who ended it.
+ */
+void forks_on_death(void (*fn)(pid_t, bool told));
 
 #endif

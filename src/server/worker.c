@@ -642,11 +642,11 @@ worker_forked(void)
 }
 
 static void
-worker_child_died(pid_t pid)
+worker_child_died(pid_t pid, bool told)
 {
 	/* Who it was has been left out, if there are so many. */
-	if (worker.slot->reports <= WORKER_REPORTS)
-		crash_log(worker.start->report, "process", pid);
+	crash_take_child(worker.start->report, pid, told &&
+	    worker.slot->reports <= WORKER_REPORTS);
 }
 
 static int
