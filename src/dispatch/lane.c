@@ -107,6 +107,7 @@ lane_renew(struct lane *l, struct prong_service *home)
 	service.net = l->net;
 	service.counters = l->counters;
 	service.place = NULL;
+	service.crew = NULL;
 	l->ops = *home->ops;
 	l->ops.message = lane_message;
 	service.ops = &l->ops;

@@ -163,7 +163,7 @@ conn_wrote(struct prong_conn *c, ssize_t n)
 	__atomic_store_n(&e->bytes_out, e->bytes_out + (uint64_t)n,
 	    __ATOMIC_RELAXED);
 	conn_set_last(c, *c->service->net->now);
-	counter_add(c->service->counters, COUNTER_BYTES_OUT, (uint64_t)n);
+	service_count(c->service, COUNTER_BYTES_OUT, (uint64_t)n);
 }
 
 static inline void
@@ -173,7 +173,7 @@ conn_count_read(struct prong_conn *c, size_t n)
 
 	__atomic_store_n(&e->bytes_in, e->bytes_in + n, __ATOMIC_RELAXED);
 	conn_set_last(c, *c->service->net->now);
-	counter_add(c->service->counters, COUNTER_BYTES_IN, n);
+	service_count(c->service, COUNTER_BYTES_IN, n);
 }
 
 /* Ends it, and the peer sees a reset. */

@@ -95,4 +95,17 @@ struct prong_service {
 	struct service_settings settings;
 };
 
+/*
+ * Adds to its row, which threads of its own add to as well, while the loop has
+ * what is left of a connection or what is posted to one at rest.
+ */
+static inline void
+service_count(struct prong_service *s, enum counter c, uint64_t n)
+{
+	if (__builtin_expect(s->crew != NULL, 0))
+		__atomic_add_fetch(&s->counters[c], n, __ATOMIC_RELAXED);
+	else
+		counter_add(s->counters, c, n);
+}
+
 #endif
