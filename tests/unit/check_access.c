@@ -708,7 +708,9 @@ main(void)
 	tcase_add_test(tc, test_access_unknown_credentials);
 	tcase_add_test(tc, test_access_names);
 	tcase_add_test(tc, test_access_needs_credentials);
-	tcase_add_test(tc, test_access_calls_nothing);
+	/* ThreadSanitizer's thread goes on when exit(2) has ended the other. */
+	if (!UNIT_TSAN)
+		tcase_add_test(tc, test_access_calls_nothing);
 	tcase_add_test(tc, test_access_model);
 	return unit_run(s);
 }

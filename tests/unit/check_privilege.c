@@ -672,10 +672,14 @@ add_tests_of_root(TCase *tc)
 	tcase_add_test(tc, test_privilege_drop_as_root);
 	tcase_add_test(tc, test_privilege_drop_given);
 	tcase_add_test(tc, test_privilege_drop_root_folder);
+	/*
+	 * A capability is lost by a thread alone: ThreadSanitizer's still may
+	 * what ours may not, and at that the C library aborts.
+	 */
 	tcase_add_loop_test(tc, test_privilege_drop_fails, 0,
-	    UNIT_COUNT(steps));
+	    UNIT_TSAN ? 0 : UNIT_COUNT(steps));
 	tcase_add_loop_test(tc, test_privilege_assume_fails, 0,
-	    UNIT_COUNT(steps));
+	    UNIT_TSAN ? 0 : UNIT_COUNT(steps));
 	tcase_add_test(tc, test_privilege_assume);
 	tcase_add_test(tc, test_privilege_assume_no_group);
 	tcase_add_test(tc, test_privilege_assume_root_folder);

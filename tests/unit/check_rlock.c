@@ -18,15 +18,8 @@
 #define PROCESSES	20
 #define ROUNDS		500
 
-/*
- * The ways to wait: for ever, and for a time.  ThreadSanitizer does not know
- * the call behind the second one and takes it for no lock.
- */
-#ifdef __SANITIZE_THREAD__
-#define WAYS		1
-#else
+/* The ways to wait: for ever, and for a time. */
 #define WAYS		2
-#endif
 
 /* What the processes share. */
 static struct shared {

@@ -17,7 +17,7 @@
 #include "unit.h"
 
 #define GUARD_MS	10000
-#define MANY		5000
+#define MANY		(UNIT_TSAN ? 500 : 5000)
 
 static struct loop *loop;
 static struct tasks tasks;
@@ -578,7 +578,7 @@ START_TEST(test_task_reuse)
 	int i, k, n = together[_i];
 	long before = 0;
 
-	for (i = 0; i < 100000 / n; i++) {
+	for (i = 0; i < (UNIT_TSAN ? 5000 : 100000) / n; i++) {
 		for (k = 0; k < n; k++)
 			ck_assert_int_eq(task_start(&tasks, note_frame,
 			    n == 1 ? NULL : &parked[k], NULL), 0);

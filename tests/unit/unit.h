@@ -3,6 +3,7 @@
 #define TESTS_UNIT_UNIT_H
 
 #include <check.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #define UNIT_COUNT(a)	((int)(sizeof(a) / sizeof((a)[0])))
@@ -34,5 +35,15 @@ unit_run(Suite *s)
 	srunner_free(sr);
 	return EXIT_SUCCESS;
 }
+
+/*
+ * Whether ThreadSanitizer watches: it has a thread of its own beside the
+ * test's, takes every task for one, and follows nothing between processes.
+ */
+#if defined(__SANITIZE_THREAD__)
+#define UNIT_TSAN	true
+#else
+#define UNIT_TSAN	false
+#endif
 
 #endif
