@@ -261,10 +261,17 @@ static int
 wait_by_select(int fd)
 {
 	fd_set set;
+	int n;
 
 	FD_ZERO(&set);
 	FD_SET(fd, &set);
-	return select(fd + 1, &set, NULL, NULL, NULL);
+	n = select(fd + 1, &set, NULL, NULL, NULL);
+	/* ThreadSanitizer keeps a signal for the next call that it knows. */
+	if (n == -1 && errno == EINTR) {
+		poll(NULL, 0, 0);
+		errno = EINTR;
+	}
+	return n;
 }
 
 static int

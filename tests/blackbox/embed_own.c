@@ -61,7 +61,7 @@ own_defer(struct prong_conn *c)
 	return prong_sendf(c, "caller");
 }
 
-static int own_left;
+static __thread int own_left;
 
 static void
 own_count_down(void *arg)

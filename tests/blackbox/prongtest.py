@@ -78,6 +78,8 @@ BOUND = 60 if SANITIZERS else 20
 # What a second is enough for, but for what a sanitizer costs.
 SECOND = 10 if SANITIZERS else 1
 TEST_LIMIT = 4 * BOUND
+# ThreadSanitizer takes so long for hundreds of threads.
+PATIENT = {"stuck_timeout": "120s"} if "thread" in SANITIZERS else {}
 
 
 # --- saying what is wrong ---------------------------------------------------
@@ -270,7 +272,7 @@ class Server:
         self.times = []         # when each line came
         self.news = threading.Condition()
         self.settings = dict({"workers": 1, "drain_timeout": "10s"},
-                             **settings)
+                             **dict(PATIENT, **settings))
         self.text = "pidfile = %s\ncontrol { socket = %s }\n" \
             "log { target = %s level = %s }\n" % tuple(map(_quote, (
                 self.pidfile, self.control, self.log_target, level)))
