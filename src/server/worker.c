@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,103 +21,26 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "base/rlimits.h"
-#include "base/units.h"
 #include "dispatch/crew.h"
 #include "dispatch/dispatch.h"
 #include "dispatch/fork.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
 #include "loop/task.h"
-#include "net/conn.h"
 #include "net/listener.h"
 #include "net/net.h"
 #include "net/post.h"
 #include "server/channel.h"
 #include "server/crash.h"
 #include "server/watchdog.h"
+#include "server/worker_state.h"
 
 /* How long to wait for a neighbour that holds the scoreboard's lock. */
 #define WORKER_CLAIM_MS		10000
 /* Threads of a pool for each CPU, where nothing else is said. */
 #define WORKER_POOL_THREADS	5
-/* Lines about single connections that a worker logs in a second at most. */
-#define WORKER_REPORTS		20
 
-/* One worker a process, so this is the process's own. */
-static struct worker {
-	const struct worker_start *start;
-	struct loop *loop;
-	struct net *net;
-	struct tasks tasks;
-	struct slot *slot;
-	struct watch channel;
-	struct timer beat;
-	uint64_t beat_ms;
-	uint64_t titled;	/* the load that the title shows */
-	int reserve;		/* a descriptor, to be able to take another */
-	bool draining;
-	bool abandons;		/* threads are at work when it ends */
-	bool hopeless;		/* it cannot serve as configured */
-	size_t services_up;	/* whose init has run */
-} worker;
-
-/*
- * A hostile client can cause many lines: only so many a second are written, by
- * the process and its children together.
- */
-static bool
-worker_may_report(void)
-{
-	struct slot *s = worker.slot;
-	/* Not by the loop's clock: a thread reports too. */
-	uint64_t second = process_milliseconds() / 1000, left;
-	uint64_t last = __atomic_load_n(&s->report_second, __ATOMIC_RELAXED);
-
-	if (last != second && __atomic_compare_exchange_n(&s->report_second,
-	    &last, second, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-		left = __atomic_exchange_n(&s->reports, 0, __ATOMIC_RELAXED);
-		if (left > WORKER_REPORTS)
-			log_warning("%llu more line%s like this %s left out",
-			    (unsigned long long)(left - WORKER_REPORTS),
-			    left - WORKER_REPORTS == 1 ? "" : "s",
-			    left - WORKER_REPORTS == 1 ? "was" : "were");
-	}
-	return __atomic_add_fetch(&s->reports, 1, __ATOMIC_RELAXED) <=
-	    WORKER_REPORTS;
-}
-
-static void
-worker_report_one(enum prong_level level, const struct prong_conn *c,
-    const char *text)
-{
-	char peer[ADDRESS_MAX];
-
-	/* What is not written takes nobody's place. */
-	if (level > log_level() || !worker_may_report())
-		return;
-	if (c == NULL)
-		log_write(level, "%s: %s", worker.start->name, text);
-	else if (c->service->net->lane != NULL &&
-	    c->service->net->lane[0] != '\0')
-		log_write(level, "service=%s peer=%s thread=%s: %s",
-		    c->service->name, prong_peer(c, peer, sizeof(peer)),
-		    c->service->net->lane, text);
-	else
-		log_write(level, "service=%s peer=%s: %s", c->service->name,
-		    prong_peer(c, peer, sizeof(peer)), text);
-}
-
-/* Threads report too, under the name that ps(1) shows. */
-static void
-worker_report(enum prong_level level, const struct prong_conn *c,
-    const char *text)
-{
-	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
-	pthread_mutex_lock(&lock);
-	worker_report_one(level, c, text);
-	pthread_mutex_unlock(&lock);
-}
+struct worker worker;
 
 static void USUAL
 worker_turn(void *arg)
@@ -135,7 +57,7 @@ worker_turn(void *arg)
 }
 
 /* Role, slot and load, for ps(1). */
-static void
+void
 worker_title(void)
 {
 	worker.titled = worker.slot->live;
@@ -154,156 +76,6 @@ worker_beat(struct timer *t)
 }
 
 static void
-worker_tell(enum channel_kind kind, uint32_t key, uint64_t number)
-{
-	const struct channel_message m = {
-		.kind = kind, .key = key, .number = number
-	};
-
-	if (worker.start->loop != NULL)
-		return;
-	/* It has room for many; and if not, it is told at another time. */
-	channel_send(worker.start->channel, &m, -1);
-}
-
-static void
-worker_full(bool full)
-{
-	worker_tell(CHANNEL_FULL, full, 0);
-}
-
-static const char *
-worker_outcome(enum counter how)
-{
-	const char *name = counter_table[how].name;
-
-	return strchr(name, '_') + 1;
-}
-
-/* For the access log: one that has ended, or was refused. */
-static void
-worker_record(const struct prong_service *s, const struct conn_entry *e,
-    enum counter how)
-{
-	bool closed = COUNTER_IS_CLOSED(how);
-	char peer[ADDRESS_MAX];
-
-	log_access(&(struct log_access){
-		.service = s->name,
-		.peer = conntable_peer(e, peer, sizeof(peer)),
-		.id = e->id,
-		.worker = worker.start->slot,
-		.milliseconds = loop_now(worker.loop) - e->opened,
-		.bytes_in = e->bytes_in,
-		.bytes_out = e->bytes_out,
-		.end = closed ? worker_outcome(how) : NULL,
-		.refused = closed ? NULL : worker_outcome(how),
-	});
-}
-
-/*
- * For whoever wants to know why a client was or was not let in, and for the
- * test that does the sums again.
- */
-static void
-worker_trace(const struct prong_service *s, const struct conn_entry *e,
-    enum counter how, uint64_t now)
-{
-	struct conn_entry source = *e;
-	char text[ADDRESS_MAX];
-
-	/* Of an IPv6 address, the network; of none, the port. */
-	memset(source.address + 8, 0, sizeof(source.address) - 8);
-	source.port = 0;
-	conntable_peer(&source, text, sizeof(text));
-	log_debug("%s service=%s source=%s now=%llu verdict=%s",
-	    COUNTER_IS_CLOSED(how) ? "released" : "admission", s->name, text,
-	    (unsigned long long)now,
-	    how == COUNTER_ACCEPTED ? "admitted" : worker_outcome(how));
-}
-
-/* How often a handler that holds up the loop is told of, for each service. */
-#define WORKER_SLOW_TELL_MS	60000
-
-static void
-worker_blame(struct prong_service *s, const struct conn_entry *e, uint64_t ms)
-{
-	uint64_t now = *worker.net->now;
-	char peer[ADDRESS_MAX];
-
-	counter_add(s->home->counters, COUNTER_SLOW_HANDLERS, 1);
-	if (s->slow_told != 0 && now - s->slow_told < WORKER_SLOW_TELL_MS)
-		return;
-	s->slow_told = now;
-	log_warning("service=%s peer=%s: handler %s has held up the loop for "
-	    "%llu ms, and every other connection of %s with it; thread, "
-	    "pool or fork may be better for it", s->name,
-	    conntable_peer(e, peer, sizeof(peer)), s->handler->name,
-	    (unsigned long long)ms, worker.start->name);
-}
-
-/* An event of a connection, or of a watch, which is nobody's. */
-static void
-worker_slow(struct watch *w, int fd, uint64_t ms, uint64_t then)
-{
-	const struct net *net = worker.net;
-	const struct prong_conn *c = w == NULL ? NULL : conn_of_watch(w);
-
-	/* What a task has dialed only woke it. */
-	if (c != NULL && !c->is_held)
-		worker_blame(c->service, c->entry, ms);
-	/* It may have closed the connection over it. */
-	else if (w == NULL && net->ended.fd == fd && net->ended.ms == then)
-		worker_blame(net->ended.service, &net->ended.entry, ms);
-}
-
-/* A task that went on from waiting for something else. */
-static void
-worker_slow_task(void *owner, uint64_t ms)
-{
-	const struct prong_conn *c = owner;
-
-	/* One that has ended is there until the turn is over. */
-	if (c != NULL)
-		worker_blame(c->service, c->entry, ms);
-}
-
-static void
-worker_watch_slow(const struct server_settings *set)
-{
-	uint64_t ms = (uint64_t)units_milliseconds(set->slow_handler);
-
-	worker.net->ended.fd = -1;
-	if (ms == 0)
-		return;
-	loop_on_slow(worker.loop, ms, worker_slow);
-	tasks_on_slow(tasks_here(), ms, worker_slow_task);
-}
-
-static void
-worker_set_level(enum prong_level level)
-{
-	log_set_level(level);
-	worker.net->trace = level == PRONG_DEBUG ? worker_trace : NULL;
-}
-
-/* Of the connections that it finds, the one with this number. */
-static void
-worker_close_one(struct watch *w, void *arg)
-{
-	struct prong_conn *c = conn_of_watch(w);
-	const uint64_t *id = arg;
-
-	if (c == NULL || (c->flags & CONN_DIALED) != 0 || c->entry->id != *id)
-		return;
-	/* Whoever asks again does not want to wait for a slow reader. */
-	if ((c->flags & CONN_CLOSING) != 0)
-		conn_end(c, COUNTER_CLOSED_SERVER);
-	else
-		conn_close(c, COUNTER_CLOSED_SERVER);
-}
-
-static void
 worker_drained(void *arg)
 {
 	loop_stop(worker.loop);
@@ -316,117 +88,6 @@ worker_drain(void)
 	net_drain(worker.net, worker.start->drained != NULL ?
 	    worker.start->drained : worker_drained, NULL);
 	dispatch_drain();
-}
-
-static void
-worker_take_socket(const struct channel_message *m, int fd)
-{
-	struct prong_server *server = worker.start->server;
-
-	if (m->service >= server->service_count)
-		return;
-	if (fd == -1) {
-		/* It comes again when the shortage is over. */
-		log_warning("%s: no descriptor left for a listening "
-		    "socket", worker.start->name);
-		worker_full(true);
-		return;
-	}
-	if (listener_add(server->services[m->service], m->key, m->shared != 0,
-	    fd) == -1)
-		log_error("%s: %s", worker.start->name, error_text());
-}
-
-/* One who is dead has left it: more threads, at once. */
-static void
-worker_set_share(uint32_t share)
-{
-	struct prong_server *server = worker.start->server;
-	struct prong_service *s;
-	size_t i;
-
-	for (i = 0; i < server->service_count; i++) {
-		s = server->services[i];
-		if (s->crew == NULL)
-			continue;
-		s->threads = worker_threads(s, share);
-		crew_resize(s);
-	}
-}
-
-static void
-worker_log(uint32_t stream, int fd)
-{
-	if (fd != -1 && stream < LOG_STREAMS)
-		log_set_descriptor((enum log_stream)stream, fd);
-}
-
-static void
-worker_add_mailbox(uint32_t slot, int fd)
-{
-	if (fd != -1)
-		post_add(slot, fd);
-	else
-		log_warning("%s: no descriptor left for a mailbox",
-		    worker.start->name);
-}
-
-static void
-worker_obey(const struct channel_message *m, int fd)
-{
-	uint64_t id = m->id;
-
-	switch (m->kind) {
-	case CHANNEL_ACCEPT:
-		worker_take_socket(m, fd);
-		break;
-	case CHANNEL_RELEASE:
-		listener_del(worker.net, m->key);
-		break;
-	case CHANNEL_CLOSE:
-		loop_each(worker.loop, worker_close_one, &id);
-		dispatch_close(id);
-		break;
-	case CHANNEL_DRAIN:
-		worker_drain();
-		worker_title();
-		break;
-	case CHANNEL_STOP:
-		loop_stop(worker.loop);
-		break;
-	case CHANNEL_LEVEL:
-		worker_set_level((enum prong_level)m->key);
-		break;
-	case CHANNEL_LOG:
-		worker_log(m->key, fd);
-		break;
-	case CHANNEL_MAILBOX:
-		worker_add_mailbox(m->key, fd);
-		break;
-	case CHANNEL_SHARE:
-		worker_set_share(m->key);
-		break;
-	}
-	if (m->number != 0)
-		worker_tell(CHANNEL_DONE, 0, m->number);
-}
-
-static void
-worker_channel_event(struct watch *w, unsigned int events)
-{
-	struct channel_message m;
-	int fd, r;
-
-	/* Without a descriptor left, one that comes here would be lost. */
-	if (worker.reserve != -1)
-		close(worker.reserve);
-	worker.reserve = -1;
-	while ((r = channel_receive(w->fd, &m, &fd)) == 1)
-		worker_obey(&m, fd);
-	worker.reserve = fcntl(w->fd, F_DUPFD_CLOEXEC, 0);
-	/* The master has gone; the kernel is about to tell us with SIGKILL. */
-	if (r == -1)
-		loop_stop(worker.loop);
 }
 
 /* Everything that the master had open and a worker has no business with. */
@@ -639,14 +300,6 @@ worker_forked(void)
 		close(worker.reserve);
 	listener_forget_all(worker.net);
 	loop_forget(worker.loop);
-}
-
-static void
-worker_child_died(pid_t pid, bool told)
-{
-	/* Who it was has been left out, if there are so many. */
-	crash_take_child(worker.start->report, pid, told &&
-	    worker.slot->reports <= WORKER_REPORTS);
 }
 
 static int

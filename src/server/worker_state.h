@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SERVER_WORKER_STATE_H
+#define SERVER_WORKER_STATE_H
+
+#include "loop/loop.h"
+#include "loop/task.h"
+#include "net/net.h"
+#include "server/worker.h"
+
+/* What the files worker*.c share, and nobody else sees. */
+struct worker {
+	const struct worker_start *start;
+	struct loop *loop;
+	struct net *net;
+	struct tasks tasks;
+	struct slot *slot;
+	struct watch channel;
+	struct timer beat;
+	uint64_t beat_ms;
+	uint64_t titled;	/* the load that the title shows */
+	int reserve;		/* a descriptor, to be able to take another */
+	bool draining;
+	bool abandons;		/* threads are at work when it ends */
+	bool hopeless;		/* it cannot serve as configured */
+	size_t services_up;	/* whose init has run */
+};
+
+/* One worker a process, so this is the process's own. */
+extern struct worker worker;
+
+/* worker.c: role, slot and load, for ps(1). */
+void worker_title(void);
+
+/* worker_report.c: a line of the log; threads report too. */
+void worker_report(enum prong_level, const struct prong_conn *,
+    const char *text);
+/* For the access log: one that has ended, or was refused. */
+void worker_record(const struct prong_service *, const struct conn_entry *,
+    enum counter how);
+/* Has what holds up the loop told, once the loop and its net are there. */
+void worker_watch_slow(const struct server_settings *);
+void worker_set_level(enum prong_level);
+/* A forked process has died: what it has said of it. */
+void worker_child_died(pid_t, bool told);
+
+/* worker_orders.c: the channel is readable. */
+void worker_channel_event(struct watch *, unsigned int events);
+/* Tells the master that no descriptor is left, or that some are again. */
+void worker_full(bool full);
+
+#endif
