@@ -2,6 +2,8 @@
 #ifndef BASE_COMPILER_H
 #define BASE_COMPILER_H
 
+#include <stdint.h>
+
 /*
  * The path of every message is kept short and close together: the kernel, in
  * between, leaves little of it in the caches.  What is on the path is USUAL;
@@ -14,5 +16,21 @@
 #define IN_LINE		inline __attribute__((always_inline))
 #define OUT_OF_LINE	__attribute__((noinline))
 #define UNUSUAL		__attribute__((noinline, cold))
+
+/*
+ * Adds to a number that others may read meanwhile and nobody else changes.
+ * Relaxed atomics say the same and take three instructions, since compilers do
+ * not join a load and a store that are atomic each.
+ */
+static IN_LINE void
+add_owned(uint64_t *p, uint64_t n)
+{
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+	__asm__("addq %1, %0" : "+m" (*p) : "er" (n) : "cc");
+#else
+	__atomic_store_n(p, __atomic_load_n(p, __ATOMIC_RELAXED) + n,
+	    __ATOMIC_RELAXED);
+#endif
+}
 
 #endif

@@ -66,6 +66,7 @@ struct crew {
 	pthread_cond_t work;
 	struct crew_queue queue;
 	struct crew_thread *threads;
+	uint64_t counters[COUNTERS];	/* of the loop's turn */
 	uint32_t queued;
 	uint32_t running;		/* threads */
 	uint32_t busy;			/* of those, have a connection */
@@ -591,6 +592,7 @@ crew_start(struct prong_service *s, enum crew_kind kind)
 	crew->next = crews.first;
 	crews.first = crew;
 	s->crew = crew;
+	s->counters = crew->counters;
 	s->place = crew_place;
 	while (kind != CREW_GROWS && crew->running < crew->max) {
 		if (crew_add_thread(crew) == -1)
@@ -697,6 +699,12 @@ crew_try_abandon(struct crew *crew)
 }
 
 static void
+crew_turn(struct crew *crew)
+{
+	counters_pass(crew->counters, crew->service->row);
+}
+
+static void
 crew_free(struct crew *crew)
 {
 	struct crew_thread *t;
@@ -708,6 +716,8 @@ crew_free(struct crew *crew)
 	}
 	pthread_cond_destroy(&crew->work);
 	pthread_mutex_destroy(&crew->lock);
+	crew_turn(crew);
+	crew->service->counters = crew->service->row;
 	crew->service->crew = NULL;
 	free(crew);
 }
@@ -726,28 +736,39 @@ crew_tell_end(struct crew *crew)
 	pthread_mutex_unlock(&crew->lock);
 }
 
+void
+crews_turn(void)
+{
+	struct crew *crew;
+
+	for (crew = crews.first; crew != NULL; crew = crew->next)
+		crew_turn(crew);
+}
+
 bool
 crews_stop(void)
 {
-	struct crew *crew;
-	bool all = true;
+	struct crew *crew, *abandoned = NULL;
 
 	for (crew = crews.first; crew != NULL; crew = crew->next)
 		crew_tell_end(crew);
 	while ((crew = crews.first) != NULL) {
 		crews.first = crew->next;
 		loop_timer_stop(crews.loop, &crew->retry);
-		if (crew_try_abandon(crew))
-			all = false;
-		else
+		if (crew_try_abandon(crew)) {
+			crew->next = abandoned;
+			abandoned = crew;
+		} else
 			crew_free(crew);
 	}
 	if (crews.watch.fd == -1)
-		return all;
+		return true;
 	/* What they gave back on the way. */
 	crews_event(&crews.watch, PRONG_READ);
 	loop_del(crews.loop, &crews.watch);
 	close(crews.watch.fd);
 	crews.watch.fd = -1;
-	return all;
+	for (crew = abandoned; crew != NULL; crew = crew->next)
+		crew_turn(crew);
+	return abandoned == NULL;
 }

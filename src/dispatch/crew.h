@@ -24,6 +24,12 @@ int crew_start(struct prong_service *, enum crew_kind);
 /* The service may have more threads than before: s->threads. */
 void crew_resize(struct prong_service *);
 
+/*
+ * The end of a turn: what the loop has counted of their services goes into the
+ * rows, which the threads add to as well.
+ */
+void crews_turn(void);
+
 /* Of all crews: says that the server is about to stop. */
 void crews_drain(void);
 

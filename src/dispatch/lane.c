@@ -22,24 +22,10 @@ lane_here(void)
 	return lane_of_thread;
 }
 
-/* The home's row is everybody's. */
-static inline void
-lane_add(struct lane *l, size_t i)
-{
-	if (l->counters[i] == 0)
-		return;
-	__atomic_add_fetch(&l->home->counters[i], l->counters[i],
-	    __ATOMIC_RELAXED);
-	l->counters[i] = 0;
-}
-
 static void
 lane_add_counters(struct lane *l)
 {
-	size_t i;
-
-	for (i = 0; i < COUNTERS; i++)
-		lane_add(l, i);
+	counters_pass(l->counters, l->home->row);
 }
 
 /*
@@ -51,8 +37,8 @@ lane_message(struct prong_conn *c, const void *data, size_t length)
 {
 	struct lane *l = lane_of_thread;
 
-	lane_add(l, COUNTER_MESSAGES);
-	lane_add(l, COUNTER_BYTES_IN);
+	counter_pass(l->counters, l->home->row, COUNTER_MESSAGES);
+	counter_pass(l->counters, l->home->row, COUNTER_BYTES_IN);
 	return l->home->ops->message(c, data, length);
 }
 
@@ -107,7 +93,6 @@ lane_renew(struct lane *l, struct prong_service *home)
 	service.net = l->net;
 	service.counters = l->counters;
 	service.place = NULL;
-	service.crew = NULL;
 	l->ops = *home->ops;
 	l->ops.message = lane_message;
 	service.ops = &l->ops;

@@ -56,7 +56,7 @@ conn_lend(struct prong_conn *c, bool lend)
 static void
 conn_count(struct prong_conn *c, enum counter counter, uint64_t n)
 {
-	service_count(c->service, counter, n);
+	counter_add(c->service->counters, counter, n);
 }
 
 /* A reset and the like: booked as what was under way. */

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/address.h"
+#include "base/compiler.h"
 #include "loop/loop.h"
 #include "net/net.h"
 
@@ -160,10 +161,9 @@ conn_wrote(struct prong_conn *c, ssize_t n)
 {
 	struct conn_entry *e = c->entry;
 
-	__atomic_store_n(&e->bytes_out, e->bytes_out + (uint64_t)n,
-	    __ATOMIC_RELAXED);
+	add_owned(&e->bytes_out, (uint64_t)n);
 	conn_set_last(c, *c->service->net->now);
-	service_count(c->service, COUNTER_BYTES_OUT, (uint64_t)n);
+	counter_add(c->service->counters, COUNTER_BYTES_OUT, (uint64_t)n);
 }
 
 static inline void
@@ -171,9 +171,9 @@ conn_count_read(struct prong_conn *c, size_t n)
 {
 	struct conn_entry *e = c->entry;
 
-	__atomic_store_n(&e->bytes_in, e->bytes_in + n, __ATOMIC_RELAXED);
+	add_owned(&e->bytes_in, n);
 	conn_set_last(c, *c->service->net->now);
-	service_count(c->service, COUNTER_BYTES_IN, n);
+	counter_add(c->service->counters, COUNTER_BYTES_IN, n);
 }
 
 /* Ends it, and the peer sees a reset. */

@@ -98,7 +98,7 @@ input_feed(struct prong_conn *c, const char *data, size_t len, struct frame *f)
 			c->flags |= CONN_CRLF;
 		else
 			c->flags &= (uint16_t)~CONN_CRLF;
-		service_count(service, COUNTER_MESSAGES, 1);
+		counter_add(service->counters, COUNTER_MESSAGES, 1);
 		if (service->ops->message(c, data + used + f->start,
 		    f->length) == -1)
 			conn_check(c, -1);
@@ -202,7 +202,7 @@ input_received(struct prong_conn *c, size_t len)
 		input_received_framed(c, len);
 	else {
 		/* The whole read is the message. */
-		service_count(service, COUNTER_MESSAGES, 1);
+		counter_add(service->counters, COUNTER_MESSAGES, 1);
 		if (service->ops->message(c, service->net->receive, len) == -1)
 			conn_check(c, -1);
 		conn_update(c);
@@ -233,7 +233,7 @@ input_finish(struct prong_conn *c)
 	}
 	/* Each line is answered as it is ended itself. */
 	c->flags &= (uint16_t)~CONN_CRLF;
-	service_count(c->service, COUNTER_MESSAGES, 1);
+	counter_add(c->service->counters, COUNTER_MESSAGES, 1);
 	conn_check(c, c->service->ops->message(c, in->data, in->length));
 	input_free(c);
 }

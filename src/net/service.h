@@ -69,13 +69,14 @@ struct prong_service {
 	/* in the process that serves it */
 	struct net *net;
 	const struct service_ops *ops;
-	uint64_t *counters;			/* this process's row */
+	uint64_t *counters;			/* where its loop counts */
 	size_t read_size;
 	enum prong_framing framing;
 	uint32_t index;				/* in the scoreboard */
 	size_t extra;				/* bytes behind a connection */
 	void *data;				/* the handler's own */
 	struct service_ops bound;		/* room for ops of its own */
+	uint64_t *row;				/* this process's counters */
 	struct prong_service *home;		/* as handlers know it: not a lane's */
 	void (*place)(struct prong_conn *);	/* who serves it; NULL: we do */
 	void *crew;				/* its threads; NULL: none, or joined */
@@ -94,18 +95,5 @@ struct prong_service {
 	struct admission *admission;		/* who is let in */
 	struct service_settings settings;
 };
-
-/*
- * Adds to its row, which threads of its own add to as well, while the loop has
- * what is left of a connection or what is posted to one at rest.
- */
-static inline void
-service_count(struct prong_service *s, enum counter c, uint64_t n)
-{
-	if (__builtin_expect(s->crew != NULL, 0))
-		__atomic_add_fetch(&s->counters[c], n, __ATOMIC_RELAXED);
-	else
-		counter_add(s->counters, c, n);
-}
 
 #endif

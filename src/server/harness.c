@@ -186,7 +186,7 @@ harness_open_memory(struct prong_harness *h, struct conntable *table)
 	    0) == -1 || scoreboard_claim(sb, 0, HARNESS_LOCK_MS, table) == -1)
 		return -1;
 	h->slot = scoreboard_slot(sb, 0);
-	s->counters = scoreboard_row(sb, 0, s->index);
+	s->row = s->counters = scoreboard_row(sb, 0, s->index);
 	return 0;
 }
 
@@ -306,7 +306,7 @@ harness_let_go(struct prong_service *s)
 {
 	s->net = NULL;
 	s->ops = NULL;
-	s->counters = NULL;
+	s->row = s->counters = NULL;
 	s->data = NULL;
 }
 

@@ -51,6 +51,8 @@ worker_turn(void *arg)
 	__atomic_store_n(&s->loops, s->loops + 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&s->serving, SLOT_NONE, __ATOMIC_RELAXED);
 	net_end_turn(worker.net);
+	if (worker.has_crews)
+		crews_turn();
 	/* A handler that fails without saying why must not be given a reason
 	 * of another's. */
 	error_clear();
@@ -186,7 +188,8 @@ worker_start_service(struct prong_service *s)
 	s->home = s;
 	s->read_size = (size_t)s->settings.read_size;
 	s->threads = worker_threads(s, start->share);
-	s->counters = scoreboard_row(start->scoreboard, start->slot, s->index);
+	s->row = scoreboard_row(start->scoreboard, start->slot, s->index);
+	s->counters = s->row;
 	s->shown = scoreboard_threads(start->scoreboard, start->slot, s->index);
 	if (server_attach(s) == -1) {
 		worker.hopeless = true;
@@ -200,7 +203,10 @@ worker_start_service(struct prong_service *s)
 		return -1;
 	}
 	worker.services_up = s->index + 1;
-	return mode->start == NULL ? 0 : mode->start(s);
+	if (mode->start != NULL && mode->start(s) == -1)
+		return -1;
+	worker.has_crews |= s->crew != NULL;
+	return 0;
 }
 
 static int

@@ -20,6 +20,7 @@ struct worker {
 	uint64_t titled;	/* the load that the title shows */
 	int reserve;		/* a descriptor, to be able to take another */
 	bool draining;
+	bool has_crews;		/* threads of its services */
 	bool abandons;		/* threads are at work when it ends */
 	bool hopeless;		/* it cannot serve as configured */
 	size_t services_up;	/* whose init has run */

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/compiler.h"
 #include "shm/conntable.h"
 #include "shm/counter.h"
 #include "shm/rlock.h"
@@ -144,11 +145,30 @@ uint64_t scoreboard_live(const struct scoreboard *, uint32_t slot, pid_t);
 int scoreboard_serving(const struct scoreboard *, uint32_t slot,
     struct conn_entry *);
 
-/* Publishing a counter of this process's own row. */
+/* Publishing a counter that nobody else changes. */
 static inline void
 counter_add(uint64_t *row, enum counter c, uint64_t n)
 {
-	__atomic_store_n(&row[c], row[c] + n, __ATOMIC_RELAXED);
+	add_owned(&row[c], n);
+}
+
+/* What was counted apart goes into a row that others add to as well. */
+static inline void
+counter_pass(uint64_t *from, uint64_t *row, enum counter c)
+{
+	if (from[c] == 0)
+		return;
+	__atomic_add_fetch(&row[c], from[c], __ATOMIC_RELAXED);
+	from[c] = 0;
+}
+
+static inline void
+counters_pass(uint64_t *from, uint64_t *row)
+{
+	enum counter c;
+
+	for (c = 0; c < COUNTERS; c++)
+		counter_pass(from, row, c);
 }
 
 #endif

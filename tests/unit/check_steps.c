@@ -88,6 +88,7 @@ their_start(void)
 	their_service = fake.service;
 	their_service.net = net;
 	their_service.counters = scoreboard_row(&fake.sb, THEIRS, SERVICE);
+	their_service.row = their_service.counters;
 }
 
 /* With its first connection behind it, so that all is bound and touched. */

@@ -128,7 +128,8 @@ fake_start_with(enum loop_mechanism mechanism, enum prong_framing framing)
 	fake.service.ops = &fake_ops;
 	fake.service.net = fake.net;
 	fake.service.home = &fake.service;
-	fake.service.counters = scoreboard_row(&fake.sb, SLOT, 1);
+	fake.service.row = scoreboard_row(&fake.sb, SLOT, 1);
+	fake.service.counters = fake.service.row;
 }
 
 void
