@@ -346,7 +346,7 @@ void
 admission_refuse(struct prong_service *s, int fd, const struct conn_entry *who,
     enum counter reason, const char *why)
 {
-	counter_add(s->counters, reason, 1);
+	counter_add(s->row, reason, 1);
 	admission_tell(s, who, reason, why);
 	if (s->net->record != NULL)
 		s->net->record(s, who, reason);

@@ -76,7 +76,7 @@ struct prong_service {
 	size_t extra;				/* bytes behind a connection */
 	void *data;				/* the handler's own */
 	struct service_ops bound;		/* room for ops of its own */
-	uint64_t *row;				/* this process's counters */
+	uint64_t *row;				/* this process's; who is refused */
 	struct prong_service *home;		/* as handlers know it: not a lane's */
 	void (*place)(struct prong_conn *);	/* who serves it; NULL: we do */
 	void *crew;				/* its threads; NULL: none, or joined */

@@ -135,7 +135,7 @@ worker_blame(struct prong_service *s, const struct conn_entry *e, uint64_t ms)
 	uint64_t now = *worker.net->now;
 	char peer[ADDRESS_MAX];
 
-	counter_add(s->home->counters, COUNTER_SLOW_HANDLERS, 1);
+	counter_add(s->home->row, COUNTER_SLOW_HANDLERS, 1);
 	if (s->slow_told != 0 && now - s->slow_told < WORKER_SLOW_TELL_MS)
 		return;
 	s->slow_told = now;

@@ -165,10 +165,10 @@ counter_pass(uint64_t *from, uint64_t *row, enum counter c)
 static inline void
 counters_pass(uint64_t *from, uint64_t *row)
 {
-	enum counter c;
+	enum counter counter;
 
-	for (c = 0; c < COUNTERS; c++)
-		counter_pass(from, row, c);
+	for (counter = 0; counter < COUNTERS; counter++)
+		counter_pass(from, row, counter);
 }
 
 #endif
