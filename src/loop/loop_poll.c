@@ -174,12 +174,12 @@ loop_lane_clock(void)
 static bool
 loop_lane_yield(void)
 {
-	uint64_t before = loop_lane_clock();
+	struct yield_turn turn;
 
-	if (!yield_may(&loop_lane_yielding, before))
+	if (!yield_may(&loop_lane_yielding, &turn, loop_lane_clock()))
 		return false;
 	sched_yield();
-	yield_took(&loop_lane_yielding, before, loop_lane_clock());
+	yield_took(&loop_lane_yielding, &turn, loop_lane_clock());
 	return true;
 }
 
