@@ -50,6 +50,8 @@ struct loop {
 	bool frozen;
 	struct timespec time;		/* of the last waking */
 	uint64_t now;			/* the same in milliseconds */
+	uint64_t *beat;			/* where that is shown to others */
+	uint64_t unseen;		/* ... when nobody looks */
 	int64_t busy_poll;		/* microseconds */
 	int64_t busy_until;		/* ... of CLOCK_MONOTONIC */
 	struct timer_heap timers;
@@ -120,6 +122,7 @@ loop_new(enum loop_mechanism mechanism, int64_t busy_poll)
 	loop->busy_poll = busy_poll;
 	loop->due = loop->slow_ms = UINT64_MAX;
 	loop->alarm.watch.fd = -1;
+	loop->beat = &loop->unseen;
 	loop_read_clock(loop);
 	loop->pass = (struct loop_pass){ loop->ready[0], loop->ready[1], 0,
 	    loop->now };
@@ -398,6 +401,12 @@ loop_on_turn(struct loop *loop, loop_turn_fn *fn, void *arg)
 }
 
 void
+loop_show_beat(struct loop *loop, uint64_t *beat)
+{
+	loop->beat = beat != NULL ? beat : &loop->unseen;
+}
+
+void
 loop_stop(struct loop *loop)
 {
 	loop->stopped = true;
@@ -531,6 +540,7 @@ loop_take_turn(struct loop *loop, struct loop_pass *p, int limit)
 	/* One that stands still is turned by hand. */
 	if (limit == -1 || !loop->frozen)
 		loop_read_clock(loop);
+	__atomic_store_n(loop->beat, loop->now, __ATOMIC_RELAXED);
 	if (loop->now - p->before >= loop->slow_ms)
 		loop_look_for_slow(loop, old, last, p->before);
 	p->before = loop->now;

@@ -118,6 +118,9 @@ void loop_begin_deferred(struct loop *);
 typedef void loop_turn_fn(void *arg);
 void loop_on_turn(struct loop *, loop_turn_fn *, void *arg);
 
+/* Each waking writes loop_now() there, before anything is done; NULL: no more. */
+void loop_show_beat(struct loop *, uint64_t *);
+
 /*
  * Has fn called, in the next turn, when a single event took so many
  * milliseconds or more: with its watch, or NULL when that has been deleted, its

@@ -47,7 +47,6 @@ worker_turn(void *arg)
 {
 	struct slot *s = worker.slot;
 
-	__atomic_store_n(&s->last_beat, *worker.net->now, __ATOMIC_RELAXED);
 	__atomic_store_n(&s->loops, s->loops + 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&s->serving, SLOT_NONE, __ATOMIC_RELAXED);
 	net_end_turn(worker.net);
@@ -269,6 +268,7 @@ worker_init_net(void)
 		worker.net->record = worker_record;
 	worker_set_level(log_level());
 	loop_on_turn(worker.loop, worker_turn, NULL);
+	loop_show_beat(worker.loop, &worker.slot->last_beat);
 	worker_watch_slow(set);
 	return 0;
 }
@@ -448,6 +448,7 @@ worker_end(void)
 	worker_fini_services();
 	loop_begin_deferred(worker.loop);
 	loop_on_turn(worker.loop, NULL, NULL);
+	loop_show_beat(worker.loop, NULL);
 	loop_on_slow(worker.loop, UINT64_MAX, NULL);
 	tasks_on_slow(tasks_here(), UINT64_MAX, NULL);
 	worker = (struct worker){ .start = NULL };

@@ -43,7 +43,7 @@ struct slot_threads {
 /* What the process in a slot tells about itself. */
 struct slot {
 	uint64_t pid;
-	uint64_t last_beat;	/* process_milliseconds() of its last turn */
+	uint64_t last_beat;	/* process_milliseconds() of its last waking */
 	uint64_t loops;		/* turns of its loop since it began */
 	uint64_t live;		/* connections it has open */
 	uint64_t serving;	/* where its entry is, of the table; SLOT_NONE */
