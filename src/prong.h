@@ -40,6 +40,7 @@ struct prong_section;
 struct prong_server;
 struct prong_service;
 struct prong_array;
+struct prong_rlock;
 
 /*
  * Returns the text of the last failure in this thread: never NULL, valid
@@ -481,6 +482,34 @@ PRONG_API int prong_set_framing(struct prong_conn *, enum prong_framing,
 PRONG_API int prong_splice(struct prong_conn *, struct prong_conn *);
 
 /* ------------------------------------------------------------------------
+ * Locks for all processes of a server.
+ */
+
+/*
+ * The lock of this name, which is made if there is none.  EINVAL: not a name.
+ * ENOSPC: there are 256 others.
+ */
+PRONG_API struct prong_rlock *prong_rlock_open(struct prong_service *,
+    const char *name);
+
+/*
+ * Takes it: for a task, a coroutine or else the thread, which may take it again
+ * and gives it back as often.  Who waits in a task leaves the loop alone.  From
+ * one that dies or ends with it, it is taken over.  EBUSY: held, for
+ * prong_rlock_trylock().  ETIMEDOUT: not within ms.  EAGAIN: held too deep.
+ * EDEADLK: a task of this thread has it, and the loop itself would wait.
+ * ECANCELED: the connection has ended.  ENOMEM.
+ */
+PRONG_API int prong_rlock_lock(struct prong_rlock *);
+PRONG_API int prong_rlock_trylock(struct prong_rlock *);
+PRONG_API int prong_rlock_timedlock(struct prong_rlock *, int64_t ms);
+/* EPERM: held by another, or by nobody. */
+PRONG_API int prong_rlock_unlock(struct prong_rlock *);
+
+/* The process that had it a moment ago; 0: none. */
+PRONG_API pid_t prong_rlock_holder(const struct prong_rlock *);
+
+/* ------------------------------------------------------------------------
  * Arrays in shared memory: every worker sees the same cells.
  */
 
@@ -518,15 +547,19 @@ PRONG_API int prong_array_cas(struct prong_array *, size_t index,
     union prong_value expected, union prong_value desired);
 
 /*
- * The array's lock, for what touches more than one cell: re-entrant, and it
- * survives the death of its holder.  ETIMEDOUT: not within ms (-1 waits);
+ * The array's lock, for what touches more than one cell, as the locks above.
+ * What its holder changes by the three calls above comes about as a whole: when
+ * he dies or ends with it, all of it is taken back.  They fail with ENOSPC when
+ * that would be more than 1024 cells.  ETIMEDOUT: not within ms (-1 waits);
  * EBUSY when ms is 0.
- * EAGAIN: held too deep.  EPERM: unlocked by another.
  */
 PRONG_API int prong_array_lock(struct prong_array *, int64_t ms);
 PRONG_API int prong_array_unlock(struct prong_array *);
 
-/* All cells under the lock: their sum, or a copy of the first count. */
+/*
+ * All cells under the lock: their sum, or a copy of the first count.  It is
+ * waited for ten seconds at most.
+ */
 PRONG_API int prong_array_sum(struct prong_array *, union prong_value *);
 PRONG_API int prong_array_snapshot(struct prong_array *, union prong_value *,
     size_t count);

@@ -14,6 +14,7 @@
 /* What the coroutines of a thread share. */
 struct coroutines {
 	struct context root;		/* where who is none stands */
+	struct holder *root_holder;	/* and who that is */
 	struct stack_pool stacks;
 	size_t count;
 	bool begun;
@@ -26,6 +27,7 @@ struct prong_co {
 	struct stack *stack;
 	prong_co_fn *fn;
 	void *arg;
+	struct holder holder;
 	size_t references;		/* its owner's, and of those it created */
 	bool over;
 };
@@ -42,6 +44,12 @@ static struct context *
 coroutine_context(struct prong_co *co)
 {
 	return co == NULL ? &coroutines.root : &co->context;
+}
+
+static struct holder *
+coroutine_holder(struct prong_co *co)
+{
+	return co == NULL ? coroutines.root_holder : &co->holder;
 }
 
 /* The first creator up the line that has not ended. */
@@ -61,8 +69,10 @@ coroutine_run(void *arg)
 	struct prong_co *co = arg;
 
 	co->fn(co->arg);
+	holder_end(&co->holder);
 	co->over = true;
 	coroutine_current = coroutine_heir(co);
+	holder_enter(coroutine_holder(coroutine_current));
 	context_leave(&co->context, coroutine_context(coroutine_current));
 }
 
@@ -133,7 +143,10 @@ prong_co_switch(struct prong_co *co)
 		return error_set(EINVAL, "the coroutine is another thread's");
 	if (co != NULL && co->over)
 		return error_set(EINVAL, "the coroutine has ended");
+	if (self == NULL)
+		coroutines.root_holder = holder_current;
 	coroutine_current = co;
+	holder_enter(coroutine_holder(co));
 	return context_switch(coroutine_context(self), coroutine_context(co));
 }
 
@@ -170,6 +183,7 @@ prong_co_free(struct prong_co *co)
 	if (co == NULL || co == coroutine_current)
 		return;
 	thread = co->thread;
+	holder_end(&co->holder);
 	co->over = true;
 	context_forget(&co->context);
 	stack_give(&thread->stacks, co->stack);
@@ -181,6 +195,7 @@ void
 coroutine_leave_some(struct coroutine_place *p)
 {
 	p->root = coroutines.root;
+	p->root_holder = coroutines.root_holder;
 	coroutine_current = NULL;
 }
 
@@ -188,5 +203,6 @@ void
 coroutine_return_some(const struct coroutine_place *p)
 {
 	coroutines.root = p->root;
+	coroutines.root_holder = p->root_holder;
 	coroutine_current = p->current;
 }

@@ -3,6 +3,7 @@
 #define BASE_COROUTINE_H
 
 #include "base/context.h"
+#include "base/holder.h"
 
 /*
  * Coroutines switched by hand are described in <prong.h>.  A task of the loop
@@ -14,6 +15,7 @@ struct prong_co;
 struct coroutine_place {
 	struct prong_co *current;	/* NULL: it was in none */
 	struct context root;
+	struct holder *root_holder;
 };
 
 void coroutine_leave_some(struct coroutine_place *);

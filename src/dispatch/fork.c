@@ -35,6 +35,7 @@
 #include "net/mail.h"
 #include "net/mailbox.h"
 #include "net/post.h"
+#include "shm/rlock.h"
 
 /* Nobody else sends these. */
 #define FORK_DRAIN	(SIGRTMIN)
@@ -488,8 +489,10 @@ fork_one(struct prong_conn *c)
 	fork_show(c->service, 1, 0);
 	process_title_lend("%s %s", c->service->name,
 	    prong_peer(c, peer, sizeof(peer)));
-	if ((pid = fork()) == 0)
+	if ((pid = fork()) == 0) {
+		rlock_set_role(RLOCK_CHILD, -1);
 		fork_live(c);
+	}
 	process_title_back();
 	if (pid == -1) {
 		mails_move(&c->held, &child->mails);

@@ -14,6 +14,7 @@
 
 #include "base/coroutine.h"
 #include "base/error.h"
+#include "base/holder.h"
 #include "base/process.h"
 
 struct task {
@@ -25,6 +26,7 @@ struct task {
 	void *arg;
 	void *owner;			/* whose business it is about */
 	void *mine;			/* of whoever began it */
+	struct holder holder;
 	int value;			/* what it is woken with */
 	bool parked;
 	bool over;
@@ -69,6 +71,7 @@ static void
 task_free(struct task *t)
 {
 	LIST_REMOVE(t, all);
+	holder_end(&t->holder);
 	context_forget(&t->context);
 	stack_give(&t->tasks->stacks, t->stack);
 	free(t);
@@ -113,6 +116,7 @@ task_run(void *arg)
 
 	while (!t->over) {
 		t->fn(t->arg);
+		holder_end(&t->holder);
 		t->over = t->tasks->spare_count >= TASKS_SPARE_MAX;
 		if (!t->over) {
 			t->next = t->tasks->spare;
@@ -150,9 +154,12 @@ task_enter(struct task *t)
 {
 	struct tasks *tasks = t->tasks;
 	struct task *self = tasks->current;
+	struct holder *holder = holder_current;
 
 	tasks->current = t;
+	holder_enter(&t->holder);
 	context_switch(&t->waker, &t->context);
+	holder_enter(holder);
 	tasks->current = self;
 	if (__builtin_expect(t->over, 0))
 		task_free(t);
@@ -203,6 +210,7 @@ int
 task_park(void)
 {
 	struct task *t = tasks_of_thread->current;
+	struct holder *holder = holder_current;
 	struct coroutine_place place;
 
 	if (t->tasks->ending)
@@ -212,6 +220,7 @@ task_park(void)
 	t->parked = true;
 	context_switch(&t->context, &t->waker);
 	coroutine_return(&place);
+	holder_enter(holder);
 	return t->value;
 }
 

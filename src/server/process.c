@@ -21,6 +21,7 @@
 #include "server/master.h"
 #include "server/reaper.h"
 #include "server/worker.h"
+#include "shm/rlock.h"
 
 const char *
 process_state_name(enum process_state state)
@@ -258,6 +259,8 @@ process_child(struct process *p, int end, int report, pid_t master)
 		.master = master,
 	};
 
+	rlock_set_role(p->role == ROLE_FORKER ? RLOCK_FORKER : RLOCK_WORKER,
+	    (int)p->slot);
 	worker_main(&start);
 }
 

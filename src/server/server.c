@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "dispatch/dispatch.h"
+#include "dispatch/locking.h"
 #include "net/admission.h"
 #include "net/frame.h"
 
@@ -111,6 +112,7 @@ server_free_arrays(struct prong_server *s)
 {
 	while (s->array_count > 0)
 		array_free(s->arrays[--s->array_count]);
+	locks_close(&s->locks);
 }
 
 void
@@ -547,6 +549,13 @@ server_check_array(const struct prong_section *section, const char **key)
 	    NULL);
 }
 
+/* A lock has been taken over from one that is gone: in whoever found it so. */
+static void
+server_report_lock(const char *text)
+{
+	log_warning("%s", text);
+}
+
 int
 server_make_arrays(struct prong_server *s)
 {
@@ -556,6 +565,9 @@ server_make_arrays(struct prong_server *s)
 	size_t slots;
 
 	server_free_arrays(s);
+	rlock_set_calls(locking_pause, server_report_lock);
+	if (locks_create(&s->locks) == -1)
+		return -1;
 	for (section = s->array_sections; section != NULL;
 	    section = section->next) {
 		type = (enum prong_array_type)array_type_by_name(
@@ -584,6 +596,12 @@ prong_array_open(struct prong_service *service, const char *name)
 			return s->arrays[i];
 	error_set(ENOENT, "there is no array \"%s\"", name);
 	return NULL;
+}
+
+struct prong_rlock *
+prong_rlock_open(struct prong_service *service, const char *name)
+{
+	return locks_open(&service->server->locks, name);
 }
 
 int

@@ -11,6 +11,7 @@
 #include "server/section.h"
 #include "server/settings.h"
 #include "shm/array.h"
+#include "shm/locks.h"
 #include "shm/scoreboard.h"
 
 /*
@@ -32,6 +33,7 @@ struct prong_server {
 	struct prong_section *array_sections;
 	struct prong_array **arrays;		/* made at the start */
 	size_t array_count;
+	struct locks locks;			/* made with them */
 };
 
 /* One that the server was given, or of a module that is loaded here. */
@@ -65,7 +67,7 @@ int server_load(struct prong_service *);
 /* The array's type, length and first values; -1 as above. */
 int server_check_array(const struct prong_section *, const char **key);
 
-/* Makes the arrays of the configuration, with their first values. */
+/* Makes the arrays of the configuration, with their first values, and locks. */
 int server_make_arrays(struct prong_server *);
 void server_free_arrays(struct prong_server *);
 

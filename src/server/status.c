@@ -259,7 +259,8 @@ status_service_list(struct master *m, struct status_totals *totals,
 static uint64_t
 status_recovered(struct master *m)
 {
-	uint64_t n = scoreboard_recovered(&m->scoreboard);
+	uint64_t n = scoreboard_recovered(&m->scoreboard) +
+	    locks_recovered(&m->server->locks);
 	size_t i;
 
 	for (i = 0; i < m->server->array_count; i++)

@@ -21,6 +21,7 @@
 #include "server/master.h"
 #include "server/reaper.h"
 #include "server/worker.h"
+#include "shm/rlock.h"
 
 #define CLERK_SECONDS		10
 #define CLERK_AGAIN_MS		1000
@@ -163,6 +164,7 @@ supervise_clerk(struct master *m, uint32_t slot, uint64_t last, pid_t master)
 
 	signals_reset(ignored);
 	process_title("clerk");
+	rlock_set_role(RLOCK_CLERK, -1);
 	log_after_fork();
 	process_close_others(keep, sizeof(keep) / sizeof(keep[0]));
 	if (privilege_drop(&m->privilege, "") == -1 ||

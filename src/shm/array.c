@@ -13,13 +13,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/error.h"
 #include "base/units.h"
 
+/*
+ * Behind the notes stand the cells.  The notes are of the lock's holder: which
+ * cells he has changed since he took it, and what they held before.  A cell is
+ * noted, the note is counted, then the cell is changed; no count is the moment
+ * at which all has happened.  Until then whoever finds the holder dead leads
+ * back to the beginning, as often as it takes (array_repair).  Nothing but
+ * those cells is touched: what others add to the rest without the lock stays.
+ */
 struct array_layout {
 	struct segment_header header;
 	struct rlock lock __attribute__((aligned(64)));
-	uint64_t cells[] __attribute__((aligned(64)));
+	uint64_t count;			/* of notes */
+	struct array_note {
+		uint64_t cell, old;
+	} notes[];
 };
 
 static const struct array_type {
@@ -91,6 +103,51 @@ array_parse(enum prong_array_type type, const char *text, union prong_value *v)
 	}
 }
 
+static struct array_layout *
+array_layout(const struct prong_array *a)
+{
+	return a->segment.base;
+}
+
+static size_t
+array_notes(size_t length)
+{
+	return length < ARRAY_NOTES_MAX ? length : ARRAY_NOTES_MAX;
+}
+
+/* Where the cells begin. */
+static size_t
+array_offset(size_t length)
+{
+	return (sizeof(struct array_layout) + array_notes(length) *
+	    sizeof(struct array_note) + 63) / 64 * 64;
+}
+
+/* Takes back what a holder has not finished; nothing there is believed. */
+static size_t
+array_repair(void *arg)
+{
+	struct prong_array *a = arg;
+	struct array_layout *layout = array_layout(a);
+	uint64_t count = __atomic_load_n(&layout->count, __ATOMIC_ACQUIRE);
+	uint64_t i, cell;
+	size_t n = 0;
+
+	if (count > array_notes(a->length))
+		count = array_notes(a->length);
+	for (i = count; i-- > 0;) {
+		cell = __atomic_load_n(&layout->notes[i].cell,
+		    __ATOMIC_RELAXED);
+		if (cell >= a->length)
+			continue;
+		__atomic_store_n(&a->cells[cell], layout->notes[i].old,
+		    __ATOMIC_RELEASE);
+		n++;
+	}
+	__atomic_store_n(&layout->count, 0, __ATOMIC_RELEASE);
+	return n;
+}
+
 struct prong_array *
 array_new(const char *name, enum prong_array_type type, size_t length)
 {
@@ -107,12 +164,17 @@ array_new(const char *name, enum prong_array_type type, size_t length)
 	a->length = length;
 	a->segment.fd = -1;
 	a->segment.base = MAP_FAILED;
-	if (segment_create(&a->segment, name, ARRAY_LAYOUT, sizeof(*layout) +
-	    length * sizeof(uint64_t), true) == -1) {
+	if (segment_create(&a->segment, name, ARRAY_LAYOUT,
+	    array_offset(length) + length * sizeof(uint64_t), true) == -1) {
 		array_free(a);
 		return NULL;
 	}
 	layout = a->segment.base;
+	a->cells = (uint64_t *)(void *)((char *)layout + array_offset(length));
+	a->guard = (struct rlock_guard){
+		.lock = &layout->lock, .kind = "array", .name = a->name,
+		.repair = array_repair, .arg = a,
+	};
 	if (rlock_init(&layout->lock) == -1) {
 		array_free(a);
 		return NULL;
@@ -142,12 +204,6 @@ prong_array_length(const struct prong_array *a)
 	return a->length;
 }
 
-static struct array_layout *
-array_layout(const struct prong_array *a)
-{
-	return a->segment.base;
-}
-
 uint64_t
 array_recovered(const struct prong_array *a)
 {
@@ -163,7 +219,7 @@ array_cell(struct prong_array *a, size_t index)
 		    a->name, index, a->length);
 		return NULL;
 	}
-	return &array_layout(a)->cells[index];
+	return &a->cells[index];
 }
 
 /* Whether the type can hold the value; sets the error if not. */
@@ -178,6 +234,41 @@ array_fits(const struct prong_array *a, union prong_value v)
 		return error_set(ERANGE, "array \"%s\": %" PRId64 " is not an "
 		    "%s", a->name, v.integer, type->name);
 	return 0;
+}
+
+/*
+ * Under the lock, before the cell is changed.  The order of these stores is
+ * that of the program, for a kill as well; only the compiler could change it.
+ */
+static UNUSUAL int
+array_note(struct prong_array *a, size_t index)
+{
+	struct array_layout *layout = array_layout(a);
+	uint64_t count = layout->count, i;
+
+	for (i = count; i-- > 0;)
+		if (layout->notes[i].cell == index)
+			return 0;
+	if (count >= array_notes(a->length))
+		return error_set(ENOSPC, "array \"%s\": %zu cells have been "
+		    "changed under the lock: unlock before more", a->name,
+		    array_notes(a->length));
+	layout->notes[count].cell = index;
+	layout->notes[count].old = __atomic_load_n(&a->cells[index],
+	    __ATOMIC_RELAXED);
+	__atomic_store_n(&layout->count, count + 1, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return 0;
+}
+
+/* Before each change of a cell: it is noted if that is part of a whole. */
+static IN_LINE int
+array_begin(struct prong_array *a, size_t index)
+{
+	if (__builtin_expect(!__atomic_load_n(&a->locked, __ATOMIC_RELAXED),
+	    1) || !rlock_is_held(a->guard.lock))
+		return 0;
+	return array_note(a, index);
 }
 
 int
@@ -196,7 +287,8 @@ prong_array_set(struct prong_array *a, size_t index, union prong_value v)
 {
 	uint64_t *cell;
 
-	if ((cell = array_cell(a, index)) == NULL || array_fits(a, v) == -1)
+	if ((cell = array_cell(a, index)) == NULL || array_fits(a, v) == -1 ||
+	    array_begin(a, index) == -1)
 		return -1;
 	__atomic_store_n(cell, v.natural, __ATOMIC_RELEASE);
 	return 0;
@@ -232,6 +324,8 @@ prong_array_add(struct prong_array *a, size_t index, union prong_value v,
 
 	if ((cell = array_cell(a, index)) == NULL)
 		return -1;
+	if (array_begin(a, index) == -1)
+		return -1;
 	old.natural = __atomic_load_n(cell, __ATOMIC_RELAXED);
 	do {
 		if (array_plus(a, old, v, &sum) == -1 ||
@@ -251,7 +345,7 @@ prong_array_cas(struct prong_array *a, size_t index, union prong_value expected,
 	uint64_t *cell;
 
 	if ((cell = array_cell(a, index)) == NULL ||
-	    array_fits(a, desired) == -1)
+	    array_fits(a, desired) == -1 || array_begin(a, index) == -1)
 		return -1;
 	return __atomic_compare_exchange_n(cell, &expected.natural,
 	    desired.natural, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
@@ -260,16 +354,23 @@ prong_array_cas(struct prong_array *a, size_t index, union prong_value expected,
 int
 prong_array_lock(struct prong_array *a, int64_t ms)
 {
-	/* Single cells are whole words: a dead holder leaves none half done. */
-	if (rlock_lock(&array_layout(a)->lock, ms, NULL, NULL) == -1)
-		return error_prefix("array \"%s\"", a->name);
+	if (rlock_take(&a->guard, ms) == -1)
+		return -1;
+	__atomic_store_n(&a->locked, true, __ATOMIC_RELAXED);
 	return 0;
 }
 
 int
 prong_array_unlock(struct prong_array *a)
 {
-	return rlock_unlock(&array_layout(a)->lock);
+	struct array_layout *layout = array_layout(a);
+
+	/* The outermost of its holder: what was begun is done. */
+	if (rlock_is_held(&layout->lock) && layout->lock.depth == 0) {
+		__atomic_store_n(&layout->count, 0, __ATOMIC_RELEASE);
+		__atomic_store_n(&a->locked, false, __ATOMIC_RELAXED);
+	}
+	return rlock_give(&a->guard);
 }
 
 int
@@ -280,11 +381,10 @@ prong_array_sum(struct prong_array *a, union prong_value *sum)
 	int r = 0;
 
 	sum->natural = 0;	/* 0.0 as well */
-	if (prong_array_lock(a, RLOCK_FOREVER) == -1)
+	if (prong_array_lock(a, RLOCK_ENGINE_MS) == -1)
 		return -1;
 	for (i = 0; r == 0 && i < a->length; i++) {
-		v.natural = __atomic_load_n(&array_layout(a)->cells[i],
-		    __ATOMIC_RELAXED);
+		v.natural = __atomic_load_n(&a->cells[i], __ATOMIC_RELAXED);
 		r = array_plus(a, *sum, v, sum);
 	}
 	prong_array_unlock(a);
@@ -300,10 +400,9 @@ prong_array_snapshot(struct prong_array *a, union prong_value *to,
 	if (count > a->length)
 		return error_set(EINVAL, "array \"%s\" has no %zu cells: it "
 		    "has %zu", a->name, count, a->length);
-	if (prong_array_lock(a, RLOCK_FOREVER) == -1)
+	if (prong_array_lock(a, RLOCK_ENGINE_MS) == -1)
 		return -1;
 	for (i = 0; i < count; i++)
-		to[i].natural = __atomic_load_n(&array_layout(a)->cells[i],
-		    __ATOMIC_RELAXED);
+		to[i].natural = __atomic_load_n(&a->cells[i], __ATOMIC_RELAXED);
 	return prong_array_unlock(a);
 }

@@ -12,13 +12,19 @@
  * is read and changed atomically; the type says which values it may hold.
  */
 
-#define ARRAY_LAYOUT	1
+#define ARRAY_LAYOUT	2
+
+/* So many cells can be changed while the lock is held, and be taken back. */
+#define ARRAY_NOTES_MAX	1024
 
 struct prong_array {
 	char *name;
 	enum prong_array_type type;
 	size_t length;
 	struct segment segment;
+	uint64_t *cells;
+	struct rlock_guard guard;
+	bool locked;		/* perhaps, by somebody in this process */
 };
 
 /* Makes an array of length cells, all 0.  Before any fork. */

@@ -7,39 +7,105 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "base/compiler.h"
 #include "base/error.h"
 
 #if defined(__SANITIZE_THREAD__)
 #include <sanitizer/tsan_interface.h>
 #endif
 
-static __thread uint64_t rlock_self_id;
+/*
+ * Who waits tries again after each such pause: shorter ones take the line with
+ * the lock away from its holder.  After so many the lock is held by somebody
+ * who does not run, and sleeping is better.
+ */
+#define RLOCK_PAUSE_NS	1300
+#define RLOCK_SPIN_NS	50000
+
+/* Sleeping is cut in pieces: none depends on a wake-up that may not come. */
+#define RLOCK_SLICE_MS	100
+/* In a task, for a lock of another thread: nobody wakes the loop for it. */
+#define RLOCK_POLL_MS	1
+
+/* A longer time is for ever. */
+#define RLOCK_MS_MAX	(INT64_MAX / 2000000)
+
+/* The process that holds a lock, in one word. */
+#define RLOCK_SLOT_NONE	0xffffff
+#define RLOCK_WHO(pid, role, slot) \
+	((uint64_t)(uint32_t)(pid) << 32 | (uint64_t)(role) << 24 | (slot))
+
+static enum rlock_role rlock_role;
+static uint32_t rlock_slot = RLOCK_SLOT_NONE;
+static rlock_pause_fn *rlock_pause;
+static rlock_report_fn *rlock_report;
+
+uint64_t rlock_me;
 static pthread_once_t rlock_once = PTHREAD_ONCE_INIT;
 
-static void
-rlock_forget_self(void)
+static __thread TAILQ_HEAD(, rlock_waiter) rlock_waiters;
+
+/* What a repair has said. */
+static __thread char rlock_object[96], rlock_done[64];
+
+void
+rlock_set_calls(rlock_pause_fn *pause_fn, rlock_report_fn *report)
 {
-	rlock_self_id = 0;
+	rlock_pause = pause_fn;
+	rlock_report = report;
+}
+
+static void
+rlock_forget(void)
+{
+	rlock_me = 0;
 }
 
 static void
 rlock_register(void)
 {
-	pthread_atfork(NULL, NULL, rlock_forget_self);
+	pthread_atfork(NULL, NULL, rlock_forget);
+}
+
+/* Threads may do it at once, and come to the same. */
+static UNUSUAL void
+rlock_introduce(void)
+{
+	pthread_once(&rlock_once, rlock_register);
+	__atomic_store_n(&rlock_me, RLOCK_WHO(getpid(), rlock_role,
+	    rlock_slot), __ATOMIC_RELAXED);
+}
+
+void
+rlock_set_role(enum rlock_role role, int slot)
+{
+	rlock_role = role;
+	rlock_slot = slot < 0 ? RLOCK_SLOT_NONE : (uint32_t)slot;
+	rlock_introduce();
 }
 
 static uint64_t
-rlock_self(void)
+rlock_now(void)
 {
-	if (rlock_self_id == 0) {
-		pthread_once(&rlock_once, rlock_register);
-		while (rlock_self_id == 0)
-			arc4random_buf(&rlock_self_id, sizeof(rlock_self_id));
-	}
-	return rlock_self_id;
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* How much is left until the end, of so many milliseconds at most. */
+static uint64_t
+rlock_left(uint64_t end, uint64_t ms)
+{
+	uint64_t now = rlock_now(), left = end > now ? end - now : 0;
+
+	return left < ms * 1000000 ? left : ms * 1000000;
 }
 
 int
@@ -48,49 +114,183 @@ rlock_init(struct rlock *l)
 	pthread_mutexattr_t attr;
 	int error;
 
+	memset(l, 0, sizeof(*l));
+	l->owner = RLOCK_NOBODY;
 	if ((error = pthread_mutexattr_init(&attr)) != 0)
 		return error_set(error, "lock");
 	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
 	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
 	error = pthread_mutex_init(&l->mutex, &attr);
 	pthread_mutexattr_destroy(&attr);
-	l->owner = 0;
-	l->depth = 0;
-	l->recovered = 0;
 	return error == 0 ? 0 : error_set(error, "lock");
 }
 
-bool
-rlock_is_held(const struct rlock *l)
+/* --- the words that say whose it is ---------------------------------------- */
+
+/* Without an owner, the other word is of an earlier one. */
+pid_t
+rlock_holder(const struct rlock *l)
 {
-	/* Only this thread ever writes its own id, so this is no race. */
-	return __atomic_load_n(&l->owner, __ATOMIC_RELAXED) == rlock_self();
+	if (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) == RLOCK_NOBODY)
+		return 0;
+	return (pid_t)(__atomic_load_n(&l->who, __ATOMIC_RELAXED) >> 32);
 }
 
-/* The mutex call answered error: take over, or say why not. */
-static int
-rlock_acquired(struct rlock *l, int error, rlock_repair_fn *repair, void *arg)
+static IN_LINE void
+rlock_disown(struct rlock *l)
+{
+	__atomic_store_n(&l->owner, RLOCK_NOBODY, __ATOMIC_RELAXED);
+}
+
+/* --- holders that are gone -------------------------------------------------- */
+
+void
+rlock_note(const char *kind, const char *name, const char *fmt, ...)
+{
+	va_list ap;
+
+	snprintf(rlock_object, sizeof(rlock_object), "%s \"%.64s\"", kind,
+	    name);
+	va_start(ap, fmt);
+	vsnprintf(rlock_done, sizeof(rlock_done), fmt, ap);
+	va_end(ap);
+}
+
+/* "worker 3 (process 1234)"; killed at the very edges it left no name. */
+static void
+rlock_describe(uint64_t who, char *to, size_t size)
+{
+	static const char *const roles[RLOCK_ROLES] = {
+		"a process", "worker", "forker", "child of the forker",
+		"clerk", "task process",
+	};
+	unsigned int role = (unsigned int)(who >> 24) & 0xff;
+	uint32_t slot = (uint32_t)who & RLOCK_SLOT_NONE;
+	size_t n;
+
+	if (who == 0) {
+		snprintf(to, size, "somebody who had just taken it or was "
+		    "about to give it back");
+		return;
+	}
+	n = (size_t)snprintf(to, size, "%s", roles[role < RLOCK_ROLES ? role :
+	    RLOCK_PROGRAM]);
+	if (slot != RLOCK_SLOT_NONE)
+		n += (size_t)snprintf(to + n, size - n, " %u", slot);
+	snprintf(to + n, size - n, " (process %d)", (int)(who >> 32));
+}
+
+static UNUSUAL void
+rlock_tell(uint64_t who, const char *fate)
+{
+	char text[ERROR_MAX], holder[96];
+
+	if (rlock_report == NULL)
+		return;
+	rlock_describe(who, holder, sizeof(holder));
+	snprintf(text, sizeof(text), "%s%sa lock is free again: %s %s; %s",
+	    rlock_object, rlock_object[0] == '\0' ? "" : ": ", holder, fate,
+	    rlock_done[0] == '\0' ? "nothing was to be put right" :
+	    rlock_done);
+	rlock_report(text);
+}
+
+static UNUSUAL void
+rlock_mend(struct rlock *l, rlock_repair_fn *repair, void *arg)
+{
+	rlock_object[0] = rlock_done[0] = '\0';
+	if (repair != NULL)
+		repair(arg);
+	l->depth = 0;
+	__atomic_store_n(&l->recovered, l->recovered + 1, __ATOMIC_RELAXED);
+}
+
+/* Nothing is called while it is not consistent but the repair. */
+static UNUSUAL void
+rlock_recover(struct rlock *l, rlock_repair_fn *repair, void *arg)
+{
+	uint64_t who = l->owner == RLOCK_NOBODY ? 0 : l->who;
+	int error;
+
+	rlock_mend(l, repair, arg);
+	error = pthread_mutex_consistent(&l->mutex);
+	assert(error == 0);
+	rlock_tell(who, "died with it");
+}
+
+/* --- locking ------------------------------------------------------------------ */
+
+/* What is no success of a mutex call: taken over from the dead, or why not. */
+static UNUSUAL int
+rlock_failed(struct rlock *l, int error, rlock_repair_fn *repair, void *arg)
 {
 	switch (error) {
 	case EOWNERDEAD:
-		l->depth = 0;
-		__atomic_store_n(&l->owner, 0, __ATOMIC_RELAXED);
-		if (repair != NULL)
-			repair(arg);
-		l->recovered++;
-		error = pthread_mutex_consistent(&l->mutex);
-		assert(error == 0);
-		break;
-	case 0:
-		break;
+		rlock_recover(l, repair, arg);
+		return 0;
+	case EDEADLK:
+		return error_set(EDEADLK, "another coroutine of this thread "
+		    "holds the lock, and nobody runs it meanwhile");
+	case ECANCELED:
+		return error_set(ECANCELED, "the connection has ended");
+	case ENOTRECOVERABLE:
+	case EINVAL:
+		/* We never leave one so: somebody has written into it. */
+		return error_set(EIO, "the lock is damaged");
+	case EBUSY:
+		return error_set(EBUSY, "the lock is held by another");
+	case ETIMEDOUT:
+		return error_set(ETIMEDOUT, "the lock was held by others all "
+		    "the time");
 	default:
-		/* ENOTRECOVERABLE cannot come: consistent always follows. */
 		errno = error;
 		return error_errno("lock");
 	}
-	__atomic_store_n(&l->owner, rlock_self(), __ATOMIC_RELAXED);
-	l->depth = 1;
+}
+
+/* The mutex call answered error: take over, or say why not. */
+static IN_LINE int
+rlock_acquired(struct rlock *l, uint64_t id, int error,
+    rlock_repair_fn *repair, void *arg)
+{
+	if (__builtin_expect(error != 0, 0) &&
+	    rlock_failed(l, error, repair, arg) == -1)
+		return -1;
+	if (__builtin_expect(rlock_me == 0, 0))
+		rlock_introduce();
+	rlock_own(l, id);
 	return 0;
+}
+
+static IN_LINE int
+rlock_deepen(struct rlock *l)
+{
+	if (__builtin_expect(l->depth == RLOCK_DEPTH_MAX, 0))
+		return error_set(EAGAIN, "lock held too deep");
+	l->depth++;
+	return 0;
+}
+
+/* Tries until somebody who does not run seems to hold it, or the end. */
+static int
+rlock_spin(struct rlock *l, uint64_t end)
+{
+	uint64_t now = rlock_now(), pause;
+	int error;
+
+	if (end > now + RLOCK_SPIN_NS)
+		end = now + RLOCK_SPIN_NS;
+	do {
+		pause = now + RLOCK_PAUSE_NS;
+		while ((now = rlock_now()) < pause)
+#if defined(__x86_64__) || defined(__i386__)
+			__builtin_ia32_pause();
+#else
+			__atomic_signal_fence(__ATOMIC_SEQ_CST);
+#endif
+		error = pthread_mutex_trylock(&l->mutex);
+	} while (error == EBUSY && now < end);
+	return error;
 }
 
 /*
@@ -114,45 +314,255 @@ rlock_wait_until(struct rlock *l, const struct timespec *until)
 	return error;
 }
 
-int
-rlock_lock(struct rlock *l, int64_t ms, rlock_repair_fn *repair, void *arg)
+/* Sleeps, with the thread, for a slice or until the end. */
+static int
+rlock_sleep(struct rlock *l, uint64_t end)
 {
 	struct timespec until;
 	int error;
 
-	if (rlock_is_held(l)) {
-		if (l->depth == RLOCK_DEPTH_MAX)
-			return error_set(EAGAIN, "lock held too deep");
-		l->depth++;
+	end = rlock_now() + rlock_left(end, RLOCK_SLICE_MS);
+	until.tv_sec = (time_t)(end / 1000000000);
+	until.tv_nsec = (long)(end % 1000000000);
+	error = rlock_wait_until(l, &until);
+	return error == ETIMEDOUT ? EBUSY : error;
+}
+
+static bool
+rlock_is_sibling(const struct rlock *l)
+{
+	return holder_is_here(__atomic_load_n(&l->owner, __ATOMIC_RELAXED));
+}
+
+static void
+rlock_wait_begin(struct rlock_waiter *w)
+{
+	if (holder_waiters++ == 0)
+		TAILQ_INIT(&rlock_waiters);
+	TAILQ_INSERT_TAIL(&rlock_waiters, w, entries);
+}
+
+static void
+rlock_wait_end(struct rlock_waiter *w)
+{
+	TAILQ_REMOVE(&rlock_waiters, w, entries);
+	holder_waiters--;
+}
+
+/*
+ * Leaves the loop alone, if who runs is a task: 0 when the lock is the
+ * waiter's, EBUSY to go on waiting.
+ */
+static int
+rlock_park(struct rlock_waiter *w, uint64_t end)
+{
+	uint64_t ns = rlock_left(end, rlock_is_sibling(w->lock) ?
+	    RLOCK_SLICE_MS : RLOCK_POLL_MS);
+	int error;
+
+	if (rlock_pause == NULL)
+		return ENOTSUP;
+	rlock_wait_begin(w);
+	error = rlock_pause(w, (int64_t)((ns + 999999) / 1000000));
+	/* Who was given it has been taken from the list. */
+	if (w->given)
 		return 0;
-	}
-	error = pthread_mutex_trylock(&l->mutex);
-	if (error == EBUSY && ms == RLOCK_FOREVER)
-		error = pthread_mutex_lock(&l->mutex);
-	else if (error == EBUSY && ms > 0) {
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += ms / 1000;
-		until.tv_nsec += ms % 1000 * 1000000;
-		if (until.tv_nsec >= 1000000000) {
-			until.tv_sec++;
-			until.tv_nsec -= 1000000000;
+	rlock_wait_end(w);
+	return error != 0 ? error : EBUSY;
+}
+
+/*
+ * Waits for one that is not to be had at once: 0 and what the mutex calls
+ * answer, or ETIMEDOUT.  Who may park and is given it finds *given set.
+ */
+static OUT_OF_LINE int
+rlock_wait(struct rlock *l, uint64_t id, int64_t ms, bool may_park,
+    bool *given)
+{
+	struct rlock_waiter w = { .lock = l, .id = id };
+	uint64_t end = ms < 0 || ms > RLOCK_MS_MAX ? UINT64_MAX :
+	    rlock_now() + (uint64_t)ms * 1000000;
+	int error = EBUSY;
+
+	if (!rlock_is_sibling(l))
+		error = rlock_spin(l, end);
+	while (error == EBUSY && rlock_now() < end) {
+		error = may_park ? rlock_park(&w, end) : ENOTSUP;
+		if (error == 0) {
+			*given = true;
+			return 0;
 		}
-		error = rlock_wait_until(l, &until);
+		if (error == ENOTSUP)
+			error = rlock_is_sibling(l) ? EDEADLK :
+			    rlock_sleep(l, end);
+		else if (error == EBUSY)
+			error = pthread_mutex_trylock(&l->mutex);
 	}
-	return rlock_acquired(l, error, repair, arg);
+	return error == EBUSY ? ETIMEDOUT : error;
+}
+
+int
+rlock_lock(struct rlock *l, int64_t ms, rlock_repair_fn *repair, void *arg)
+{
+	uint64_t id = holder_id();
+	bool given = false;
+	int error;
+
+	if (rlock_is_held(l))
+		return rlock_deepen(l);
+	error = pthread_mutex_trylock(&l->mutex);
+	if (error == EBUSY && ms != 0)
+		error = rlock_wait(l, id, ms, false, &given);
+	return rlock_acquired(l, id, error, repair, arg);
+}
+
+/* --- unlocking ---------------------------------------------------------------- */
+
+/*
+ * Another task of the thread gets it, the mutex with it: those of other threads
+ * are let in between, lest they never get their turn.
+ */
+#define RLOCK_HANDED_MAX	16
+
+static UNUSUAL bool
+rlock_hand_over(struct rlock *l)
+{
+	static __thread uint32_t handed;
+	struct rlock_waiter *w;
+
+	TAILQ_FOREACH(w, &rlock_waiters, entries)
+		if (w->lock == l)
+			break;
+	if (w == NULL || handed++ % RLOCK_HANDED_MAX == RLOCK_HANDED_MAX - 1)
+		return false;
+	rlock_wait_end(w);
+	rlock_own(l, w->id);
+	w->given = true;
+	w->wake(w);
+	return true;
+}
+
+static UNUSUAL int
+rlock_refuse(void)
+{
+	return error_set(EPERM, "the lock is not held here");
+}
+
+/* EPERM: somebody has written into it. */
+static IN_LINE int
+rlock_unlock_mutex(struct rlock *l)
+{
+	if (__builtin_expect(pthread_mutex_unlock(&l->mutex) != 0, 0))
+		return rlock_refuse();
+	return 0;
+}
+
+static int
+rlock_release(struct rlock *l)
+{
+	if (__builtin_expect(holder_waiters > 0, 0) && rlock_hand_over(l))
+		return 0;
+	rlock_disown(l);
+	return rlock_unlock_mutex(l);
 }
 
 int
 rlock_unlock(struct rlock *l)
 {
-	int error;
-
 	if (!rlock_is_held(l))
-		return error_set(EPERM, "the lock is not held here");
-	if (--l->depth > 0)
-		return 0;
-	__atomic_store_n(&l->owner, 0, __ATOMIC_RELAXED);
-	error = pthread_mutex_unlock(&l->mutex);
-	assert(error == 0);
+		return rlock_refuse();
+	if (l->depth == 0)
+		return rlock_release(l);
+	l->depth--;
 	return 0;
+}
+
+/* --- locks that handlers hold ------------------------------------------------- */
+
+static void
+rlock_guard_repair(void *arg)
+{
+	const struct rlock_guard *g = arg;
+	size_t n = g->repair == NULL ? 0 : g->repair(g->arg);
+
+	if (n == 0)
+		rlock_note(g->kind, g->name, "nothing was to be put right");
+	else
+		rlock_note(g->kind, g->name, "%zu %s as before", n, n == 1 ?
+		    "change is taken back, all is" :
+		    "changes are taken back, all is");
+}
+
+static UNUSUAL int
+rlock_prefix(const struct rlock_guard *g)
+{
+	return error_prefix("%s \"%s\"", g->kind, g->name);
+}
+
+/* A coroutine has come to its end, or was freed, with the lock. */
+static UNUSUAL void
+rlock_abandon(struct held *held, uint64_t id)
+{
+	struct rlock_guard *g = (struct rlock_guard *)held;
+	struct rlock *l = g->lock;
+	uint64_t who;
+
+	if (__atomic_load_n(&l->owner, __ATOMIC_RELAXED) != id)
+		return;
+	who = l->who;
+	rlock_mend(l, rlock_guard_repair, g);
+	rlock_release(l);
+	rlock_tell(who, "had a task or coroutine that ended with it");
+}
+
+int
+rlock_take_late(struct rlock_guard *g, int64_t ms, int error)
+{
+	struct rlock *l = g->lock;
+	uint64_t id = holder_id();
+	bool given = false;
+
+	if (error == RLOCK_UNTRIED && rlock_is_held(l))
+		return rlock_deepen(l) == 0 ? 0 : rlock_prefix(g);
+	g->held.abandon = rlock_abandon;
+	if (error == RLOCK_UNTRIED)
+		error = pthread_mutex_trylock(&l->mutex);
+	if (error == EBUSY && ms != 0)
+		error = rlock_wait(l, id, ms, true, &given);
+	if (!given && rlock_acquired(l, id, error, rlock_guard_repair, g) == -1)
+		return rlock_prefix(g);
+	holder_add(&g->held);
+	return 0;
+}
+
+int
+rlock_take(struct rlock_guard *g, int64_t ms)
+{
+	int error = rlock_take_quick(g->lock);
+
+	return error == 0 ? 0 : rlock_take_late(g, ms, error);
+}
+
+int
+rlock_give_late(struct rlock_guard *g)
+{
+	struct rlock *l = g->lock;
+
+	if (!rlock_is_held(l)) {
+		rlock_refuse();
+		return rlock_prefix(g);
+	}
+	if (l->depth > 0) {
+		l->depth--;
+		return 0;
+	}
+	holder_del(&g->held);
+	return rlock_release(l);
+}
+
+int
+rlock_give(struct rlock_guard *g)
+{
+	return __builtin_expect(rlock_give_is_late(g->lock), 0) ?
+	    rlock_give_late(g) : rlock_give_quick(g->lock);
 }

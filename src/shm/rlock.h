@@ -2,9 +2,14 @@
 #ifndef SHM_RLOCK_H
 #define SHM_RLOCK_H
 
+#include <sys/queue.h>
+#include <sys/types.h>
+
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "base/holder.h"
 
 /*
  * A re-entrant lock in shared memory that survives the death of its holder.
@@ -12,19 +17,22 @@
  * A process-shared robust mutex with a depth and an owner of our own, since
  * unlocking an inner level of a recursive robust mutex before it is made
  * consistent answers ENOTRECOVERABLE while it is still held.  The owner is a
- * random number per thread, made anew after a fork: a thread id may be used
- * again.  The memory of a lock stays a lock for the life of its segment,
- * because the kernel may still write to it late.
+ * task, a coroutine or a thread (base/holder).  The memory of a lock stays a
+ * lock for the life of its segment, because the kernel may still write to it
+ * late.
  */
 struct rlock {
 	pthread_mutex_t mutex;
-	uint64_t owner;		/* 0: nobody */
-	uint32_t depth;
-	uint32_t recovered;	/* how often a dead holder was found */
+	uint64_t owner;		/* or RLOCK_NOBODY */
+	uint64_t who;		/* the owner's process: rlock_who() */
+	uint32_t depth;		/* how often it was taken again */
+	uint32_t recovered;	/* how often a holder was gone */
 };
 
+#define RLOCK_NOBODY	1		/* no holder's number */
 #define RLOCK_DEPTH_MAX	UINT32_MAX
 #define RLOCK_FOREVER	(-1)
+#define RLOCK_ENGINE_MS	10000	/* the engine waits for no handler longer */
 
 /*
  * Called by the locker who finds that the holder died, with the lock held,
@@ -33,17 +41,150 @@ struct rlock {
  */
 typedef void rlock_repair_fn(void *arg);
 
+/*
+ * For a repair, to say of what object it is and what was put right: "dict",
+ * "sessions", "2 words are as before".  It gets into the report.
+ */
+void rlock_note(const char *kind, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
 int rlock_init(struct rlock *);
 
 /*
- * Locks within ms milliseconds (RLOCK_FOREVER waits, 0 only tries).
- * ETIMEDOUT: not within ms (EBUSY for 0).  EAGAIN: held too deep.
+ * Locks within ms milliseconds (RLOCK_FOREVER waits, 0 only tries), holding up
+ * the thread.  ETIMEDOUT: not within ms (EBUSY for 0).  EAGAIN: held too deep.
+ * EDEADLK: another coroutine of this thread holds it.
  */
 int rlock_lock(struct rlock *, int64_t ms, rlock_repair_fn *, void *arg);
 
-/* EPERM: not held by this thread. */
+/* EPERM: not held by who runs. */
 int rlock_unlock(struct rlock *);
 
-bool rlock_is_held(const struct rlock *);
+/* Only who runs writes his own number, so this is no race. */
+static inline bool
+rlock_is_held(const struct rlock *l)
+{
+	return __atomic_load_n(&l->owner, __ATOMIC_RELAXED) == holder_id();
+}
+
+/* The process that holds it; 0: nobody, or one that is about to. */
+pid_t rlock_holder(const struct rlock *);
+
+/* --- locks that handlers hold --------------------------------------------- */
+
+/*
+ * What a process knows of a lock that may be held for long: whoever waits for
+ * it in a task leaves the loop alone, and who ends while holding it gives it
+ * back.  One for each such lock in each process.
+ */
+struct rlock_guard {
+	struct held held;		/* ours */
+	struct rlock *lock;
+	const char *kind;	/* "array" */
+	const char *name;
+	/* Returns how many changes were taken back; NULL: there are none. */
+	size_t (*repair)(void *arg);
+	void *arg;
+};
+
+/* As rlock_lock() and rlock_unlock(); errors begin with the kind and the name. */
+int rlock_take(struct rlock_guard *, int64_t ms);
+int rlock_give(struct rlock_guard *);
+
+/* --- the usual case of them ------------------------------------------------ */
+
+/*
+ * It is compared with a mutex that can do nothing of all this, so there is
+ * little around the two calls, and above all no pointer to follow: after an
+ * atomic instruction each one that is followed waits for memory anew.
+ */
+extern uint64_t rlock_me;	/* what l->who becomes; 0: not yet */
+
+/* Who the owner is says nothing until there is one. */
+static inline void
+rlock_own(struct rlock *l, uint64_t id)
+{
+	__atomic_store_n(&l->who, __atomic_load_n(&rlock_me, __ATOMIC_RELAXED),
+	    __ATOMIC_RELAXED);
+	__atomic_store_n(&l->owner, id, __ATOMIC_RELEASE);
+}
+
+#define RLOCK_UNTRIED	(-1)
+
+/* 0, or what rlock_take_late() is to be told. */
+static inline int
+rlock_take_quick(struct rlock *l)
+{
+	uint64_t id = holder_plain;
+	int error;
+
+	if (__builtin_expect(id == 0, 0))
+		return RLOCK_UNTRIED;
+	if (__atomic_load_n(&l->owner, __ATOMIC_RELAXED) == id) {
+		if (__builtin_expect(l->depth == RLOCK_DEPTH_MAX, 0))
+			return RLOCK_UNTRIED;
+		l->depth++;
+		return 0;
+	}
+	error = pthread_mutex_trylock(&l->mutex);
+	if (__builtin_expect(error != 0, 0))
+		return error;
+	rlock_own(l, id);
+	return 0;
+}
+int rlock_take_late(struct rlock_guard *, int64_t ms, int error);
+
+/* Whether rlock_give_late() must do it, for nothing has happened yet. */
+static inline bool
+rlock_give_is_late(struct rlock *l)
+{
+	/* An owner is never 0. */
+	return __atomic_load_n(&l->owner, __ATOMIC_RELAXED) != holder_plain;
+}
+
+/* The mutex cannot refuse it to its owner, who is in this thread. */
+static inline int
+rlock_give_quick(struct rlock *l)
+{
+	if (l->depth > 0) {
+		l->depth--;
+		return 0;
+	}
+	__atomic_store_n(&l->owner, RLOCK_NOBODY, __ATOMIC_RELAXED);
+	return pthread_mutex_unlock(&l->mutex);
+}
+int rlock_give_late(struct rlock_guard *);
+
+/* --- upward calls, set once before there are threads ---------------------- */
+
+/* One who waits in a task; others of the thread hand the lock over to it. */
+struct rlock_waiter {
+	TAILQ_ENTRY(rlock_waiter) entries;
+	struct rlock *lock;
+	uint64_t id;
+	bool given;
+	void (*wake)(struct rlock_waiter *);
+	void *arg;
+};
+
+/*
+ * Leaves the loop alone for ms at most, or until wake() is called: 0.  ENOTSUP:
+ * who runs is no task and is to wait with its thread.  Else why the waiting is
+ * to end: ECANCELED, ENOMEM.
+ */
+typedef int rlock_pause_fn(struct rlock_waiter *, int64_t ms);
+
+/* A text for people: whose lock was taken over from whom. */
+typedef void rlock_report_fn(const char *text);
+
+void rlock_set_calls(rlock_pause_fn *, rlock_report_fn *);
+
+/* What this process is, and its children: "worker", 3.  -1: without a slot. */
+enum rlock_role {
+	RLOCK_PROGRAM, RLOCK_WORKER, RLOCK_FORKER, RLOCK_CHILD, RLOCK_CLERK,
+	RLOCK_POOL,
+	RLOCK_ROLES,
+};
+void rlock_set_role(enum rlock_role, int slot);
 
 #endif

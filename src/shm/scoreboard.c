@@ -141,12 +141,19 @@ scoreboard_open_table(struct scoreboard *sb, uint32_t slot,
  * next does again from the start, or adding the name of a counter, which is
  * there or not: there is nothing to repair here.
  */
+static void
+scoreboard_note(void *arg)
+{
+	rlock_note("shared memory", "scoreboard", "who claims the slot next "
+	    "does it again");
+}
+
 static int
 scoreboard_lock(struct scoreboard *sb, int64_t ms)
 {
 	struct scoreboard_layout *layout = sb->segment.base;
 
-	return rlock_lock(&layout->lock, ms, NULL, NULL);
+	return rlock_lock(&layout->lock, ms, scoreboard_note, NULL);
 }
 
 static void

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Locks by name.
+ */
+#include "shm/locks.h"
+
+#include <sys/mman.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "base/error.h"
+
+/* In shared memory. */
+struct locks_entry {
+	struct prong_rlock lock __attribute__((aligned(64)));
+	char name[LOCKS_NAME];
+};
+
+struct locks_layout {
+	struct segment_header header;
+	struct rlock names __attribute__((aligned(64)));
+	uint64_t count;			/* of names, written after them */
+	struct locks_entry entries[LOCKS_MAX];
+};
+
+/*
+ * What this process knows of a lock stands so far before that in its memory:
+ * one is found from the other without a pointer.
+ */
+struct locks_guard {
+	struct rlock_guard guard;
+	char name[LOCKS_NAME];
+} __attribute__((aligned(64)));
+
+#define LOCKS_PAGE	65536		/* of any machine */
+#define LOCKS_SPAN	((sizeof(struct locks_layout) + LOCKS_PAGE - 1) / \
+			    LOCKS_PAGE * LOCKS_PAGE)
+
+_Static_assert(sizeof(struct locks_guard) <= sizeof(struct locks_entry),
+    "a guard has the room that its lock has");
+
+static struct locks_layout *
+locks_layout(const struct locks *l)
+{
+	return l->segment.base;
+}
+
+static struct locks_guard *
+locks_guard(struct prong_rlock *l)
+{
+	return (struct locks_guard *)(void *)((char *)l - LOCKS_SPAN);
+}
+
+/* Moves the segment to where there is room for the guards before it. */
+static int
+locks_place_guards(struct locks *l)
+{
+	struct segment *s = &l->segment;
+	char *room;
+
+	room = mmap(NULL, 2 * LOCKS_SPAN, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (room == MAP_FAILED)
+		return error_errno("locks");
+	l->guards = room;
+	munmap(s->base, s->size);
+	s->base = mmap(room + LOCKS_SPAN, s->size, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_FIXED, s->fd, 0);
+	return s->base == MAP_FAILED ? error_errno("locks") : 0;
+}
+
+static int
+locks_init(struct locks *l)
+{
+	struct locks_layout *layout = locks_layout(l);
+	struct locks_guard *g;
+	size_t i;
+
+	if (rlock_init(&layout->names) == -1)
+		return -1;
+	for (i = 0; i < LOCKS_MAX; i++) {
+		if (rlock_init(&layout->entries[i].lock.lock) == -1)
+			return -1;
+		g = locks_guard(&layout->entries[i].lock);
+		g->guard.lock = &layout->entries[i].lock.lock;
+		g->guard.kind = "lock";
+		g->guard.name = g->name;
+	}
+	return 0;
+}
+
+int
+locks_create(struct locks *l)
+{
+	l->guards = NULL;
+	if (segment_create(&l->segment, "prong-locks", LOCKS_LAYOUT,
+	    sizeof(struct locks_layout), true) == -1)
+		return -1;
+	if (locks_place_guards(l) == -1 || locks_init(l) == -1) {
+		locks_close(l);
+		return -1;
+	}
+	return 0;
+}
+
+/* Zeroed memory has none. */
+void
+locks_close(struct locks *l)
+{
+	if (l->segment.base != NULL)
+		segment_close(&l->segment);
+	if (l->guards != NULL)
+		munmap(l->guards, 2 * LOCKS_SPAN);
+	l->guards = NULL;
+	l->segment.base = NULL;
+}
+
+static int
+locks_check_name(const char *name)
+{
+	const char *p;
+
+	if (name[0] == '\0' || strlen(name) >= LOCKS_NAME)
+		return error_set(EINVAL, "the name of a lock has 1 to %d "
+		    "characters", LOCKS_NAME - 1);
+	for (p = name; *p != '\0'; p++)
+		if (!isalnum((unsigned char)*p) && strchr("-_.", *p) == NULL)
+			return error_set(EINVAL, "\"%s\" is not a name: letters,"
+			    " digits, \"-\", \"_\" and \".\" only", name);
+	return 0;
+}
+
+/*
+ * Under the lock of the names: the place of one, which is added if there is
+ * room.  Killed before it is counted, a name was never there.
+ */
+static size_t
+locks_place(struct locks_layout *layout, const char *name)
+{
+	uint64_t count = layout->count, i;
+
+	if (count > LOCKS_MAX)
+		count = LOCKS_MAX;
+	for (i = 0; i < count; i++)
+		if (strncmp(layout->entries[i].name, name, LOCKS_NAME) == 0)
+			return i;
+	if (count < LOCKS_MAX) {
+		memset(layout->entries[count].name, 0, LOCKS_NAME);
+		memcpy(layout->entries[count].name, name, strlen(name));
+		__atomic_store_n(&layout->count, count + 1, __ATOMIC_RELEASE);
+	}
+	return count;
+}
+
+struct prong_rlock *
+locks_open(struct locks *l, const char *name)
+{
+	struct locks_layout *layout = locks_layout(l);
+	struct prong_rlock *lock = NULL;
+	size_t place;
+
+	if (locks_check_name(name) == -1)
+		return NULL;
+	if (rlock_lock(&layout->names, RLOCK_ENGINE_MS, NULL, NULL) == -1) {
+		error_prefix("lock \"%s\"", name);
+		return NULL;
+	}
+	place = locks_place(layout, name);
+	if (place < LOCKS_MAX) {
+		lock = &layout->entries[place].lock;
+		memcpy(locks_guard(lock)->name, layout->entries[place].name,
+		    LOCKS_NAME - 1);
+	} else
+		error_set(ENOSPC, "there are %d locks already, and none is "
+		    "named \"%s\"", LOCKS_MAX, name);
+	rlock_unlock(&layout->names);
+	return lock;
+}
+
+uint64_t
+locks_recovered(const struct locks *l)
+{
+	const struct locks_layout *layout = locks_layout(l);
+	uint64_t n;
+	size_t i;
+
+	if (l->guards == NULL)
+		return 0;
+	n = __atomic_load_n(&layout->names.recovered, __ATOMIC_RELAXED);
+	for (i = 0; i < LOCKS_MAX; i++)
+		n += __atomic_load_n(&layout->entries[i].lock.lock.recovered,
+		    __ATOMIC_RELAXED);
+	return n;
+}
+
+/* --- the calls of <prong.h> ------------------------------------------------ */
+
+static int
+locks_take(struct prong_rlock *l, int64_t ms)
+{
+	int error = rlock_take_quick(&l->lock);
+
+	return error == 0 ? 0 : rlock_take_late(&locks_guard(l)->guard, ms,
+	    error);
+}
+
+USUAL int
+prong_rlock_lock(struct prong_rlock *l)
+{
+	int error = rlock_take_quick(&l->lock);
+
+	if (__builtin_expect(error == 0, 1))
+		return 0;
+	return rlock_take_late(&locks_guard(l)->guard, RLOCK_FOREVER, error);
+}
+
+int
+prong_rlock_trylock(struct prong_rlock *l)
+{
+	return locks_take(l, 0);
+}
+
+int
+prong_rlock_timedlock(struct prong_rlock *l, int64_t ms)
+{
+	if (ms < 0)
+		return error_set(EINVAL, "no such time: %lld ms",
+		    (long long)ms);
+	if (locks_take(l, ms) == 0)
+		return 0;
+	/* For no time at all it was only tried. */
+	if (errno == EBUSY)
+		errno = ETIMEDOUT;
+	return -1;
+}
+
+USUAL int
+prong_rlock_unlock(struct prong_rlock *l)
+{
+	if (__builtin_expect(rlock_give_is_late(&l->lock), 0))
+		return rlock_give_late(&locks_guard(l)->guard);
+	return rlock_give_quick(&l->lock);
+}
+
+pid_t
+prong_rlock_holder(const struct prong_rlock *l)
+{
+	return rlock_holder(&l->lock);
+}
