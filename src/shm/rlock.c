@@ -7,7 +7,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -52,7 +51,11 @@ static pthread_once_t rlock_once = PTHREAD_ONCE_INIT;
 static __thread TAILQ_HEAD(, rlock_waiter) rlock_waiters;
 
 /* What a repair has said. */
-static __thread char rlock_object[96], rlock_done[64];
+static __thread struct {
+	const char *kind;		/* NULL: nothing */
+	const char *name;
+	size_t changes;
+} rlock_said;
 
 void
 rlock_set_calls(rlock_pause_fn *pause_fn, rlock_report_fn *report)
@@ -145,15 +148,11 @@ rlock_disown(struct rlock *l)
 /* --- holders that are gone -------------------------------------------------- */
 
 void
-rlock_note(const char *kind, const char *name, const char *fmt, ...)
+rlock_note(const char *kind, const char *name, size_t changes)
 {
-	va_list ap;
-
-	snprintf(rlock_object, sizeof(rlock_object), "%s \"%.64s\"", kind,
-	    name);
-	va_start(ap, fmt);
-	vsnprintf(rlock_done, sizeof(rlock_done), fmt, ap);
-	va_end(ap);
+	rlock_said.kind = kind;
+	rlock_said.name = name;
+	rlock_said.changes = changes;
 }
 
 /* "worker 3 (process 1234)"; killed at the very edges it left no name. */
@@ -183,22 +182,27 @@ rlock_describe(uint64_t who, char *to, size_t size)
 static UNUSUAL void
 rlock_tell(uint64_t who, const char *fate)
 {
-	char text[ERROR_MAX], holder[96];
+	char text[ERROR_MAX], holder[96], object[96] = "", done[64];
+	size_t n = rlock_said.changes;
 
 	if (rlock_report == NULL)
 		return;
 	rlock_describe(who, holder, sizeof(holder));
-	snprintf(text, sizeof(text), "%s%sa lock is free again: %s %s; %s",
-	    rlock_object, rlock_object[0] == '\0' ? "" : ": ", holder, fate,
-	    rlock_done[0] == '\0' ? "nothing was to be put right" :
-	    rlock_done);
+	if (rlock_said.kind != NULL)
+		snprintf(object, sizeof(object), "%s \"%.64s\": ",
+		    rlock_said.kind, rlock_said.name);
+	snprintf(done, sizeof(done), "%zu change%s taken back", n,
+	    n == 1 ? " is" : "s are");
+	snprintf(text, sizeof(text), "%sa lock is free again: %s %s; %s",
+	    object, holder, fate, n > 0 ? done :
+	    "nothing had to be put right");
 	rlock_report(text);
 }
 
 static UNUSUAL void
 rlock_mend(struct rlock *l, rlock_repair_fn *repair, void *arg)
 {
-	rlock_object[0] = rlock_done[0] = '\0';
+	rlock_note(NULL, NULL, 0);
 	if (repair != NULL)
 		repair(arg);
 	l->depth = 0;
@@ -483,14 +487,9 @@ static void
 rlock_guard_repair(void *arg)
 {
 	const struct rlock_guard *g = arg;
-	size_t n = g->repair == NULL ? 0 : g->repair(g->arg);
 
-	if (n == 0)
-		rlock_note(g->kind, g->name, "nothing was to be put right");
-	else
-		rlock_note(g->kind, g->name, "%zu %s as before", n, n == 1 ?
-		    "change is taken back, all is" :
-		    "changes are taken back, all is");
+	rlock_note(g->kind, g->name, g->repair == NULL ? 0 :
+	    g->repair(g->arg));
 }
 
 static UNUSUAL int

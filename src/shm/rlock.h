@@ -42,11 +42,10 @@ struct rlock {
 typedef void rlock_repair_fn(void *arg);
 
 /*
- * For a repair, to say of what object it is and what was put right: "dict",
- * "sessions", "2 words are as before".  It gets into the report.
+ * For a repair, to say of what object it is and how many changes were taken
+ * back: "dict", "sessions", 2.  It gets into the report, soon after.
  */
-void rlock_note(const char *kind, const char *name, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+void rlock_note(const char *kind, const char *name, size_t changes);
 
 int rlock_init(struct rlock *);
 

@@ -144,8 +144,7 @@ scoreboard_open_table(struct scoreboard *sb, uint32_t slot,
 static void
 scoreboard_note(void *arg)
 {
-	rlock_note("shared memory", "scoreboard", "who claims the slot next "
-	    "does it again");
+	rlock_note("shared memory", "scoreboard", 0);
 }
 
 static int
