@@ -21,11 +21,12 @@
 #include "unit.h"
 
 #define PROCESSES	20
-#define EVERY_NS	50000000L
+#define EVERY_NS	50000000L	/* of the campaign; else a tenth */
 
 static struct prong_array *array;
 static uint64_t *acknowledged;		/* by process */
 static uint64_t goal = 300000;
+static struct timespec every = { 0, EVERY_NS / 10 };
 
 /* Cells 0 and 1 are equal whenever the lock is free. */
 static int
@@ -84,7 +85,6 @@ reap(pid_t pids[PROCESSES])
 
 START_TEST(test_lockstorm)
 {
-	static const struct timespec every = { 0, EVERY_NS };
 	pid_t pids[PROCESSES];
 	union prong_value v, w;
 	uint64_t sum = 0, killed = 0;
@@ -132,8 +132,10 @@ main(void)
 	TCase *tc;
 	Suite *s = unit_suite("lockstorm", &tc);
 
-	if (increments != NULL)
+	if (increments != NULL) {
 		goal = strtoull(increments, NULL, 10);
+		every.tv_nsec = EVERY_NS;
+	}
 	seed_init();
 	array = array_new("storm", PRONG_INT64, 2);
 	acknowledged = mmap(NULL, PROCESSES * sizeof(*acknowledged),
