@@ -44,12 +44,14 @@ locking_pause(struct rlock_waiter *w, int64_t ms)
 	if (mine.task == NULL)
 		return ENOTSUP;
 	mine.loop = tasks_here()->loop;
-	w->arg = &mine;
-	w->wake = locking_wake;
 	if (loop_timer_exact(mine.loop, &mine.timer, (uint64_t)ms) == -1)
 		return ENOMEM;
+	/* cppcheck-suppress autoVariables ; nobody wakes it after that */
+	w->arg = &mine;
+	w->wake = locking_wake;
 	value = conversation_pause() == -1 ? errno : task_park();
 	loop_timer_stop(mine.loop, &mine.timer);
+	w->arg = NULL;
 	conversation_go_on();
 	return value == ETIMEDOUT ? 0 : value;
 }

@@ -276,12 +276,14 @@ END_TEST
 static int
 child_halfway(void)
 {
+	const union prong_value seven = { .integer = 7 };
+	const union prong_value eight = { .integer = 8 };
+
 	if (add(0, 1) == -1 || prong_array_lock(array, -1) == -1 ||
 	    add(1, 10) == -1 || add(2, -10) == -1 || add(1, 5) == -1 ||
-	    prong_array_set(array, 3, (union prong_value){ .integer = 7 }) == -1)
+	    prong_array_set(array, 3, seven) == -1)
 		return 1;
-	return prong_array_cas(array, 3, (union prong_value){ .integer = 7 },
-	    (union prong_value){ .integer = 8 }) == 1 ? 0 : 2;
+	return prong_array_cas(array, 3, seven, eight) == 1 ? 0 : 2;
 }
 
 static int
