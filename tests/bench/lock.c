@@ -205,6 +205,7 @@ increments_timed(void)
 static double
 two_processes(void (*fn)(void))
 {
+	static const struct timespec moment = { 0, 1000000 };
 	pid_t pids[2];
 	uint64_t begin;
 	double seconds;
@@ -218,7 +219,7 @@ two_processes(void (*fn)(void))
 		} else if (pids[i] == -1)
 			err(1, "fork");
 	while (__atomic_load_n(&shared->started, __ATOMIC_ACQUIRE) < 2)
-		usleep(1000);
+		nanosleep(&moment, NULL);
 	begin = nanoseconds();
 	sleep(SECONDS);
 	__atomic_store_n(&shared->stop, 1, __ATOMIC_RELEASE);
