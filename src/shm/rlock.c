@@ -27,8 +27,14 @@
 #define RLOCK_PAUSE_NS	1300
 #define RLOCK_SPIN_NS	50000
 
-/* Sleeping is cut in pieces: none depends on a wake-up that may not come. */
+/*
+ * Sleeping is cut in pieces: none depends on a wake-up that may not come.  It
+ * does not when who was woken is killed before he has the lock, and another has
+ * taken it meanwhile, who does not know of those that sleep.
+ */
 #define RLOCK_SLICE_MS	100
+#define RLOCK_FIRST_MS	5	/* for a while they are shorter */
+#define RLOCK_FIRST_NS	200000000
 /* In a task, for a lock of another thread: nobody wakes the loop for it. */
 #define RLOCK_POLL_MS	1
 
@@ -320,12 +326,14 @@ rlock_wait_until(struct rlock *l, const struct timespec *until)
 
 /* Sleeps, with the thread, for a slice or until the end. */
 static int
-rlock_sleep(struct rlock *l, uint64_t end)
+rlock_sleep(struct rlock *l, uint64_t begin, uint64_t end)
 {
+	uint64_t now = rlock_now();
 	struct timespec until;
 	int error;
 
-	end = rlock_now() + rlock_left(end, RLOCK_SLICE_MS);
+	end = now + rlock_left(end, now - begin < RLOCK_FIRST_NS ?
+	    RLOCK_FIRST_MS : RLOCK_SLICE_MS);
 	until.tv_sec = (time_t)(end / 1000000000);
 	until.tv_nsec = (long)(end % 1000000000);
 	error = rlock_wait_until(l, &until);
@@ -384,8 +392,9 @@ rlock_wait(struct rlock *l, uint64_t id, int64_t ms, bool may_park,
     bool *given)
 {
 	struct rlock_waiter w = { .lock = l, .id = id };
+	uint64_t begin = rlock_now();
 	uint64_t end = ms < 0 || ms > RLOCK_MS_MAX ? UINT64_MAX :
-	    rlock_now() + (uint64_t)ms * 1000000;
+	    begin + (uint64_t)ms * 1000000;
 	int error = EBUSY;
 
 	if (!rlock_is_sibling(l))
@@ -398,7 +407,7 @@ rlock_wait(struct rlock *l, uint64_t id, int64_t ms, bool may_park,
 		}
 		if (error == ENOTSUP)
 			error = rlock_is_sibling(l) ? EDEADLK :
-			    rlock_sleep(l, end);
+			    rlock_sleep(l, begin, end);
 		else if (error == EBUSY)
 			error = pthread_mutex_trylock(&l->mutex);
 	}

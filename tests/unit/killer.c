@@ -34,7 +34,7 @@
 #endif
 
 #define KILLER_TRACE_MAX	2000000
-#define KILLER_AGAIN		10	/* times that somebody may be late */
+#define KILLER_AGAIN		30	/* times that somebody may be late */
 #define KILLER_HANGS_NS		3000000000ULL
 #define KILLER_WITHIN		2000	/* steps within one instruction */
 
