@@ -41,6 +41,7 @@ struct prong_server;
 struct prong_service;
 struct prong_array;
 struct prong_rlock;
+struct prong_dict;
 
 /*
  * Returns the text of the last failure in this thread: never NULL, valid
@@ -563,6 +564,129 @@ PRONG_API int prong_array_unlock(struct prong_array *);
 PRONG_API int prong_array_sum(struct prong_array *, union prong_value *);
 PRONG_API int prong_array_snapshot(struct prong_array *, union prong_value *,
     size_t count);
+
+/* ------------------------------------------------------------------------
+ * Dictionaries in shared memory: every worker sees the same keys and values,
+ * which are of any bytes.  Every call is done wholly or not at all, whoever is
+ * killed over it, and from any thread.
+ *
+ * What they have in common: ETIMEDOUT, another process has held the lock for
+ * ten seconds.  EMSGSIZE, a key has more than 65535 bytes, or key and value
+ * more than prong_dict_longest().  EIO, a process has overwritten the memory.
+ */
+
+#define PRONG_DICT_FOREVER	(-1)
+
+enum prong_dict_flags {
+	PRONG_DICT_ABSENT = 1 << 0,	/* only if there is no such key */
+	PRONG_DICT_PRESENT = 1 << 1,	/* only if there is one */
+	PRONG_DICT_KEEP = 1 << 2,	/* it expires when it would have */
+};
+
+/* The dict that the configuration names so.  ENOENT. */
+PRONG_API struct prong_dict *prong_dict_open(struct prong_service *,
+    const char *name);
+
+/*
+ * Copies the value out and returns its length; a size of 0 only asks for that.
+ * ENOENT: there is no such key.  ERANGE: the value is longer than size.
+ * prong_dict_take() deletes the key at once.
+ */
+PRONG_API ssize_t prong_dict_get(struct prong_dict *, const void *key,
+    size_t key_length, void *value, size_t size);
+PRONG_API ssize_t prong_dict_take(struct prong_dict *, const void *key,
+    size_t key_length, void *value, size_t size);
+
+/*
+ * Sets a value that expires ms from now, or PRONG_DICT_FOREVER: 1, or 0 when
+ * the flags forbid it.  ENOSPC: the dict is full.  EINVAL: flags that exclude
+ * each other, ms below 1.
+ */
+PRONG_API int prong_dict_set(struct prong_dict *, const void *key,
+    size_t key_length, const void *value, size_t length, unsigned int flags,
+    int64_t ms);
+
+/*
+ * The same, and what was there before is copied out, also where the flags
+ * forbid the change.  ERANGE: that is longer than size; nothing changed.
+ */
+struct prong_dict_value {
+	void *data;
+	size_t size;			/* of the room at data */
+	ssize_t length;			/* set by the call; -1: was no key */
+};
+PRONG_API int prong_dict_swap(struct prong_dict *, const void *key,
+    size_t key_length, const void *value, size_t length, unsigned int flags,
+    int64_t ms, struct prong_dict_value *old);
+
+/*
+ * Adds to a value that is a decimal integer, 0 if there is no such key; the
+ * result may be NULL.  EINVAL: it is none.  ERANGE: the sum is not an int64_t.
+ */
+PRONG_API int prong_dict_add(struct prong_dict *, const void *key,
+    size_t key_length, int64_t n, int64_t *result);
+
+/* Adds bytes to the end of a value, or sets it; returns its new length. */
+PRONG_API ssize_t prong_dict_append(struct prong_dict *, const void *key,
+    size_t key_length, const void *data, size_t length);
+
+/*
+ * Sets a value if it is the expected one, or, with NULL for that, if there is
+ * no such key: 1; 0 if not.  It expires when it would have.
+ */
+PRONG_API int prong_dict_cas(struct prong_dict *, const void *key,
+    size_t key_length, const void *expected, size_t expected_length,
+    const void *desired, size_t length);
+
+/* These: 1; 0 if there is no such key. */
+PRONG_API int prong_dict_delete(struct prong_dict *, const void *key,
+    size_t key_length);
+/* ms from now, or PRONG_DICT_FOREVER. */
+PRONG_API int prong_dict_expire(struct prong_dict *, const void *key,
+    size_t key_length, int64_t ms);
+/* In how many ms it does; PRONG_DICT_FOREVER. */
+PRONG_API int prong_dict_ttl(struct prong_dict *, const void *key,
+    size_t key_length, int64_t *ms);
+
+/*
+ * Calls fn with copies, valid for the call, of all keys and their values; no
+ * lock is held then, so fn may change the dict.  What is there from beginning
+ * to end comes exactly once, what comes or goes meanwhile at most once.  When fn
+ * returns anything but 0 that is the end, and returned.
+ * With prong_dict_scan() a part of it: at least count keys, if so many are left,
+ * from *cursor on, which is 0 at first and is 0 again at the end.  ENOMEM.
+ * EINVAL: not a cursor.
+ */
+struct prong_dict_item {
+	const void *key;
+	size_t key_length;
+	const void *value;
+	size_t length;
+	int64_t ms;			/* as prong_dict_ttl() */
+};
+typedef int prong_dict_each_fn(const struct prong_dict_item *, void *arg);
+PRONG_API int prong_dict_each(struct prong_dict *, prong_dict_each_fn *,
+    void *arg);
+PRONG_API int prong_dict_scan(struct prong_dict *, uint64_t *cursor,
+    size_t count, prong_dict_each_fn *, void *arg);
+
+/* Copies any key out and returns its length.  ENOENT: there is none.  ERANGE. */
+PRONG_API ssize_t prong_dict_random(struct prong_dict *, void *key,
+    size_t size);
+/* How many keys there are. */
+PRONG_API int64_t prong_dict_size(struct prong_dict *);
+/* Deletes all keys, one after the other. */
+PRONG_API int prong_dict_clear(struct prong_dict *);
+/* The most bytes that a key and its value may have together. */
+PRONG_API size_t prong_dict_longest(const struct prong_dict *);
+
+/*
+ * Keeps all others out, for what concerns more than one key: re-entrant, and
+ * it survives the death of its holder.  ETIMEDOUT: not within ms (-1 waits);
+ * EBUSY when ms is 0.  EAGAIN: held too deep.  EPERM: unlocked by another.
+ */
+PRONG_API int prong_dict_lock(struct prong_dict *, int64_t ms);
+PRONG_API int prong_dict_unlock(struct prong_dict *);
 
 /* ------------------------------------------------------------------------
  * Running a server.  prongd is written on these calls.

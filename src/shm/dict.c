@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A dict as a whole: its memory, its stripes and their locks.
+ */
+#include "shm/dict.h"
+
+#include <sys/mman.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "base/siphash.h"
+#include "shm/dict_blocks.h"
+
+#define DICT_ALIGN	64
+
+struct dict_layout {
+	struct segment_header header;
+	uint64_t hash_key[2];	/* for who takes the segment over */
+};
+
+static int64_t
+dict_clock(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* How the memory is divided. */
+static void
+dict_measure(struct prong_dict *d, size_t memory)
+{
+	size_t rest;
+
+	d->stripes = 1;
+	while (d->stripes < DICT_STRIPES_MAX &&
+	    memory / d->stripes >= 2 * (size_t)DICT_STRIPE_SIZE)
+		d->stripes *= 2;
+	d->stripe_size = (memory - DICT_ALIGN) / d->stripes / DICT_ALIGN *
+	    DICT_ALIGN;
+	rest = d->stripe_size - sizeof(struct dict_head);
+	/* One bucket for two blocks; their end is aligned as blocks are. */
+	d->blocks = (uint32_t)(rest / (2 * sizeof(struct dict_block) +
+	    sizeof(uint64_t)) * 2);
+	d->buckets = (uint32_t)((rest - d->blocks *
+	    sizeof(struct dict_block)) / DICT_ALIGN * DICT_ALIGN /
+	    sizeof(uint64_t));
+	d->blocks_max = (d->blocks - 1 - DICT_RESERVE) / 2;
+}
+
+static void
+dict_stripe(struct prong_dict *d, uint32_t number, struct dict_stripe *s)
+{
+	char *at = (char *)d->segment.base + DICT_ALIGN +
+	    number * d->stripe_size;
+
+	s->dict = d;
+	s->now = 0;
+	s->head = (struct dict_head *)(void *)at;
+	at += sizeof(struct dict_head);
+	s->buckets = (uint64_t *)(void *)at;
+	at += d->buckets * sizeof(uint64_t);
+	s->blocks = (struct dict_block *)(void *)at;
+}
+
+static int
+dict_init_stripe(struct prong_dict *d, uint32_t number)
+{
+	struct dict_stripe s;
+
+	dict_stripe(d, number, &s);
+	s.head->free = 1;
+	s.head->free_count = d->blocks - 1;
+	s.head->soonest = UINT64_MAX;
+	return rlock_init(&s.head->lock);
+}
+
+static int
+dict_init(struct prong_dict *d)
+{
+	struct dict_layout *layout = d->segment.base;
+	uint32_t i;
+
+	arc4random_buf(d->hash_key, sizeof(d->hash_key));
+	memcpy(layout->hash_key, d->hash_key, sizeof(d->hash_key));
+	for (i = 0; i < d->stripes; i++)
+		if (dict_init_stripe(d, i) == -1)
+			return -1;
+	return 0;
+}
+
+struct prong_dict *
+dict_new(const char *name, int64_t memory, enum dict_evict evict)
+{
+	struct prong_dict *d;
+
+	if (memory < DICT_MEMORY_MIN || memory > DICT_MEMORY_MAX) {
+		error_set(EINVAL, "dict \"%s\": memory is from 64K to 1024G",
+		    name);
+		return NULL;
+	}
+	if ((d = calloc(1, sizeof(*d))) == NULL ||
+	    (d->name = strdup(name)) == NULL) {
+		free(d);
+		error_errno("dict \"%s\"", name);
+		return NULL;
+	}
+	d->evict = evict;
+	d->wait = DICT_WAIT_MS;
+	d->now = dict_clock;
+	d->segment.fd = -1;
+	d->segment.base = MAP_FAILED;
+	dict_measure(d, (size_t)memory);
+	if (segment_create(&d->segment, name, DICT_LAYOUT, (size_t)memory,
+	    true) == -1 || dict_init(d) == -1) {
+		error_prefix("dict \"%s\"", name);
+		dict_free(d);
+		return NULL;
+	}
+	return d;
+}
+
+void
+dict_free(struct prong_dict *d)
+{
+	if (d == NULL)
+		return;
+	segment_close(&d->segment);
+	free(d->name);
+	free(d);
+}
+
+uint64_t
+dict_recovered(const struct prong_dict *d)
+{
+	struct dict_stripe s;
+	uint64_t sum = 0;
+	uint32_t i;
+
+	for (i = 0; i < d->stripes; i++) {
+		dict_stripe((struct prong_dict *)(uintptr_t)d, i, &s);
+		sum += __atomic_load_n(&s.head->lock.recovered,
+		    __ATOMIC_RELAXED);
+	}
+	return sum;
+}
+
+size_t
+prong_dict_longest(const struct prong_dict *d)
+{
+	size_t longest = DICT_ENTRY_DATA +
+	    (size_t)(d->blocks_max - 1) * DICT_BLOCK_DATA;
+
+	return longest < DICT_VALUE_MAX ? longest : DICT_VALUE_MAX;
+}
+
+uint64_t
+dict_hash(const struct prong_dict *d, const void *key, size_t length)
+{
+	return siphash(d->hash_key, key, length);
+}
+
+/* With the lock of a holder who died: back to before his last transaction. */
+static void
+dict_repair(void *arg)
+{
+	struct dict_stripe *s = arg;
+
+	undo_repair(&s->head->undo, s->dict->segment.base,
+	    s->dict->segment.size);
+}
+
+int
+dict_lock_number(struct prong_dict *d, uint32_t number, struct dict_stripe *s)
+{
+	dict_stripe(d, number, s);
+	if (rlock_lock(&s->head->lock, d->wait, dict_repair, s) == 0)
+		return 0;
+	if (errno == ETIMEDOUT)
+		return error_set(ETIMEDOUT, "dict \"%s\": another process holds"
+		    " the lock for more than %lld ms: it is stopped, or does "
+		    "too much under prong_dict_lock()", d->name,
+		    (long long)d->wait);
+	return error_prefix("dict \"%s\"", d->name);
+}
+
+int
+dict_lock(struct prong_dict *d, uint64_t hash, struct dict_stripe *s)
+{
+	return dict_lock_number(d, (uint32_t)(hash >> 56) & (d->stripes - 1),
+	    s);
+}
+
+void
+dict_unlock(struct dict_stripe *s)
+{
+	rlock_unlock(&s->head->lock);
+}
+
+uint64_t
+dict_now(struct dict_stripe *s)
+{
+	if (s->now == 0)
+		s->now = (uint64_t)s->dict->now();
+	return s->now;
+}
+
+int
+dict_damaged(const struct dict_stripe *s)
+{
+	return error_set(EIO, "dict \"%s\" is damaged: a process has written "
+	    "over its memory; restart the server to begin anew",
+	    s->dict->name);
+}
+
+int
+prong_dict_lock(struct prong_dict *d, int64_t ms)
+{
+	struct dict_stripe s;
+	uint32_t i;
+
+	for (i = 0; i < d->stripes; i++) {
+		dict_stripe(d, i, &s);
+		if (rlock_lock(&s.head->lock, ms, dict_repair, &s) == -1)
+			break;
+	}
+	if (i == d->stripes)
+		return 0;
+	error_prefix("dict \"%s\"", d->name);
+	while (i-- > 0) {
+		dict_stripe(d, i, &s);
+		dict_unlock(&s);
+	}
+	return -1;
+}
+
+int
+prong_dict_unlock(struct prong_dict *d)
+{
+	struct dict_stripe s;
+	uint32_t i;
+
+	for (i = d->stripes; i-- > 0;) {
+		dict_stripe(d, i, &s);
+		if (rlock_unlock(&s.head->lock) == -1)
+			return error_prefix("dict \"%s\"", d->name);
+	}
+	return 0;
+}
