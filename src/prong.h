@@ -670,7 +670,7 @@ PRONG_API int prong_dict_each(struct prong_dict *, prong_dict_each_fn *,
 PRONG_API int prong_dict_scan(struct prong_dict *, uint64_t *cursor,
     size_t count, prong_dict_each_fn *, void *arg);
 
-/* Copies any key out and returns its length.  ENOENT: there is none.  ERANGE. */
+/* Copies a key out and returns its length.  ENOENT: there is none.  ERANGE. */
 PRONG_API ssize_t prong_dict_random(struct prong_dict *, void *key,
     size_t size);
 /* How many keys there are. */
@@ -723,6 +723,9 @@ PRONG_API int prong_service_option(struct prong_service *, const char *name,
 /* Adds an array; its settings are type, slots and values. */
 PRONG_API struct prong_section *prong_server_array(struct prong_server *,
     const char *name);
+/* Adds a dict; its settings are memory and evict. */
+PRONG_API struct prong_section *prong_server_dict(struct prong_server *,
+    const char *name);
 /* Adds a section that a handler's option of the same name refers to. */
 PRONG_API struct prong_section *prong_server_section(struct prong_server *,
     const char *option, const char *title);
@@ -733,9 +736,9 @@ PRONG_API int prong_section_set(struct prong_section *, const char *name,
 
 /*
  * The settings of one scope with their defaults and a line of help each; the
- * table ends with a .key of NULL.  Array sections have a scope too.
+ * table ends with a .key of NULL.  Sections of arrays and of dicts have theirs.
  */
-enum prong_scope { PRONG_SERVER, PRONG_SERVICE, PRONG_ARRAY };
+enum prong_scope { PRONG_SERVER, PRONG_SERVICE, PRONG_ARRAY, PRONG_DICT };
 struct prong_setting {
 	const char *key;		/* "workers", "log.target" */
 	const char *value;		/* the default, "" for an empty list */

@@ -206,7 +206,7 @@ schema_new(const struct prong_handler *const *handlers,
     const struct schema_calls *calls)
 {
 	struct schema *s = memory_get(1, sizeof(*s));
-	struct schema_table root, service, array;
+	struct schema_table root, service, array, dict;
 
 	s->calls = *calls;
 	service = schema_settings(s, PRONG_SERVICE, 2);
@@ -214,10 +214,13 @@ schema_new(const struct prong_handler *const *handlers,
 	schema_function(&service, "set", calls->set);
 	array = schema_settings(s, PRONG_ARRAY, 1);
 	schema_begin(s, &array);
+	dict = schema_settings(s, PRONG_DICT, 1);
+	schema_begin(s, &dict);
 	root = schema_settings(s, PRONG_SERVER,
-	    3 + schema_count_sections(handlers));
+	    4 + schema_count_sections(handlers));
 	schema_section(s, &root, SCHEMA_SERVICE, true, service.options);
 	schema_section(s, &root, SCHEMA_ARRAY, true, array.options);
+	schema_section(s, &root, SCHEMA_DICT, true, dict.options);
 	schema_function(&root, "include", calls->include);
 	schema_handlers(s, &root, handlers);
 	s->root = root.options;

@@ -16,6 +16,7 @@
 /* The sections that calls of <prong.h>, not tables, stand for. */
 #define SCHEMA_SERVICE	"service"
 #define SCHEMA_ARRAY	"array"
+#define SCHEMA_DICT	"dict"
 
 /* What libconfuse calls while it reads. */
 struct schema_calls {

@@ -420,7 +420,14 @@ prong_server_check(struct prong_server *server, prong_problem_fn *fn,
 	for (a = server->array_sections; a != NULL; a = a->next)
 		if (server_check_array(a, &key) == -1)
 			check_problem(&c, a, key);
-	/* What a handler's init may use is there, for as long as the check. */
+	for (a = server->dict_sections; a != NULL; a = a->next)
+		if (dicts_check(a, &key) == -1)
+			check_problem(&c, a, key);
+	/*
+	 * What a handler's init may use is there, for as long as the check; but
+	 * not the memory of dicts, which a server that runs may have already.
+	 */
+	server->is_checked = true;
 	if (c.problems == 0 && server_make_arrays(server) == -1)
 		check_environment(&c, NULL, NULL);
 	if ((loop = loop_new(LOOP_AUTO, 0)) == NULL)
@@ -434,6 +441,7 @@ prong_server_check(struct prong_server *server, prong_problem_fn *fn,
 	tasks_fini(&tasks);
 	loop_free(loop);
 	server_free_arrays(server);
+	server->is_checked = false;
 	check_twice(&c);
 	strings_free(&c.held);
 	if (environment != NULL)

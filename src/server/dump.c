@@ -85,6 +85,7 @@ prong_server_dump(struct prong_server *s)
 
 	if (settings_dump(PRONG_SERVER, &s->settings, &out, 0) == -1 ||
 	    dump_sections(&out, s->array_sections) == -1 ||
+	    dump_sections(&out, s->dict_sections) == -1 ||
 	    dump_sections(&out, s->sections) == -1)
 		goto fail;
 	for (i = 0; i < s->service_count; i++)

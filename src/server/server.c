@@ -113,6 +113,7 @@ server_free_arrays(struct prong_server *s)
 	while (s->array_count > 0)
 		array_free(s->arrays[--s->array_count]);
 	locks_close(&s->locks);
+	dicts_free(s);
 }
 
 void
@@ -127,18 +128,19 @@ prong_server_free(struct prong_server *s)
 	server_free_arrays(s);
 	server_free_sections(s->sections);
 	server_free_sections(s->array_sections);
+	server_free_sections(s->dict_sections);
 	settings_free(PRONG_SERVER, &s->settings);
 	module_unload(&s->modules);
 	free(s->services);
 	free(s->arrays);
+	free(s->dicts);
 	free(s->handlers);
 	if (s->stop != -1)
 		close(s->stop);
 	free(s);
 }
 
-/* Appends a pointer to a growing array of them. */
-static int
+int
 server_append(void *list, size_t *count, const void *item)
 {
 	const void **items;
@@ -195,8 +197,7 @@ prong_server_signals(struct prong_server *s, bool take)
 	s->leaves_signals = !take;
 }
 
-/* Names stand in logs, process titles and JSON: keep them plain. */
-static int
+int
 server_check_name(const char *name)
 {
 	const char *p;
@@ -252,7 +253,7 @@ prong_service_option(struct prong_service *s, const char *name,
 	return section_store(s->options, name, value);
 }
 
-static struct prong_section *
+struct prong_section *
 server_add_section(struct prong_section **list, const char *name,
     const char *title, const struct prong_option *members)
 {
@@ -582,7 +583,7 @@ server_make_arrays(struct prong_server *s)
 		if (server_array_values(section, type, slots, a) == -1)
 			return error_prefix("array \"%s\"", section->title);
 	}
-	return 0;
+	return dicts_make(s);
 }
 
 struct prong_array *

@@ -11,6 +11,7 @@
 #include "server/section.h"
 #include "server/settings.h"
 #include "shm/array.h"
+#include "shm/dict.h"
 #include "shm/locks.h"
 #include "shm/scoreboard.h"
 
@@ -34,6 +35,10 @@ struct prong_server {
 	struct prong_array **arrays;		/* made at the start */
 	size_t array_count;
 	struct locks locks;			/* made with them */
+	struct prong_section *dict_sections;
+	struct prong_dict **dicts;		/* made with the arrays */
+	size_t dict_count;
+	bool is_checked;			/* and not to be served */
 };
 
 /* One that the server was given, or of a module that is loaded here. */
@@ -67,9 +72,25 @@ int server_load(struct prong_service *);
 /* The array's type, length and first values; -1 as above. */
 int server_check_array(const struct prong_section *, const char **key);
 
-/* Makes the arrays of the configuration, with their first values, and locks. */
+/*
+ * Makes the arrays of the configuration, with their first values; the locks;
+ * the dicts.
+ */
 int server_make_arrays(struct prong_server *);
 void server_free_arrays(struct prong_server *);
+
+/* Names stand in logs, process titles and JSON: -1 for what is not plain. */
+int server_check_name(const char *name);
+/* Adds a section of these members to a list; NULL: EEXIST, ENOMEM. */
+struct prong_section *server_add_section(struct prong_section **list,
+    const char *name, const char *title, const struct prong_option *members);
+/* Appends a pointer to a growing array of them. */
+int server_append(void *list, size_t *count, const void *item);
+
+/* dicts.c: as for arrays. */
+int dicts_check(const struct prong_section *, const char **key);
+int dicts_make(struct prong_server *);
+void dicts_free(struct prong_server *);
 
 /* serve.c: "key", "value", ..., NULL, each by one of the calls of <prong.h>. */
 int serve_pairs(struct prong_service *, const char *const *pairs,

@@ -51,6 +51,7 @@ static const char *const accept_names[] =
     { "auto", "shared", "reuseport", NULL };
 static const char *const refuse_names[] =
     { "close", "reset", "banner", NULL };
+static const char *const dict_evict_names[] = { "none", "lru", NULL };
 static const char *const array_type_names[] =
     { "int8", "int16", "int32", "int64", "uint64", "double", NULL };
 
@@ -245,6 +246,15 @@ const struct prong_option settings_array_members[] = {
 	{ .name = NULL }
 };
 
+const struct prong_option settings_dict_members[] = {
+	{ "memory", PRONG_SIZE, "16M", NULL, NULL,
+	    "for its keys and values, all of it from the start" },
+	{ "evict", PRONG_CHOICE, "none", dict_evict_names, NULL,
+	    "what goes when it is full: nothing, or what was not used for "
+	    "long" },
+	{ .name = NULL }
+};
+
 static const struct setting *const setting_tables[] = {
 	[PRONG_SERVER] = server_settings,
 	[PRONG_SERVICE] = service_settings,
@@ -252,12 +262,16 @@ static const struct setting *const setting_tables[] = {
 
 #define SETTINGS_MAX	32
 
-static void
-settings_publish_array(struct prong_setting *to)
-{
-	const struct prong_option *o;
+/* The scopes that are sections. */
+static const struct prong_option *const settings_members[] = {
+	[PRONG_ARRAY] = settings_array_members,
+	[PRONG_DICT] = settings_dict_members,
+};
 
-	for (o = settings_array_members; o->name != NULL; o++)
+static void
+settings_publish(const struct prong_option *o, struct prong_setting *to)
+{
+	for (; o->name != NULL; o++)
 		*to++ = (struct prong_setting){
 			.key = o->name,
 			.value = o->value != NULL ? o->value : "",
@@ -269,14 +283,14 @@ settings_publish_array(struct prong_setting *to)
 const struct prong_setting *
 prong_settings(enum prong_scope scope)
 {
-	static struct prong_setting public[3][SETTINGS_MAX];
+	static struct prong_setting public[4][SETTINGS_MAX];
 	const struct setting *s;
 	size_t i = 0;
 
 	if (public[scope][0].key != NULL)
 		return public[scope];
-	if (scope == PRONG_ARRAY)
-		settings_publish_array(public[scope]);
+	if (settings_members[scope] != NULL)
+		settings_publish(settings_members[scope], public[scope]);
 	else
 		for (s = setting_tables[scope]; s->public.key != NULL; s++)
 			public[scope][i++] = s->public;

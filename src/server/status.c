@@ -265,6 +265,8 @@ status_recovered(struct master *m)
 
 	for (i = 0; i < m->server->array_count; i++)
 		n += array_recovered(m->server->arrays[i]);
+	for (i = 0; i < m->server->dict_count; i++)
+		n += dict_recovered(m->server->dicts[i]);
 	return n;
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/siphash.h"
@@ -94,16 +95,33 @@ dict_init(struct prong_dict *d)
 	return 0;
 }
 
+/*
+ * Asked for more than there is, the kernel would take it from others before it
+ * said no.
+ */
+static int
+dict_check_memory(const char *name, int64_t memory)
+{
+	int64_t most = (int64_t)sysconf(_SC_PHYS_PAGES) *
+	    sysconf(_SC_PAGESIZE);
+
+	if (memory < DICT_MEMORY_MIN || memory > DICT_MEMORY_MAX)
+		return error_set(EINVAL, "dict \"%s\": memory is from 64K to "
+		    "1024G", name);
+	if (memory > most)
+		return error_set(ENOMEM, "dict \"%s\": memory is %lldM, and "
+		    "this machine has %lldM", name, (long long)memory >> 20,
+		    (long long)most >> 20);
+	return 0;
+}
+
 struct prong_dict *
-dict_new(const char *name, int64_t memory, enum dict_evict evict)
+dict_new(const char *name, int64_t memory, enum dict_evict evict, bool reserve)
 {
 	struct prong_dict *d;
 
-	if (memory < DICT_MEMORY_MIN || memory > DICT_MEMORY_MAX) {
-		error_set(EINVAL, "dict \"%s\": memory is from 64K to 1024G",
-		    name);
+	if (dict_check_memory(name, memory) == -1)
 		return NULL;
-	}
 	if ((d = calloc(1, sizeof(*d))) == NULL ||
 	    (d->name = strdup(name)) == NULL) {
 		free(d);
@@ -117,7 +135,7 @@ dict_new(const char *name, int64_t memory, enum dict_evict evict)
 	d->segment.base = MAP_FAILED;
 	dict_measure(d, (size_t)memory);
 	if (segment_create(&d->segment, name, DICT_LAYOUT, (size_t)memory,
-	    true) == -1 || dict_init(d) == -1) {
+	    reserve) == -1 || dict_init(d) == -1) {
 		error_prefix("dict \"%s\"", name);
 		dict_free(d);
 		return NULL;

@@ -104,9 +104,12 @@ struct dict_stripe {
 	uint64_t now;			/* 0: not asked yet */
 };
 
-/* A dict that takes so many bytes in all.  Before any fork. */
+/*
+ * A dict that takes so many bytes in all; reserve: all of them now.  Before any
+ * fork.
+ */
 struct prong_dict *dict_new(const char *name, int64_t memory,
-    enum dict_evict);
+    enum dict_evict, bool reserve);
 void dict_free(struct prong_dict *);
 
 /* How often a lock of it was taken over from a dead holder.  Takes none. */

@@ -19,7 +19,7 @@
 #define ROUNDS		150
 #define CALLS		60
 
-static struct prong_dict *d;
+static struct prong_dict *dict;
 static struct dict_stripe stripe;
 
 static int
@@ -41,23 +41,23 @@ look_and_change(void)
 		    (int)seed_below(300)), n = seed_below(2000);
 		int64_t ms;
 
-		prong_dict_get(d, key, k, value, sizeof(value));
-		prong_dict_set(d, key, k, value, n, 0, 5);
-		prong_dict_swap(d, key, k, value, n, 0, PRONG_DICT_FOREVER,
+		prong_dict_get(dict, key, k, value, sizeof(value));
+		prong_dict_set(dict, key, k, value, n, 0, 5);
+		prong_dict_swap(dict, key, k, value, n, 0, PRONG_DICT_FOREVER,
 		    &old);
-		prong_dict_append(d, key, k, value, n);
-		prong_dict_add(d, key, k, 1, NULL);
-		prong_dict_cas(d, key, k, value, n, value, 5);
-		prong_dict_expire(d, key, k, 5);
-		prong_dict_ttl(d, key, k, &ms);
-		prong_dict_take(d, key, k, value, sizeof(value));
-		prong_dict_delete(d, key, k);
-		prong_dict_random(d, value, sizeof(value));
+		prong_dict_append(dict, key, k, value, n);
+		prong_dict_add(dict, key, k, 1, NULL);
+		prong_dict_cas(dict, key, k, value, n, value, 5);
+		prong_dict_expire(dict, key, k, 5);
+		prong_dict_ttl(dict, key, k, &ms);
+		prong_dict_take(dict, key, k, value, sizeof(value));
+		prong_dict_delete(dict, key, k);
+		prong_dict_random(dict, value, sizeof(value));
 		dicting_time++;
 	}
-	prong_dict_size(d);
-	prong_dict_each(d, ignore, NULL);
-	prong_dict_clear(d);
+	prong_dict_size(dict);
+	prong_dict_each(dict, ignore, NULL);
+	prong_dict_clear(dict);
 }
 
 /* A child that is to come to its end in time. */
@@ -87,9 +87,9 @@ populate(void)
 
 	for (i = 0; i < 300; i++) {
 		snprintf(key, sizeof(key), "key-%d", i);
-		prong_dict_set(d, key, strlen(key), value, seed_below(10) == 0 ?
-		    3000 : seed_below(60), 0, seed_below(2) == 0 ?
-		    PRONG_DICT_FOREVER : 10);
+		prong_dict_set(dict, key, strlen(key), value,
+		    seed_below(10) == 0 ? 3000 : seed_below(60), 0,
+		    seed_below(2) == 0 ? PRONG_DICT_FOREVER : 10);
 	}
 }
 
@@ -103,11 +103,12 @@ hostile_word(void)
 	case 1:
 		return UINT64_MAX;
 	case 2:
-		return seed_below(d->blocks);
+		return seed_below(dict->blocks);
 	case 3:
-		return seed_below(d->blocks + 2) | seed_below(d->blocks) << 32;
+		return seed_below(dict->blocks + 2) |
+		    seed_below(dict->blocks) << 32;
 	case 4:
-		return (uint64_t)-1 - seed_below(d->blocks);
+		return (uint64_t)-1 - seed_below(dict->blocks);
 	default:
 		return seed_below(UINT64_MAX);
 	}
@@ -127,7 +128,7 @@ static void
 overwrite_some(void)
 {
 	uint64_t *control = &stripe.head->free;
-	const void *end = stripe.blocks + d->blocks;
+	const void *end = stripe.blocks + dict->blocks;
 
 	switch (seed_below(4)) {
 	case 0:
@@ -152,7 +153,7 @@ make_circles(void)
 {
 	uint32_t i, to;
 
-	for (i = 1; i < d->blocks; i++) {
+	for (i = 1; i < dict->blocks; i++) {
 		to = 1 + (uint32_t)seed_below(3);
 		stripe.blocks[i].chain = (uint64_t)i << 32 |
 		    (uint32_t)(to - i - 1);
@@ -160,7 +161,7 @@ make_circles(void)
 		dict_blocks_entry(&stripe, i)->lengths =
 		    seed_below(2) * 16000ULL << 32 | 5 << 16;
 	}
-	for (i = 0; i < d->buckets; i++)
+	for (i = 0; i < dict->buckets; i++)
 		stripe.buckets[i] = 1 + seed_below(3);
 }
 
@@ -170,9 +171,9 @@ START_TEST(test_dict_hostile)
 
 	seed_use();
 	for (i = 0; i < ROUNDS; i++) {
-		d = dicting_new(MEMORY, _i % 2 == 0 ? DICT_EVICT_NONE :
+		dict = dicting_new(MEMORY, _i % 2 == 0 ? DICT_EVICT_NONE :
 		    DICT_EVICT_LRU);
-		ck_assert_int_eq(dict_lock_number(d, 0, &stripe), 0);
+		ck_assert_int_eq(dict_lock_number(dict, 0, &stripe), 0);
 		dict_unlock(&stripe);
 		populate();
 		if (i == 0)
@@ -180,7 +181,7 @@ START_TEST(test_dict_hostile)
 		else
 			overwrite_some();
 		bear(i);
-		dict_free(d);
+		dict_free(dict);
 	}
 }
 END_TEST
@@ -190,20 +191,20 @@ START_TEST(test_dict_damaged)
 {
 	uint32_t i;
 
-	d = dicting_new(MEMORY, DICT_EVICT_NONE);
-	ck_assert_int_eq(dict_lock_number(d, 0, &stripe), 0);
+	dict = dicting_new(MEMORY, DICT_EVICT_NONE);
+	ck_assert_int_eq(dict_lock_number(dict, 0, &stripe), 0);
 	dict_unlock(&stripe);
-	for (i = 0; i < d->buckets; i++)
-		stripe.buckets[i] = d->blocks;
+	for (i = 0; i < dict->buckets; i++)
+		stripe.buckets[i] = dict->blocks;
 	errno = 0;
-	ck_assert_int_eq(prong_dict_get(d, "a", 1, NULL, 0), -1);
+	ck_assert_int_eq(prong_dict_get(dict, "a", 1, NULL, 0), -1);
 	ck_assert_int_eq(errno, EIO);
 	ck_assert_ptr_nonnull(strstr(prong_error(), "\"d\" is damaged"));
-	ck_assert_int_eq(dicting_set(d, "a", "b"), -1);
-	ck_assert_int_eq(prong_dict_delete(d, "a", 1), -1);
-	ck_assert_int_eq(prong_dict_each(d, ignore, NULL), -1);
-	ck_assert_int_eq(prong_dict_clear(d), -1);
-	dict_free(d);
+	ck_assert_int_eq(dicting_set(dict, "a", "b"), -1);
+	ck_assert_int_eq(prong_dict_delete(dict, "a", 1), -1);
+	ck_assert_int_eq(prong_dict_each(dict, ignore, NULL), -1);
+	ck_assert_int_eq(prong_dict_clear(dict), -1);
+	dict_free(dict);
 }
 END_TEST
 

@@ -30,7 +30,7 @@
 #define STRIDE		1
 #endif
 
-static struct prong_dict *d;
+static struct prong_dict *dict;
 static char large[LARGE], other[LARGE];
 static struct rlock unlocked;		/* the lock's bytes when it is free */
 
@@ -41,13 +41,14 @@ static uint64_t
 print_of(const char *key)
 {
 	static char value[2 * LARGE];
-	ssize_t n = prong_dict_get(d, key, strlen(key), value, sizeof(value));
+	ssize_t n = prong_dict_get(dict, key, strlen(key), value,
+	    sizeof(value));
 	int64_t ms = 0;
 
 	if (n == -1)
 		return 0;
-	prong_dict_ttl(d, key, strlen(key), &ms);
-	return (dict_hash(d, value, (size_t)n) ^ (uint64_t)ms) | 1;
+	prong_dict_ttl(dict, key, strlen(key), &ms);
+	return (dict_hash(dict, value, (size_t)n) ^ (uint64_t)ms) | 1;
 }
 
 static const char *
@@ -81,7 +82,7 @@ others(size_t length, int64_t ms)
 	int i;
 
 	for (i = 0; i < OTHERS; i++)
-		ck_assert_int_eq(prong_dict_set(d, other_key(i),
+		ck_assert_int_eq(prong_dict_set(dict, other_key(i),
 		    strlen(other_key(i)), large, length, 0, ms), 1);
 }
 
@@ -95,21 +96,21 @@ static void
 some_and_target(void)
 {
 	others(100, PRONG_DICT_FOREVER);
-	dicting_set(d, "target", "17");
+	dicting_set(dict, "target", "17");
 }
 
 static void
 target_is_large(void)
 {
 	others(100, PRONG_DICT_FOREVER);
-	prong_dict_set(d, "target", 6, large, LARGE, 0, PRONG_DICT_FOREVER);
+	prong_dict_set(dict, "target", 6, large, LARGE, 0, PRONG_DICT_FOREVER);
 }
 
 static void
 target_was_to_expire(void)
 {
 	others(100, PRONG_DICT_FOREVER);
-	prong_dict_set(d, "target", 6, "x", 1, 0, 10);
+	prong_dict_set(dict, "target", 6, "x", 1, 0, 10);
 	dicting_time += 10;
 }
 
@@ -130,37 +131,37 @@ full_of_expired(void)
 static void
 set_small(void)
 {
-	dicting_set(d, "target", "a small value");
+	dicting_set(dict, "target", "a small value");
 }
 
 static void
 set_large(void)
 {
-	prong_dict_set(d, "target", 6, other, LARGE, 0, 1000);
+	prong_dict_set(dict, "target", 6, other, LARGE, 0, 1000);
 }
 
 static void
 add(void)
 {
-	prong_dict_add(d, "target", 6, 5, NULL);
+	prong_dict_add(dict, "target", 6, 5, NULL);
 }
 
 static void
 append_small(void)
 {
-	prong_dict_append(d, "target", 6, "0", 1);
+	prong_dict_append(dict, "target", 6, "0", 1);
 }
 
 static void
 append_large(void)
 {
-	prong_dict_append(d, "target", 6, other, 1000);
+	prong_dict_append(dict, "target", 6, other, 1000);
 }
 
 static void
 cas(void)
 {
-	prong_dict_cas(d, "target", 6, "17", 2, "eighteen", 8);
+	prong_dict_cas(dict, "target", 6, "17", 2, "eighteen", 8);
 }
 
 static void
@@ -168,25 +169,25 @@ take(void)
 {
 	char value[8];
 
-	prong_dict_take(d, "target", 6, value, sizeof(value));
+	prong_dict_take(dict, "target", 6, value, sizeof(value));
 }
 
 static void
 delete(void)
 {
-	prong_dict_delete(d, "target", 6);
+	prong_dict_delete(dict, "target", 6);
 }
 
 static void
 expire(void)
 {
-	prong_dict_expire(d, "target", 6, 100);
+	prong_dict_expire(dict, "target", 6, 100);
 }
 
 static void
 size(void)
 {
-	prong_dict_size(d);
+	prong_dict_size(dict);
 }
 
 /*
@@ -196,12 +197,12 @@ size(void)
 static void
 planted_early(void)
 {
-	struct dict_key k = { "target", 6, dict_hash(d, "target", 6) };
+	struct dict_key k = { "target", 6, dict_hash(dict, "target", 6) };
 	struct dict_stripe s;
 	struct dict_found f;
 	struct dict_place p;
 
-	dict_lock(d, k.hash, &s);
+	dict_lock(dict, k.hash, &s);
 	dict_table_put(&s, &k, NULL, large, 100, 0);
 	dict_table_find(&s, &k, &f);
 	dict_blocks_begin(&s, f.chain.first, &p);
@@ -214,11 +215,11 @@ planted_early(void)
 static void
 planted_unnoted(void)
 {
-	struct dict_key k = { "target", 6, dict_hash(d, "target", 6) };
+	struct dict_key k = { "target", 6, dict_hash(dict, "target", 6) };
 	struct dict_stripe s;
 	struct dict_found f;
 
-	dict_lock(d, k.hash, &s);
+	dict_lock(dict, k.hash, &s);
 	dict_table_find(&s, &k, &f);
 	*f.link = *dict_table_next(&s, &f) & DICT_LOW;
 	dict_blocks_give(&s, &f.chain);
@@ -264,13 +265,13 @@ static struct content before, after;
 
 /* What a successor finds wrong, or NULL; the lock is free. */
 static const char *
-fault(const struct call *c)
+find_fault(const struct call *c)
 {
 	const char *wrong;
 	struct content now;
 	int i;
 
-	if ((wrong = dicting_fault(d)) != NULL)
+	if ((wrong = dicting_fault(dict)) != NULL)
 		return wrong;
 	content_read(&now);
 	if (now.target != before.target && now.target != after.target)
@@ -291,7 +292,7 @@ head(void)
 {
 	struct dict_stripe s;
 
-	ck_assert_int_eq(dict_lock_number(d, 0, &s), 0);
+	ck_assert_int_eq(dict_lock_number(dict, 0, &s), 0);
 	dict_unlock(&s);
 	return s.head;
 }
@@ -303,7 +304,7 @@ repair_some(struct dict_head *h, uint64_t words)
 	uint64_t i;
 
 	for (i = h->undo.count; i-- > 0 && words > 0; words--)
-		*(uint64_t *)(void *)((char *)d->segment.base +
+		*(uint64_t *)(void *)((char *)dict->segment.base +
 		    h->undo.entry[i].offset) = h->undo.entry[i].old;
 }
 
@@ -317,9 +318,9 @@ look(const struct call *c, struct dict_head *h, const char *memory)
 	for (words = 0; words <= count && wrong == NULL; words++) {
 		memcpy(&h->lock, &unlocked, sizeof(unlocked));
 		repair_some(h, words);
-		undo_repair(&h->undo, d->segment.base, d->segment.size);
-		wrong = fault(c);
-		memcpy(d->segment.base, memory, d->segment.size);
+		undo_repair(&h->undo, dict->segment.base, dict->segment.size);
+		wrong = find_fault(c);
+		memcpy(dict->segment.base, memory, dict->segment.size);
 	}
 	return wrong;
 }
@@ -328,8 +329,8 @@ look(const struct call *c, struct dict_head *h, const char *memory)
 static void
 warm_up(void)
 {
-	prong_dict_lock(d, RLOCK_FOREVER);
-	prong_dict_unlock(d);
+	prong_dict_lock(dict, RLOCK_FOREVER);
+	prong_dict_unlock(dict);
 }
 
 /* Leads a child through the call; returns what was wrong, and the steps. */
@@ -340,12 +341,12 @@ walk(const struct call *c, struct dict_head *h, char *memory, int *steps,
 	const char *wrong = NULL;
 	pid_t pid = stepper_start(warm_up, c->act);
 
-	memset(memory, 0, d->segment.size);
+	memset(memory, 0, dict->segment.size);
 	while (wrong == NULL && stepper_walk(pid, STRIDE) == STRIDE) {
 		*steps += STRIDE;
-		if (memcmp(memory, d->segment.base, d->segment.size) == 0)
+		if (memcmp(memory, dict->segment.base, dict->segment.size) == 0)
 			continue;
-		memcpy(memory, d->segment.base, d->segment.size);
+		memcpy(memory, dict->segment.base, dict->segment.size);
 		wrong = look(c, h, memory);
 		++*looks;
 	}
@@ -356,19 +357,19 @@ walk(const struct call *c, struct dict_head *h, char *memory, int *steps,
 static void
 try_call(const struct call *c, struct dict_head *h, char *memory)
 {
-	char *start = malloc(d->segment.size);
+	char *start = malloc(dict->segment.size);
 	const char *wrong;
 	int i, gone = 0, steps = 0, looks = 0;
 
 	ck_assert_ptr_nonnull(start);
-	memcpy(start, d->segment.base, d->segment.size);
+	memcpy(start, dict->segment.base, dict->segment.size);
 	content_read(&before);
-	memcpy(d->segment.base, start, d->segment.size);
+	memcpy(dict->segment.base, start, dict->segment.size);
 	c->act();
 	content_read(&after);
 	for (i = 0; i < OTHERS; i++)
 		gone += before.others[i] != 0 && after.others[i] == 0;
-	memcpy(d->segment.base, start, d->segment.size);
+	memcpy(dict->segment.base, start, dict->segment.size);
 	free(start);
 	wrong = walk(c, h, memory, &steps, &looks);
 	printf("# %s: %d steps, %d looks, %d gone%s%s\n", c->name, steps,
@@ -389,13 +390,13 @@ START_TEST(test_dict_killed)
 	ck_assert_ptr_nonnull(memory);
 	memset(large, 'l', sizeof(large));
 	memset(other, 'o', sizeof(other));
-	d = dicting_new(MEMORY, DICT_EVICT_LRU);
-	ck_assert_uint_eq(d->stripes, 1);
+	dict = dicting_new(MEMORY, DICT_EVICT_LRU);
+	ck_assert_uint_eq(dict->stripes, 1);
 	h = head();
 	memcpy(&unlocked, &h->lock, sizeof(unlocked));
 	calls[_i].prepare();
 	try_call(&calls[_i], h, memory);
-	dict_free(d);
+	dict_free(dict);
 	free(memory);
 }
 END_TEST

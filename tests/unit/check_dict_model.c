@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "dicting.h"
@@ -50,7 +51,7 @@ static struct shared {
 	uint64_t todo;			/* of each, in this phase */
 } *shared;
 
-static struct prong_dict *d;
+static struct prong_dict *dict;
 static struct process *self;
 static int self_number;
 
@@ -113,10 +114,10 @@ is_as(int process, int key, const struct entry *e)
 	int64_t ms = 0;
 	ssize_t n;
 
-	n = prong_dict_get(d, name, length, value, sizeof(value));
+	n = prong_dict_get(dict, name, length, value, sizeof(value));
 	if (!is_expected(e, value, n))
 		return false;
-	return prong_dict_ttl(d, name, length, &ms) == (e->kind != NONE) &&
+	return prong_dict_ttl(dict, name, length, &ms) == (e->kind != NONE) &&
 	    (e->kind == NONE || ms == (e->expiry == 0 ? PRONG_DICT_FOREVER :
 	    e->expiry - dicting_time));
 }
@@ -197,9 +198,10 @@ do_set(int key, const char *name, size_t length, struct entry old)
 		e.expiry = old.expiry;
 	begin(key, is_set ? &e : &old);
 	if (seed_below(2) == 0)
-		r = prong_dict_set(d, name, length, value, e.length, flags, ms);
+		r = prong_dict_set(dict, name, length, value, e.length, flags,
+		    ms);
 	else {
-		r = prong_dict_swap(d, name, length, value, e.length, flags,
+		r = prong_dict_swap(dict, name, length, value, e.length, flags,
 		    ms, &v);
 		MUST(r == -1 || is_expected(&old, was, v.length));
 	}
@@ -215,9 +217,10 @@ do_delete(int key, const char *name, size_t length, struct entry old)
 
 	begin(key, &none);
 	if (seed_below(2) == 0)
-		MUST(prong_dict_delete(d, name, length) == (old.kind != NONE));
+		MUST(prong_dict_delete(dict, name, length) ==
+		    (old.kind != NONE));
 	else
-		MUST(is_expected(&old, was, prong_dict_take(d, name, length,
+		MUST(is_expected(&old, was, prong_dict_take(dict, name, length,
 		    was, sizeof(was))));
 	end(key);
 }
@@ -239,7 +242,7 @@ do_add(int key, const char *name, size_t length, struct entry old)
 	e.length = (uint32_t)snprintf(text, sizeof(text), "%" PRId64,
 	    e.number);
 	begin(key, &e);
-	MUST(prong_dict_add(d, name, length, n, &sum) == 0);
+	MUST(prong_dict_add(dict, name, length, n, &sum) == 0);
 	MUST(sum == e.number);
 	end(key);
 }
@@ -264,7 +267,7 @@ do_append(int key, const char *name, size_t length, struct entry old)
 		return;
 	fill(&e, value);
 	begin(key, &e);
-	MUST(prong_dict_append(d, name, length, value + old.length,
+	MUST(prong_dict_append(dict, name, length, value + old.length,
 	    e.length - old.length) == (ssize_t)e.length);
 	end(key);
 }
@@ -285,7 +288,8 @@ do_cas(int key, const char *name, size_t length, struct entry old)
 	else
 		right = true;
 	begin(key, right ? &e : &old);
-	MUST(prong_dict_cas(d, name, length, old.kind == NONE ? NULL : expected,
+	MUST(prong_dict_cas(dict, name, length,
+	    old.kind == NONE ? NULL : expected,
 	    old.kind == NONE ? 0 : old.length, value, e.length) == right);
 	end(key);
 }
@@ -297,7 +301,7 @@ do_expire(int key, const char *name, size_t length, struct entry old)
 
 	e.expiry = random_entry().expiry;
 	begin(key, &e);
-	MUST(prong_dict_expire(d, name, length, ms_of(&e)) ==
+	MUST(prong_dict_expire(dict, name, length, ms_of(&e)) ==
 	    (old.kind != NONE));
 	end(key);
 }
@@ -318,7 +322,7 @@ do_count(int key, const char *name, size_t length, struct entry old)
 	snprintf(text, sizeof(text), "counter-%d", counter);
 	self->adding = counter;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	MUST(prong_dict_add(d, text, strlen(text), 1, NULL) == 0);
+	MUST(prong_dict_add(dict, text, strlen(text), 1, NULL) == 0);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	self->added[counter]++;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -387,7 +391,7 @@ check_all(void)
 			e = entry_of(&shared->processes[i], key);
 			ck_assert_msg(is_as(i, key, &e), "key %d:%d", i, key);
 		}
-	dicting_check(d);
+	dicting_check(dict);
 }
 
 static pid_t
@@ -406,6 +410,7 @@ start(int number)
 static void
 run_phase(int to_kill)
 {
+	struct timespec pause = { 0, 0 };
 	pid_t pids[PROCESSES];
 	int i, status;
 
@@ -415,7 +420,8 @@ run_phase(int to_kill)
 	}
 	while (to_kill-- > 0) {
 		i = (int)seed_below(PROCESSES);
-		usleep((useconds_t)seed_below(3000));
+		pause.tv_nsec = (long)seed_below(3000000);
+		nanosleep(&pause, NULL);
 		kill(pids[i], SIGKILL);
 		status = helper_wait(pids[i]);
 		ck_assert(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
@@ -437,7 +443,7 @@ check_counters(void)
 
 	for (c = 0; c < COUNTERS; c++) {
 		snprintf(text, sizeof(text), "counter-%d", c);
-		value = strtoull(dicting_get(d, text), NULL, 10);
+		value = strtoull(dicting_get(dict, text), NULL, 10);
 		for (i = 0, sum = 0; i < PROCESSES; i++)
 			sum += shared->processes[i].added[c];
 		ck_assert_uint_ge(value, sum);
@@ -456,7 +462,7 @@ START_TEST(test_dict_model)
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ck_assert_ptr_ne(shared, MAP_FAILED);
-	d = dicting_new(MEMORY, DICT_EVICT_NONE);
+	dict = dicting_new(MEMORY, DICT_EVICT_NONE);
 	for (i = 0; i < PROCESSES; i++)
 		shared->processes[i].pending = shared->processes[i].adding = -1;
 	shared->todo = all / PHASES / PROCESSES + 1;
@@ -466,8 +472,8 @@ START_TEST(test_dict_model)
 	}
 	check_counters();
 	printf("# %" PRIu64 " operations, %d killed, %" PRIu64 " recovered\n",
-	    shared->todo * PHASES * PROCESSES, kills, dict_recovered(d));
-	dict_free(d);
+	    shared->todo * PHASES * PROCESSES, kills, dict_recovered(dict));
+	dict_free(dict);
 }
 END_TEST
 

@@ -11,26 +11,26 @@
 #include "dicting.h"
 #include "unit.h"
 
-static struct prong_dict *d;
+static struct prong_dict *dict;
 
 static void
 teardown(void)
 {
-	dicting_check(d);
-	dict_free(d);
+	dicting_check(dict);
+	dict_free(dict);
 }
 
 static void
 setup_none(void)
 {
-	d = dicting_new(DICT_MEMORY_MIN, DICT_EVICT_NONE);
-	ck_assert_uint_eq(d->stripes, 1);
+	dict = dicting_new(DICT_MEMORY_MIN, DICT_EVICT_NONE);
+	ck_assert_uint_eq(dict->stripes, 1);
 }
 
 static void
 setup_lru(void)
 {
-	d = dicting_new(DICT_MEMORY_MIN, DICT_EVICT_LRU);
+	dict = dicting_new(DICT_MEMORY_MIN, DICT_EVICT_LRU);
 }
 
 static int
@@ -38,13 +38,13 @@ set_number(int key, size_t length, int64_t ms)
 {
 	static char value[65536];
 
-	return prong_dict_set(d, &key, sizeof(key), value, length, 0, ms);
+	return prong_dict_set(dict, &key, sizeof(key), value, length, 0, ms);
 }
 
 static bool
 has_number(int key)
 {
-	return prong_dict_get(d, &key, sizeof(key), NULL, 0) != -1;
+	return prong_dict_get(dict, &key, sizeof(key), NULL, 0) != -1;
 }
 
 /* Sets keys until it is full; how many fitted. */
@@ -85,9 +85,11 @@ END_TEST
 START_TEST(test_dict_room_sizes)
 {
 	errno = 0;
-	ck_assert_ptr_null(dict_new("x", DICT_MEMORY_MIN - 1, DICT_EVICT_NONE));
+	ck_assert_ptr_null(dict_new("x", DICT_MEMORY_MIN - 1, DICT_EVICT_NONE,
+	    true));
 	ck_assert_int_eq(errno, EINVAL);
-	ck_assert_ptr_null(dict_new("x", DICT_MEMORY_MAX + 1, DICT_EVICT_NONE));
+	ck_assert_ptr_null(dict_new("x", DICT_MEMORY_MAX + 1, DICT_EVICT_NONE,
+	    true));
 	ck_assert_ptr_nonnull(strstr(prong_error(), "\"x\""));
 }
 END_TEST
@@ -101,22 +103,22 @@ START_TEST(test_dict_room_full)
 	ck_assert_int_gt(keys, 800);
 	ck_assert_ptr_nonnull(strstr(prong_error(), "evict"));
 	ck_assert_ptr_nonnull(strstr(prong_error(), "memory"));
-	ck_assert_int_eq(prong_dict_size(d), keys);
-	ck_assert_int_eq(prong_dict_append(d, &keys, sizeof(keys), "x", 1),
+	ck_assert_int_eq(prong_dict_size(dict), keys);
+	ck_assert_int_eq(prong_dict_append(dict, &keys, sizeof(keys), "x", 1),
 	    -1);
 	ck_assert_int_eq(errno, ENOSPC);
-	ck_assert_int_eq(prong_dict_add(d, "n", 1, 1, NULL), -1);
+	ck_assert_int_eq(prong_dict_add(dict, "n", 1, 1, NULL), -1);
 	for (i = 0; i < keys; i++) {
 		ck_assert(has_number(i));
 		ck_assert_int_eq(set_number(i, 25, PRONG_DICT_FOREVER), 1);
 	}
 	/* One that goes makes room for another. */
 	i = keys / 2;
-	ck_assert_int_eq(prong_dict_delete(d, &i, sizeof(i)), 1);
-	ck_assert_int_eq(prong_dict_add(d, "n", 1, 1, &n), 0);
-	ck_assert_int_eq(prong_dict_add(d, "n", 1, 1, &n), 0);
+	ck_assert_int_eq(prong_dict_delete(dict, &i, sizeof(i)), 1);
+	ck_assert_int_eq(prong_dict_add(dict, "n", 1, 1, &n), 0);
+	ck_assert_int_eq(prong_dict_add(dict, "n", 1, 1, &n), 0);
 	ck_assert_int_eq(n, 2);
-	ck_assert_int_eq(prong_dict_size(d), keys);
+	ck_assert_int_eq(prong_dict_size(dict), keys);
 }
 END_TEST
 
@@ -129,22 +131,22 @@ START_TEST(test_dict_room_append)
 
 	memset(data, 'a', sizeof(data));
 	for (key = 0; n != -1; key++)
-		if ((n = prong_dict_append(d, "abc", 3, data,
+		if ((n = prong_dict_append(dict, "abc", 3, data,
 		    sizeof(data))) != -1)
 			all = n;
 		else
 			ck_assert_int_eq(errno, EMSGSIZE);
-	ck_assert_int_eq(prong_dict_get(d, "abc", 3, NULL, 0), all);
+	ck_assert_int_eq(prong_dict_get(dict, "abc", 3, NULL, 0), all);
 	ck_assert_int_gt((size_t)all + 3 + sizeof(data),
-	    prong_dict_longest(d));
+	    prong_dict_longest(dict));
 	key = fill(1000, PRONG_DICT_FOREVER) - 1;
-	ck_assert_int_eq(prong_dict_append(d, &key, sizeof(key), data,
+	ck_assert_int_eq(prong_dict_append(dict, &key, sizeof(key), data,
 	    sizeof(data)), 1300);
-	while ((n = prong_dict_append(d, &key, sizeof(key), data,
+	while ((n = prong_dict_append(dict, &key, sizeof(key), data,
 	    sizeof(data))) != -1)
 		all = n;
 	ck_assert_int_eq(errno, ENOSPC);
-	ck_assert_int_eq(prong_dict_get(d, &key, sizeof(key), NULL, 0), all);
+	ck_assert_int_eq(prong_dict_get(dict, &key, sizeof(key), NULL, 0), all);
 }
 END_TEST
 
@@ -157,34 +159,34 @@ START_TEST(test_dict_room_large)
 	ck_assert_int_eq(errno, ENOSPC);
 	ck_assert_int_eq(set_number(0, 100, PRONG_DICT_FOREVER), 1);
 	ck_assert_int_eq(set_number(1, 6000, PRONG_DICT_FOREVER), 1);
-	ck_assert_int_eq(prong_dict_size(d), keys);
+	ck_assert_int_eq(prong_dict_size(dict), keys);
 }
 END_TEST
 
 START_TEST(test_dict_room_too_long)
 {
 	static char key[DICT_KEY_MAX + 2];
-	char *value = calloc(1, prong_dict_longest(d));
-	size_t longest = prong_dict_longest(d);
+	char *value = calloc(1, prong_dict_longest(dict));
+	size_t longest = prong_dict_longest(dict);
 
-	ck_assert_int_eq(prong_dict_set(d, key, 5, value, longest - 5, 0,
+	ck_assert_int_eq(prong_dict_set(dict, key, 5, value, longest - 5, 0,
 	    PRONG_DICT_FOREVER), 1);
-	ck_assert_int_eq(prong_dict_set(d, key, 5, value, longest - 5, 0,
+	ck_assert_int_eq(prong_dict_set(dict, key, 5, value, longest - 5, 0,
 	    PRONG_DICT_FOREVER), 1);
 	errno = 0;
-	ck_assert_int_eq(prong_dict_set(d, key, 5, value, longest - 4, 0,
+	ck_assert_int_eq(prong_dict_set(dict, key, 5, value, longest - 4, 0,
 	    PRONG_DICT_FOREVER), -1);
 	ck_assert_int_eq(errno, EMSGSIZE);
 	ck_assert_ptr_nonnull(strstr(prong_error(), "memory"));
-	ck_assert_int_eq(prong_dict_append(d, key, 5, "x", 1), -1);
+	ck_assert_int_eq(prong_dict_append(dict, key, 5, "x", 1), -1);
 	ck_assert_int_eq(errno, EMSGSIZE);
 	errno = 0;
-	ck_assert_int_eq(prong_dict_get(d, key, DICT_KEY_MAX + 1, NULL, 0),
+	ck_assert_int_eq(prong_dict_get(dict, key, DICT_KEY_MAX + 1, NULL, 0),
 	    -1);
 	ck_assert_int_eq(errno, EMSGSIZE);
-	ck_assert_int_eq(prong_dict_get(d, key, DICT_KEY_MAX, NULL, 0), -1);
+	ck_assert_int_eq(prong_dict_get(dict, key, DICT_KEY_MAX, NULL, 0), -1);
 	ck_assert_int_eq(errno, ENOENT);
-	ck_assert_int_eq(prong_dict_get(d, key, 5, NULL, 0), longest - 5);
+	ck_assert_int_eq(prong_dict_get(dict, key, 5, NULL, 0), longest - 5);
 	free(value);
 }
 END_TEST
@@ -201,7 +203,7 @@ START_TEST(test_dict_room_expired)
 		ck_assert_int_eq(set_number(keys + i, 20, PRONG_DICT_FOREVER),
 		    1);
 	ck_assert_int_eq(set_number(2 * keys, 20, PRONG_DICT_FOREVER), -1);
-	ck_assert_int_eq(prong_dict_size(d), keys);
+	ck_assert_int_eq(prong_dict_size(dict), keys);
 }
 END_TEST
 
@@ -213,7 +215,7 @@ evicted(void)
 	struct dict_stripe s;
 	uint64_t n;
 
-	ck_assert_int_eq(dict_lock_number(d, 0, &s), 0);
+	ck_assert_int_eq(dict_lock_number(dict, 0, &s), 0);
 	n = s.head->evicted;
 	dict_unlock(&s);
 	return n;
@@ -231,7 +233,7 @@ START_TEST(test_dict_room_lru)
 				has_number(i);
 	}
 	ck_assert_uint_gt(evicted(), 18000);
-	ck_assert_int_eq(prong_dict_size(d) + (int64_t)evicted(), 20000);
+	ck_assert_int_eq(prong_dict_size(dict) + (int64_t)evicted(), 20000);
 	for (i = 0; i < 50; i++)
 		kept += has_number(i);
 	ck_assert_int_gt(kept, 45);
@@ -248,15 +250,15 @@ START_TEST(test_dict_room_lru_large)
 
 	for (key = 0; key < 2000; key++)
 		ck_assert_int_eq(set_number(key, 20, PRONG_DICT_FOREVER), 1);
-	ck_assert_int_eq(set_number(5000, prong_dict_longest(d) - 4,
+	ck_assert_int_eq(set_number(5000, prong_dict_longest(dict) - 4,
 	    PRONG_DICT_FOREVER), 1);
 	ck_assert(has_number(5000));
-	dicting_check(d);
+	dicting_check(dict);
 	/* And another instead of it: the old one is there until then. */
-	ck_assert_int_eq(set_number(5000, prong_dict_longest(d) - 4,
+	ck_assert_int_eq(set_number(5000, prong_dict_longest(dict) - 4,
 	    PRONG_DICT_FOREVER), 1);
 	ck_assert(has_number(5000));
-	ck_assert_int_lt(prong_dict_size(d), 20);
+	ck_assert_int_lt(prong_dict_size(dict), 20);
 }
 END_TEST
 
@@ -267,12 +269,14 @@ START_TEST(test_dict_room_lru_keeps)
 	int key, i;
 
 	memset(data, 'a', sizeof(data));
-	ck_assert_int_eq(prong_dict_append(d, "k", 1, data, sizeof(data)), 200);
+	ck_assert_int_eq(prong_dict_append(dict, "k", 1, data, sizeof(data)),
+	    200);
 	for (key = 0; key < 1500; key++)
 		ck_assert_int_eq(set_number(key, 20, PRONG_DICT_FOREVER), 1);
-	ck_assert_int_eq(prong_dict_delete(d, "k", 1), 0);
-	for (i = 1; (size_t)i * sizeof(data) + 1 <= prong_dict_longest(d); i++)
-		ck_assert_int_eq(prong_dict_append(d, "k", 1, data,
+	ck_assert_int_eq(prong_dict_delete(dict, "k", 1), 0);
+	for (i = 1; (size_t)i * sizeof(data) + 1 <= prong_dict_longest(dict);
+	    i++)
+		ck_assert_int_eq(prong_dict_append(dict, "k", 1, data,
 		    sizeof(data)), i * (int)sizeof(data));
 	ck_assert_int_gt(i, 100);
 }
@@ -281,7 +285,7 @@ END_TEST
 START_TEST(test_dict_room_lru_too_long)
 {
 	errno = 0;
-	ck_assert_int_eq(set_number(1, prong_dict_longest(d),
+	ck_assert_int_eq(set_number(1, prong_dict_longest(dict),
 	    PRONG_DICT_FOREVER), -1);
 	ck_assert_int_eq(errno, EMSGSIZE);
 }

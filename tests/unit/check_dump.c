@@ -31,6 +31,9 @@ static const char expected[] =
     "  slots = \"3\"\n"
     "  values = {\"1\", \"2\"}\n"
     "}\n"
+    "\ndict \"d\" {\n"
+    "  evict = \"lru\"\n"
+    "}\n"
     "\nmenu \"m\" {\n"
     "  greeting = \"hi\\n\"\n"
     "}\n"
@@ -58,6 +61,7 @@ START_TEST(test_dump_server)
 	prong_section_set(a, "slots", "3");
 	prong_section_set(a, "values", "1");
 	prong_section_set(a, "values", "2");
+	prong_section_set(prong_server_dict(server, "d"), "evict", "lru");
 	m = prong_server_section(server, "menu", "m");
 	prong_section_set(m, "greeting", "hi\n");
 	s = prong_server_add(server, "s");

@@ -168,6 +168,7 @@ START_TEST(test_server_bad_names)
 	ck_assert_int_eq(errno, EINVAL);
 	errno = 0;
 	ck_assert_ptr_null(prong_server_array(server, bad_names[_i]));
+	ck_assert_ptr_null(prong_server_dict(server, bad_names[_i]));
 	ck_assert_int_eq(errno, EINVAL);
 	ck_assert_uint_eq(server->service_count, 0);
 }

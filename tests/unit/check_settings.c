@@ -349,13 +349,13 @@ START_TEST(test_settings_published)
 	const struct prong_setting *p;
 	int i, scope, n = 0;
 
-	for (scope = PRONG_SERVER; scope <= PRONG_ARRAY; scope++)
+	for (scope = PRONG_SERVER; scope <= PRONG_DICT; scope++)
 		for (p = prong_settings((enum prong_scope)scope);
 		    p->key != NULL; p++) {
 			ck_assert_ptr_nonnull(p->value);
 			ck_assert_uint_gt(strlen(p->help), 5);
 			ck_assert_ptr_null(strchr(p->help, '\n'));
-			n += scope != PRONG_ARRAY;
+			n += scope < PRONG_ARRAY;
 		}
 	/* And what has a test of its own: listen, access, limits.load. */
 	i = UNIT_COUNT(numbers) + UNIT_COUNT(texts) + 3;
@@ -363,6 +363,8 @@ START_TEST(test_settings_published)
 	ck_assert_str_eq(published(PRONG_ARRAY, "type")->value, "int64");
 	ck_assert_str_eq(published(PRONG_ARRAY, "slots")->value, "1");
 	ck_assert(published(PRONG_ARRAY, "values")->list);
+	ck_assert_str_eq(published(PRONG_DICT, "memory")->value, "16M");
+	ck_assert_str_eq(published(PRONG_DICT, "evict")->value, "none");
 }
 END_TEST
 

@@ -25,7 +25,7 @@ dicting_now(void)
 static inline struct prong_dict *
 dicting_new(int64_t memory, enum dict_evict evict)
 {
-	struct prong_dict *d = dict_new("d", memory, evict);
+	struct prong_dict *d = dict_new("d", memory, evict, true);
 
 	ck_assert_msg(d != NULL, "%s", prong_error());
 	d->now = dicting_now;
