@@ -140,6 +140,19 @@ dict_blocks_give(struct dict_stripe *s, const struct dict_chain *c)
 }
 
 void
+dict_blocks_exchange(struct dict_stripe *s, const struct dict_chain *taken,
+    const struct dict_chain *given)
+{
+	struct dict_head *h = s->head;
+
+	dict_blocks_join(s, given->last, dict_blocks_next(s, taken->last));
+	dict_blocks_set(s, &h->free, given->first);
+	if (given->count != taken->count)
+		dict_blocks_set(s, &h->free_count, h->free_count +
+		    given->count - taken->count);
+}
+
+void
 dict_blocks_join(struct dict_stripe *s, uint32_t last, uint32_t first)
 {
 	dict_blocks_set(s, &s->blocks[last].chain,

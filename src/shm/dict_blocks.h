@@ -83,9 +83,14 @@ struct dict_chain {
 	uint32_t first, last, count;
 };
 
-/* By undo_set(): takes a chain that begins the free ones, adds one to them. */
+/*
+ * By undo_set(): takes a chain that begins the free ones, adds one to them, or
+ * does both, which changes fewer words.
+ */
 void dict_blocks_take(struct dict_stripe *, const struct dict_chain *);
 void dict_blocks_give(struct dict_stripe *, const struct dict_chain *);
+void dict_blocks_exchange(struct dict_stripe *,
+    const struct dict_chain *taken, const struct dict_chain *given);
 
 /* By undo_set(): has a chain go on with another, which is taken already. */
 void dict_blocks_join(struct dict_stripe *, uint32_t last, uint32_t first);

@@ -215,11 +215,12 @@ dict_table_put(struct dict_stripe *s, const struct dict_key *k,
 	dict_table_note_expiry(s, expiry);
 	dict_blocks_store(&e->expiry, expiry);
 
-	dict_blocks_take(s, &c);
 	if (replaced != NULL)
-		dict_blocks_give(s, &replaced->chain);
-	else
+		dict_blocks_exchange(s, &c, &replaced->chain);
+	else {
+		dict_blocks_take(s, &c);
 		dict_table_set(s, &s->head->keys, s->head->keys + 1);
+	}
 	dict_table_set(s, link, (dict_blocks_load(link) & ~DICT_LOW) |
 	    c.first);
 	dict_table_commit(s);
