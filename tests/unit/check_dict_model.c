@@ -467,7 +467,7 @@ START_TEST(test_dict_model)
 		shared->processes[i].pending = shared->processes[i].adding = -1;
 	shared->todo = all / PHASES / PROCESSES + 1;
 	for (i = 0; i < PHASES; i++) {
-		run_phase(_i == 0 ? 0 : 5);
+		run_phase(_i == 0 ? 0 : 5 + (int)(shared->todo / 4000));
 		dicting_time += (int64_t)seed_below(20);
 	}
 	check_counters();
