@@ -720,15 +720,13 @@ PRONG_API int prong_service_set(struct prong_service *, const char *key,
 PRONG_API int prong_service_option(struct prong_service *, const char *name,
     const char *value);
 
-/* Adds an array; its settings are type, slots and values. */
-PRONG_API struct prong_section *prong_server_array(struct prong_server *,
-    const char *name);
-/* Adds a dict; its settings are memory and evict. */
-PRONG_API struct prong_section *prong_server_dict(struct prong_server *,
-    const char *name);
-/* Adds a section that a handler's option of the same name refers to. */
+/*
+ * Adds a section: of a shared object, an "array" or a "dict", or one that a
+ * handler's option of that name refers to.  EEXIST: there is one of this title.
+ * EINVAL: bad title.  ENOENT: no such sections.
+ */
 PRONG_API struct prong_section *prong_server_section(struct prong_server *,
-    const char *option, const char *title);
+    const char *name, const char *title);
 PRONG_API struct prong_section *prong_section_add(struct prong_section *,
     const char *name, const char *title);
 PRONG_API int prong_section_set(struct prong_section *, const char *name,
@@ -736,7 +734,8 @@ PRONG_API int prong_section_set(struct prong_section *, const char *name,
 
 /*
  * The settings of one scope with their defaults and a line of help each; the
- * table ends with a .key of NULL.  Sections of arrays and of dicts have theirs.
+ * table ends with a .key of NULL.  From PRONG_ARRAY on these are sections of
+ * shared objects; their names, "array" and so on, end with NULL.
  */
 enum prong_scope { PRONG_SERVER, PRONG_SERVICE, PRONG_ARRAY, PRONG_DICT };
 struct prong_setting {
@@ -746,6 +745,7 @@ struct prong_setting {
 	const char *help;
 };
 PRONG_API const struct prong_setting *prong_settings(enum prong_scope);
+PRONG_API const char *prong_scope_name(enum prong_scope);
 
 /*
  * A problem that prong_server_check() found: of the object that the earlier

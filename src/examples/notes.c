@@ -124,7 +124,7 @@ main(int argc, char **argv)
 	    prong_server_set(server, "log.target", "stderr") == -1 ||
 	    prong_server_set(server, "pidfile", "") == -1 ||
 	    prong_server_set(server, "control.socket", "") == -1 ||
-	    (dict = prong_server_dict(server, "notes")) == NULL ||
+	    (dict = prong_server_section(server, "dict", "notes")) == NULL ||
 	    prong_section_set(dict, "memory", "1M") == -1 ||
 	    (service = prong_server_add(server, "notes")) == NULL ||
 	    prong_service_set(service, "handler", "notes") == -1 ||

@@ -158,7 +158,7 @@ main(void)
 	    prong_server_set(server, "log.level", "error") == -1 ||
 	    prong_server_set(server, "pidfile", "") == -1 ||
 	    prong_server_set(server, "control.socket", "") == -1 ||
-	    (block = prong_server_array(server, "block")) == NULL ||
+	    (block = prong_server_section(server, "array", "block")) == NULL ||
 	    prong_section_set(block, "slots", "4") == -1 ||
 	    (service = prong_server_add(server, "writer")) == NULL ||
 	    prong_service_set(service, "listen", listen) == -1 ||

@@ -19,10 +19,6 @@ apply_object(struct prong_server *server, const struct tree_section *t,
 		return prong_section_add(parent, t->name, t->title);
 	if (strcmp(t->name, SCHEMA_SERVICE) == 0)
 		return prong_server_add(server, t->title);
-	if (strcmp(t->name, SCHEMA_ARRAY) == 0)
-		return prong_server_array(server, t->title);
-	if (strcmp(t->name, SCHEMA_DICT) == 0)
-		return prong_server_dict(server, t->title);
 	return prong_server_section(server, t->name, t->title);
 }
 

@@ -201,26 +201,47 @@ schema_count_sections(const struct prong_handler *const *handlers)
 	return n;
 }
 
+static size_t
+schema_count_objects(void)
+{
+	enum prong_scope kind = PRONG_ARRAY;
+
+	while (prong_scope_name(kind) != NULL)
+		kind++;
+	return (size_t)(kind - PRONG_ARRAY);
+}
+
+/* The sections of shared objects. */
+static void
+schema_objects(struct schema *s, struct schema_table *root)
+{
+	struct schema_table t;
+	enum prong_scope kind;
+	const char *name;
+
+	for (kind = PRONG_ARRAY; (name = prong_scope_name(kind)) != NULL;
+	    kind++) {
+		t = schema_settings(s, kind, 1);
+		schema_begin(s, &t);
+		schema_section(s, root, name, true, t.options);
+	}
+}
+
 struct schema *
 schema_new(const struct prong_handler *const *handlers,
     const struct schema_calls *calls)
 {
 	struct schema *s = memory_get(1, sizeof(*s));
-	struct schema_table root, service, array, dict;
+	struct schema_table root, service;
 
 	s->calls = *calls;
 	service = schema_settings(s, PRONG_SERVICE, 2);
 	schema_begin(s, &service);
 	schema_function(&service, "set", calls->set);
-	array = schema_settings(s, PRONG_ARRAY, 1);
-	schema_begin(s, &array);
-	dict = schema_settings(s, PRONG_DICT, 1);
-	schema_begin(s, &dict);
-	root = schema_settings(s, PRONG_SERVER,
-	    4 + schema_count_sections(handlers));
+	root = schema_settings(s, PRONG_SERVER, 2 + schema_count_objects() +
+	    schema_count_sections(handlers));
 	schema_section(s, &root, SCHEMA_SERVICE, true, service.options);
-	schema_section(s, &root, SCHEMA_ARRAY, true, array.options);
-	schema_section(s, &root, SCHEMA_DICT, true, dict.options);
+	schema_objects(s, &root);
 	schema_function(&root, "include", calls->include);
 	schema_handlers(s, &root, handlers);
 	s->root = root.options;

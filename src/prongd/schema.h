@@ -13,10 +13,8 @@
  * setting is written here.
  */
 
-/* The sections that calls of <prong.h>, not tables, stand for. */
+/* The section that a call of <prong.h>, not a table, stands for. */
 #define SCHEMA_SERVICE	"service"
-#define SCHEMA_ARRAY	"array"
-#define SCHEMA_DICT	"dict"
 
 /* What libconfuse calls while it reads. */
 struct schema_calls {

@@ -402,33 +402,40 @@ check_server(struct check *c)
 	}
 }
 
+static void
+check_objects(struct check *c)
+{
+	const struct prong_section *section;
+	enum prong_scope kind;
+	const char *key;
+
+	for (kind = OBJECT_FIRST; kind < OBJECT_KINDS; kind++)
+		for (section = c->server->objects[kind].sections;
+		    section != NULL; section = section->next)
+			if (object_kinds[kind]->check(section, &key) == -1)
+				check_problem(c, section, key);
+}
+
 int
 prong_server_check(struct prong_server *server, prong_problem_fn *fn,
     void *arg, int *environment)
 {
 	struct check c = { .server = server, .fn = fn, .arg = arg };
-	struct prong_section *a;
 	struct tasks tasks;
 	struct loop *loop;
-	const char *key;
 	size_t i;
 
 	/* A module may have been replaced since an earlier check. */
 	server_detach(server);
 	check_server(&c);
 	check_privilege(&c);
-	for (a = server->array_sections; a != NULL; a = a->next)
-		if (server_check_array(a, &key) == -1)
-			check_problem(&c, a, key);
-	for (a = server->dict_sections; a != NULL; a = a->next)
-		if (dicts_check(a, &key) == -1)
-			check_problem(&c, a, key);
+	check_objects(&c);
 	/*
 	 * What a handler's init may use is there, for as long as the check; but
 	 * not the memory of dicts, which a server that runs may have already.
 	 */
 	server->is_checked = true;
-	if (c.problems == 0 && server_make_arrays(server) == -1)
+	if (c.problems == 0 && objects_make(server) == -1)
 		check_environment(&c, NULL, NULL);
 	if ((loop = loop_new(LOOP_AUTO, 0)) == NULL)
 		check_environment(&c, NULL, NULL);
@@ -440,7 +447,7 @@ prong_server_check(struct prong_server *server, prong_problem_fn *fn,
 	tasks_set_here(NULL);
 	tasks_fini(&tasks);
 	loop_free(loop);
-	server_free_arrays(server);
+	objects_free(server);
 	server->is_checked = false;
 	check_twice(&c);
 	strings_free(&c.held);

@@ -8,16 +8,18 @@
 #include "base/error.h"
 #include "server/server.h"
 
-struct prong_section *
-prong_server_dict(struct prong_server *s, const char *name)
-{
-	if (server_check_name(name) == -1)
-		return NULL;
-	return server_add_section(&s->dict_sections, "dict", name,
-	    settings_dict_members);
-}
+static const char *const dicts_evict[] = { "none", "lru", NULL };
 
-int
+static const struct prong_option dicts_members[] = {
+	{ "memory", PRONG_SIZE, "16M", NULL, NULL,
+	    "for its keys and values, all of it from the start" },
+	{ "evict", PRONG_CHOICE, "none", dicts_evict, NULL,
+	    "what goes when it is full: nothing, or what was not used for "
+	    "long" },
+	{ .name = NULL }
+};
+
+static int
 dicts_check(const struct prong_section *section, const char **key)
 {
 	int64_t memory = section_number(section, "memory");
@@ -29,44 +31,37 @@ dicts_check(const struct prong_section *section, const char **key)
 	    DICT_MEMORY_MIN >> 10, DICT_MEMORY_MAX >> 30);
 }
 
-int
-dicts_make(struct prong_server *s)
+static void *
+dicts_make(const struct prong_section *section, bool reserve)
 {
-	struct prong_section *section;
-	struct prong_dict *d;
-
-	dicts_free(s);
-	for (section = s->dict_sections; section != NULL;
-	    section = section->next) {
-		d = dict_new(section->title, section_number(section, "memory"),
-		    strcmp(section_text(section, "evict"), "lru") == 0 ?
-		    DICT_EVICT_LRU : DICT_EVICT_NONE, !s->is_checked);
-		if (d == NULL)
-			return -1;
-		if (server_append(&s->dicts, &s->dict_count, d) == -1) {
-			dict_free(d);
-			return -1;
-		}
-	}
-	return 0;
+	return dict_new(section->title, section_number(section, "memory"),
+	    strcmp(section_text(section, "evict"), "lru") == 0 ?
+	    DICT_EVICT_LRU : DICT_EVICT_NONE, reserve);
 }
 
-void
-dicts_free(struct prong_server *s)
+static void
+dicts_free(void *dict)
 {
-	while (s->dict_count > 0)
-		dict_free(s->dicts[--s->dict_count]);
+	dict_free(dict);
 }
+
+static uint64_t
+dicts_recovered(const void *dict)
+{
+	return dict_recovered(dict);
+}
+
+const struct object_kind object_dict = {
+	.name = "dict",
+	.members = dicts_members,
+	.check = dicts_check,
+	.make = dicts_make,
+	.free = dicts_free,
+	.recovered = dicts_recovered,
+};
 
 struct prong_dict *
 prong_dict_open(struct prong_service *service, const char *name)
 {
-	struct prong_server *s = service->server;
-	size_t i;
-
-	for (i = 0; i < s->dict_count; i++)
-		if (strcmp(s->dicts[i]->name, name) == 0)
-			return s->dicts[i];
-	error_set(ENOENT, "there is no dict \"%s\"", name);
-	return NULL;
+	return objects_find(service->server, PRONG_DICT, name);
 }

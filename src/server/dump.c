@@ -68,6 +68,17 @@ dump_sections(char **out, const struct prong_section *list)
 	return 0;
 }
 
+static int
+dump_objects(char **out, const struct prong_server *s)
+{
+	size_t i;
+
+	for (i = 0; i < OBJECT_KINDS; i++)
+		if (dump_sections(out, s->objects[i].sections) == -1)
+			return -1;
+	return 0;
+}
+
 /* What is wrong is for the check to say; here it is only shown. */
 static void
 dump_ignore(const struct prong_service *s, const char *key, void *arg)
@@ -84,8 +95,7 @@ prong_server_dump(struct prong_server *s)
 		server_resolve(s->services[i], dump_ignore, NULL);
 
 	if (settings_dump(PRONG_SERVER, &s->settings, &out, 0) == -1 ||
-	    dump_sections(&out, s->array_sections) == -1 ||
-	    dump_sections(&out, s->dict_sections) == -1 ||
+	    dump_objects(&out, s) == -1 ||
 	    dump_sections(&out, s->sections) == -1)
 		goto fail;
 	for (i = 0; i < s->service_count; i++)

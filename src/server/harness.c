@@ -172,7 +172,7 @@ harness_resolve(struct prong_service *s)
 	if (admission_prepare(s) == -1)
 		return -1;
 	/* Another service of the server may use them. */
-	return s->server->locks.guards != NULL ? 0 : server_make_arrays(s->server);
+	return s->server->locks.guards != NULL ? 0 : objects_make(s->server);
 }
 
 static int

@@ -122,5 +122,5 @@ prepare_memory(struct prong_server *s, struct scoreboard *sb, uint32_t slots,
 	    (uint32_t)s->settings.max_sources : 0) == -1 ||
 	    prepare_counters(s, sb) == -1)
 		return -1;
-	return server_make_arrays(s);
+	return objects_make(s);
 }

@@ -20,7 +20,6 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "dispatch/dispatch.h"
-#include "dispatch/locking.h"
 #include "net/admission.h"
 #include "net/frame.h"
 
@@ -108,15 +107,6 @@ server_free_sections(struct prong_section *list)
 }
 
 void
-server_free_arrays(struct prong_server *s)
-{
-	while (s->array_count > 0)
-		array_free(s->arrays[--s->array_count]);
-	locks_close(&s->locks);
-	dicts_free(s);
-}
-
-void
 prong_server_free(struct prong_server *s)
 {
 	size_t i;
@@ -125,15 +115,13 @@ prong_server_free(struct prong_server *s)
 		return;
 	for (i = 0; i < s->service_count; i++)
 		server_free_service(s->services[i]);
-	server_free_arrays(s);
+	objects_free(s);
+	for (i = 0; i < OBJECT_KINDS; i++)
+		server_free_sections(s->objects[i].sections);
 	server_free_sections(s->sections);
-	server_free_sections(s->array_sections);
-	server_free_sections(s->dict_sections);
 	settings_free(PRONG_SERVER, &s->settings);
 	module_unload(&s->modules);
 	free(s->services);
-	free(s->arrays);
-	free(s->dicts);
 	free(s->handlers);
 	if (s->stop != -1)
 		close(s->stop);
@@ -269,21 +257,15 @@ server_add_section(struct prong_section **list, const char *name,
 }
 
 struct prong_section *
-prong_server_array(struct prong_server *s, const char *name)
-{
-	if (server_check_name(name) == -1)
-		return NULL;
-	return server_add_section(&s->array_sections, "array", name,
-	    settings_array_members);
-}
-
-struct prong_section *
 prong_server_section(struct prong_server *s, const char *option,
     const char *title)
 {
+	enum prong_scope kind = objects_kind(option);
 	const struct prong_option *o;
 	size_t i;
 
+	if (kind != 0)
+		return objects_add(s, kind, title);
 	for (i = 0; i < s->handler_count; i++) {
 		o = section_option(s->handlers[i]->options, option);
 		if (o != NULL && o->type == PRONG_SECTION)
@@ -507,96 +489,6 @@ server_detach(struct prong_server *s)
 		s->services[i]->options->members = NULL;
 	}
 	module_unload(&s->modules);
-}
-
-/* Runs fn for each first value of an array with its place. */
-static int
-server_array_values(const struct prong_section *section,
-    enum prong_array_type type, size_t slots, struct prong_array *array)
-{
-	const struct section_value *v;
-	union prong_value value;
-	size_t i = 0;
-
-	for (v = section->values; v != NULL; v = v->next) {
-		if (strcmp(v->name, "values") != 0)
-			continue;
-		if (i == slots)
-			return error_set(EINVAL, "there are more values than "
-			    "the %zu slot%s", slots, slots == 1 ? "" : "s");
-		if (array_parse(type, v->text, &value) == -1)
-			return -1;
-		if (array != NULL && prong_array_set(array, i, value) == -1)
-			return -1;
-		i++;
-	}
-	return 0;
-}
-
-#define ARRAY_SLOTS_MAX	(1LL << 27)	/* a gigabyte of cells */
-
-int
-server_check_array(const struct prong_section *section, const char **key)
-{
-	int64_t slots = section_number(section, "slots");
-
-	*key = "slots";
-	if (slots < 1 || slots > ARRAY_SLOTS_MAX)
-		return error_set(EINVAL, "an array has 1 to %lld slots",
-		    ARRAY_SLOTS_MAX);
-	*key = "values";
-	return server_array_values(section, (enum prong_array_type)
-	    array_type_by_name(section_text(section, "type")), (size_t)slots,
-	    NULL);
-}
-
-/* A lock has been taken over from one that is gone: in whoever found it so. */
-static void
-server_report_lock(const char *text)
-{
-	log_warning("%s", text);
-}
-
-int
-server_make_arrays(struct prong_server *s)
-{
-	struct prong_section *section;
-	struct prong_array *a;
-	enum prong_array_type type;
-	size_t slots;
-
-	server_free_arrays(s);
-	rlock_set_calls(locking_pause, server_report_lock);
-	if (locks_create(&s->locks) == -1)
-		return -1;
-	for (section = s->array_sections; section != NULL;
-	    section = section->next) {
-		type = (enum prong_array_type)array_type_by_name(
-		    section_text(section, "type"));
-		slots = (size_t)section_number(section, "slots");
-		if ((a = array_new(section->title, type, slots)) == NULL)
-			return -1;
-		if (server_append(&s->arrays, &s->array_count, a) == -1) {
-			array_free(a);
-			return -1;
-		}
-		if (server_array_values(section, type, slots, a) == -1)
-			return error_prefix("array \"%s\"", section->title);
-	}
-	return dicts_make(s);
-}
-
-struct prong_array *
-prong_array_open(struct prong_service *service, const char *name)
-{
-	struct prong_server *s = service->server;
-	size_t i;
-
-	for (i = 0; i < s->array_count; i++)
-		if (strcmp(s->arrays[i]->name, name) == 0)
-			return s->arrays[i];
-	error_set(ENOENT, "there is no array \"%s\"", name);
-	return NULL;
 }
 
 struct prong_rlock *

@@ -8,6 +8,7 @@
 #include "net/service.h"
 #include "prong.h"
 #include "server/module.h"
+#include "server/objects.h"
 #include "server/section.h"
 #include "server/settings.h"
 #include "shm/array.h"
@@ -31,13 +32,8 @@ struct prong_server {
 	size_t handler_count;
 	struct module *modules;			/* loaded in this process */
 	struct prong_section *sections;		/* menu "hotline" and such */
-	struct prong_section *array_sections;
-	struct prong_array **arrays;		/* made at the start */
-	size_t array_count;
+	struct object_list objects[OBJECT_KINDS];
 	struct locks locks;			/* made with them */
-	struct prong_section *dict_sections;
-	struct prong_dict **dicts;		/* made with the arrays */
-	size_t dict_count;
 	bool is_checked;			/* and not to be served */
 };
 
@@ -69,16 +65,6 @@ void server_detach(struct prong_server *);
 bool server_has_module(const struct prong_service *);
 int server_load(struct prong_service *);
 
-/* The array's type, length and first values; -1 as above. */
-int server_check_array(const struct prong_section *, const char **key);
-
-/*
- * Makes the arrays of the configuration, with their first values; the locks;
- * the dicts.
- */
-int server_make_arrays(struct prong_server *);
-void server_free_arrays(struct prong_server *);
-
 /* Names stand in logs, process titles and JSON: -1 for what is not plain. */
 int server_check_name(const char *name);
 /* Adds a section of these members to a list; NULL: EEXIST, ENOMEM. */
@@ -86,11 +72,6 @@ struct prong_section *server_add_section(struct prong_section **list,
     const char *name, const char *title, const struct prong_option *members);
 /* Appends a pointer to a growing array of them. */
 int server_append(void *list, size_t *count, const void *item);
-
-/* dicts.c: as for arrays. */
-int dicts_check(const struct prong_section *, const char **key);
-int dicts_make(struct prong_server *);
-void dicts_free(struct prong_server *);
 
 /* serve.c: "key", "value", ..., NULL, each by one of the calls of <prong.h>. */
 int serve_pairs(struct prong_service *, const char *const *pairs,

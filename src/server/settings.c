@@ -19,6 +19,7 @@
 #include "dispatch/dispatch.h"
 #include "net/access.h"
 #include "net/frame.h"
+#include "server/objects.h"
 #include "server/section.h"
 
 enum setting_type {
@@ -51,9 +52,6 @@ static const char *const accept_names[] =
     { "auto", "shared", "reuseport", NULL };
 static const char *const refuse_names[] =
     { "close", "reset", "banner", NULL };
-static const char *const dict_evict_names[] = { "none", "lru", NULL };
-static const char *const array_type_names[] =
-    { "int8", "int16", "int32", "int64", "uint64", "double", NULL };
 
 static int
 check_path(const char *text)
@@ -237,36 +235,12 @@ static const struct setting service_settings[] = {
 	{ { .key = NULL } }
 };
 
-const struct prong_option settings_array_members[] = {
-	{ "type", PRONG_CHOICE, "int64", array_type_names, NULL,
-	    "type of the cells" },
-	{ "slots", PRONG_INT, "1", NULL, NULL, "number of cells" },
-	{ "values", PRONG_STRINGS, NULL, NULL, NULL,
-	    "the first cells' values; the rest is 0" },
-	{ .name = NULL }
-};
-
-const struct prong_option settings_dict_members[] = {
-	{ "memory", PRONG_SIZE, "16M", NULL, NULL,
-	    "for its keys and values, all of it from the start" },
-	{ "evict", PRONG_CHOICE, "none", dict_evict_names, NULL,
-	    "what goes when it is full: nothing, or what was not used for "
-	    "long" },
-	{ .name = NULL }
-};
-
 static const struct setting *const setting_tables[] = {
 	[PRONG_SERVER] = server_settings,
 	[PRONG_SERVICE] = service_settings,
 };
 
 #define SETTINGS_MAX	32
-
-/* The scopes that are sections. */
-static const struct prong_option *const settings_members[] = {
-	[PRONG_ARRAY] = settings_array_members,
-	[PRONG_DICT] = settings_dict_members,
-};
 
 static void
 settings_publish(const struct prong_option *o, struct prong_setting *to)
@@ -283,14 +257,14 @@ settings_publish(const struct prong_option *o, struct prong_setting *to)
 const struct prong_setting *
 prong_settings(enum prong_scope scope)
 {
-	static struct prong_setting public[4][SETTINGS_MAX];
+	static struct prong_setting public[OBJECT_KINDS][SETTINGS_MAX];
 	const struct setting *s;
 	size_t i = 0;
 
 	if (public[scope][0].key != NULL)
 		return public[scope];
-	if (settings_members[scope] != NULL)
-		settings_publish(settings_members[scope], public[scope]);
+	if (object_kinds[scope] != NULL)
+		settings_publish(object_kinds[scope]->members, public[scope]);
 	else
 		for (s = setting_tables[scope]; s->public.key != NULL; s++)
 			public[scope][i++] = s->public;

@@ -53,8 +53,4 @@ int settings_set(enum prong_scope, void *settings, const char *key,
 int settings_dump(enum prong_scope, const void *settings, char **out,
     int indent);
 
-/* The options of an array section, and of a dict section. */
-extern const struct prong_option settings_array_members[];
-extern const struct prong_option settings_dict_members[];
-
 #endif

@@ -256,20 +256,6 @@ status_service_list(struct master *m, struct status_totals *totals,
 	return list;
 }
 
-static uint64_t
-status_recovered(struct master *m)
-{
-	uint64_t n = scoreboard_recovered(&m->scoreboard) +
-	    locks_recovered(&m->server->locks);
-	size_t i;
-
-	for (i = 0; i < m->server->array_count; i++)
-		n += array_recovered(m->server->arrays[i]);
-	for (i = 0; i < m->server->dict_count; i++)
-		n += dict_recovered(m->server->dicts[i]);
-	return n;
-}
-
 static void
 status_globals(struct master *m, uint64_t active,
     uint64_t globals[GLOBALS])
@@ -278,7 +264,8 @@ status_globals(struct master *m, uint64_t active,
 		[GLOBAL_ACTIVE] = active,
 		[GLOBAL_RESTARTS_CRASH] = m->restarts_crash,
 		[GLOBAL_RESTARTS_STUCK] = m->restarts_stuck,
-		[GLOBAL_LOCKS_RECOVERED] = status_recovered(m),
+		[GLOBAL_LOCKS_RECOVERED] = scoreboard_recovered(&m->scoreboard) +
+	    objects_recovered(m->server),
 		[GLOBAL_UPTIME] = (process_milliseconds() - m->started) / 1000,
 	};
 

@@ -412,7 +412,7 @@ embed_server(char **settings)
 	    prong_server_handler(server, &closer_handler) == -1 ||
 	    prong_server_handler(server, &unable_handler) == -1 ||
 	    (service = prong_server_add(server, "probe")) == NULL ||
-	    (array = prong_server_array(server, EMBED_ARRAY)) == NULL ||
+	    (array = prong_server_section(server, "array", EMBED_ARRAY)) == NULL ||
 	    prong_section_set(array, "type", "int32") == -1 ||
 	    prong_section_set(array, "slots", "8") == -1 ||
 	    prong_section_set(array, "values", "0") == -1 ||

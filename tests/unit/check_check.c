@@ -307,7 +307,7 @@ END_TEST
 
 START_TEST(test_check_array)
 {
-	struct prong_section *a = prong_server_array(server, "a");
+	struct prong_section *a = prong_server_section(server, "array", "a");
 
 	listen_on("127.0.0.1:0");
 	prong_service_option(service, "wish", "array");
@@ -325,7 +325,7 @@ END_TEST
 
 START_TEST(test_check_array_names_the_section)
 {
-	struct prong_section *a = prong_server_array(server, "a");
+	struct prong_section *a = prong_server_section(server, "array", "a");
 
 	listen_on("127.0.0.1:0");
 	prong_section_set(a, "slots", "0");

@@ -57,11 +57,11 @@ START_TEST(test_dump_server)
 	char *out, *again;
 
 	ck_assert_int_eq(prong_server_handler(server, &handler), 0);
-	a = prong_server_array(server, "hits");
+	a = prong_server_section(server, "array", "hits");
 	prong_section_set(a, "slots", "3");
 	prong_section_set(a, "values", "1");
 	prong_section_set(a, "values", "2");
-	prong_section_set(prong_server_dict(server, "d"), "evict", "lru");
+	prong_section_set(prong_server_section(server, "dict", "d"), "evict", "lru");
 	m = prong_server_section(server, "menu", "m");
 	prong_section_set(m, "greeting", "hi\n");
 	s = prong_server_add(server, "s");

@@ -711,7 +711,7 @@ START_TEST(test_harness_serve)
 	ck_assert_ptr_nonnull(b = prong_server_add(server, "b"));
 	ck_assert_int_eq(prong_service_set(a, "handler", "obeying"), 0);
 	ck_assert_int_eq(prong_service_set(b, "handler", "obeying"), 0);
-	ck_assert_ptr_nonnull(array = prong_server_array(server, "n"));
+	ck_assert_ptr_nonnull(array = prong_server_section(server, "array", "n"));
 	ck_assert_int_eq(prong_section_set(array, "slots", "1"), 0);
 	for (i = 0; i < 2; i++) {
 		ck_assert_ptr_nonnull(one = prong_harness_serve(a));

@@ -167,8 +167,8 @@ START_TEST(test_server_bad_names)
 	ck_assert_ptr_null(prong_server_add(server, bad_names[_i]));
 	ck_assert_int_eq(errno, EINVAL);
 	errno = 0;
-	ck_assert_ptr_null(prong_server_array(server, bad_names[_i]));
-	ck_assert_ptr_null(prong_server_dict(server, bad_names[_i]));
+	ck_assert_ptr_null(prong_server_section(server, "array", bad_names[_i]));
+	ck_assert_ptr_null(prong_server_section(server, "dict", bad_names[_i]));
 	ck_assert_int_eq(errno, EINVAL);
 	ck_assert_uint_eq(server->service_count, 0);
 }
@@ -362,7 +362,7 @@ END_TEST
 
 START_TEST(test_server_array)
 {
-	struct prong_section *a = prong_server_array(server, "hits");
+	struct prong_section *a = prong_server_section(server, "array", "hits");
 	struct prong_service *s = service("s", "plain");
 	struct prong_array *array;
 	union prong_value v;
@@ -371,7 +371,7 @@ START_TEST(test_server_array)
 
 	ck_assert_ptr_nonnull(a);
 	errno = 0;
-	ck_assert_ptr_null(prong_server_array(server, "hits"));
+	ck_assert_ptr_null(prong_server_section(server, "array", "hits"));
 	ck_assert_int_eq(errno, EEXIST);
 	ck_assert_int_eq(prong_section_set(a, "type", "int32"), 0);
 	ck_assert_int_eq(prong_section_set(a, "slots", "5"), 0);
@@ -381,8 +381,8 @@ START_TEST(test_server_array)
 		snprintf(text, sizeof(text), "%d", i * 11);
 		ck_assert_int_eq(prong_section_set(a, "values", text), 0);
 	}
-	ck_assert_int_eq(server_check_array(a, &key), 0);
-	ck_assert_int_eq(server_make_arrays(server), 0);
+	ck_assert_int_eq(object_array.check(a, &key), 0);
+	ck_assert_int_eq(objects_make(server), 0);
 	ck_assert_ptr_nonnull(array = prong_array_open(s, "hits"));
 	ck_assert_int_eq(prong_array_type(array), PRONG_INT32);
 	ck_assert_uint_eq(prong_array_length(array), 5);
@@ -393,9 +393,9 @@ START_TEST(test_server_array)
 	errno = 0;
 	ck_assert_ptr_null(prong_array_open(s, "misses"));
 	ck_assert_int_eq(errno, ENOENT);
-	server_free_arrays(server);
+	objects_free(server);
 	ck_assert_ptr_null(prong_array_open(s, "hits"));
-	server_free_arrays(server);
+	objects_free(server);
 }
 END_TEST
 
@@ -414,7 +414,7 @@ static const struct {
 
 START_TEST(test_server_bad_array)
 {
-	struct prong_section *a = prong_server_array(server, "a");
+	struct prong_section *a = prong_server_section(server, "array", "a");
 	const char *key = NULL;
 
 	ck_assert_int_eq(prong_section_set(a, "type", bad_arrays[_i].type), 0);
@@ -424,7 +424,7 @@ START_TEST(test_server_bad_array)
 		ck_assert_int_eq(prong_section_set(a, "values",
 		    bad_arrays[_i].value), 0);
 	errno = 0;
-	ck_assert_int_eq(server_check_array(a, &key), -1);
+	ck_assert_int_eq(object_array.check(a, &key), -1);
 	ck_assert_int_eq(errno, bad_arrays[_i].error);
 	ck_assert_str_eq(key, bad_arrays[_i].key);
 }
@@ -432,7 +432,7 @@ END_TEST
 
 START_TEST(test_server_array_settings)
 {
-	struct prong_section *a = prong_server_array(server, "a");
+	struct prong_section *a = prong_server_section(server, "array", "a");
 	const char *key;
 
 	errno = 0;
@@ -445,11 +445,11 @@ START_TEST(test_server_array_settings)
 	ck_assert_int_eq(prong_section_set(a, "size", "1"), -1);
 	ck_assert_int_eq(errno, ENOENT);
 	/* The defaults are an array; two values are too many for it. */
-	ck_assert_int_eq(server_check_array(a, &key), 0);
+	ck_assert_int_eq(object_array.check(a, &key), 0);
 	prong_section_set(a, "values", "1");
-	ck_assert_int_eq(server_check_array(a, &key), 0);
+	ck_assert_int_eq(object_array.check(a, &key), 0);
 	prong_section_set(a, "values", "2");
-	ck_assert_int_eq(server_check_array(a, &key), -1);
+	ck_assert_int_eq(object_array.check(a, &key), -1);
 	ck_assert_str_eq(error_text(), "there are more values than the 1 "
 	    "slot");
 }

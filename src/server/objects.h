@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SERVER_OBJECTS_H
+#define SERVER_OBJECTS_H
+
+#include <stdint.h>
+
+#include "prong.h"
+#include "server/section.h"
+
+/*
+ * The shared objects of the configuration.  A kind of them is an entry of
+ * object_kinds[]: its sections, the start, the check, the dump, the tables of
+ * settings and of libconfuse all come from there.
+ */
+#define OBJECT_FIRST	PRONG_ARRAY
+#define OBJECT_KINDS	(PRONG_DICT + 1)	/* from OBJECT_FIRST on */
+
+struct object_kind {
+	const char *name;			/* of its sections: "array" */
+	const struct prong_option *members;	/* of such a section */
+
+	/* Whether the values make sense together; -1 with a text, and key. */
+	int (*check)(const struct prong_section *, const char **key);
+	/*
+	 * Makes one, before any fork; NULL with a text.  reserve: with all its
+	 * memory; without, it is only for a check.
+	 */
+	void *(*make)(const struct prong_section *, bool reserve);
+	void (*free)(void *);
+	/* How often a lock of it was taken over from a dead holder. */
+	uint64_t (*recovered)(const void *);
+};
+extern const struct object_kind *const object_kinds[OBJECT_KINDS];
+extern const struct object_kind object_array;
+extern const struct object_kind object_dict;
+
+/* Those of one kind: items[i] is that of section number i, once it is made. */
+struct object_list {
+	struct prong_section *sections;
+	void **items;
+	size_t count;
+};
+
+/* The kind of a section's name, or 0. */
+enum prong_scope objects_kind(const char *name);
+
+/* Adds a section: EINVAL, bad name; EEXIST; ENOMEM. */
+struct prong_section *objects_add(struct prong_server *, enum prong_scope,
+    const char *name);
+
+/*
+ * Makes all of the configuration, and the locks.  Again: in the place of those
+ * that there were.
+ */
+int objects_make(struct prong_server *);
+void objects_free(struct prong_server *);
+
+/* The object, made, of this name; NULL with ENOENT. */
+void *objects_find(const struct prong_server *, enum prong_scope,
+    const char *name);
+
+/* How often any lock of them was taken over from a dead holder. */
+uint64_t objects_recovered(const struct prong_server *);
+
+#endif
