@@ -60,6 +60,30 @@ cell_of_integer(const json_t *value)
 	return buf;
 }
 
+/* The shortest decimal number that reads back as the same. */
+static char *
+cell_of_real(double x)
+{
+	char text[32];
+	int digits;
+
+	for (digits = 15; digits < 18; digits++) {
+		snprintf(text, sizeof(text), "%.*g", digits, x);
+		if (strtod(text, NULL) == x)
+			break;
+	}
+	return strdup(text);
+}
+
+static char *
+cell_of_number(const json_t *value)
+{
+	if (json_is_real(value))
+		return cell_of_real(json_real_value(value));
+	return json_is_string(value) ? cell_of_string(value) :
+	    cell_of_integer(value);
+}
+
 static char *
 cell_of_bytes(const json_t *value)
 {
@@ -127,6 +151,33 @@ cell_bytes(const json_t *row, const char *key)
 }
 
 char *
+cell_number(const json_t *row, const char *key)
+{
+	return cell_of_number(json_object_get(row, key));
+}
+
+/*
+ * Its backslashes are the server's escapes, and others like them are added: so
+ * it can be an argument again.
+ */
+char *
+cell_bytes_text(const json_t *row, const char *key)
+{
+	const char *text = json_string_value(json_object_get(row, key));
+	char *buf, *to;
+
+	if (text == NULL)
+		return strdup("-");
+	if ((buf = to = malloc(4 * strlen(text) + 1)) == NULL)
+		return NULL;
+	for (; *text != '\0'; text++)
+		to += sprintf(to, *text >= ' ' && *text <= '~' ? "%c" :
+		    "\\x%02x", (unsigned char)*text);
+	*to = '\0';
+	return buf;
+}
+
+char *
 cell_list(const json_t *row, const char *key)
 {
 	json_t *list = json_object_get(row, key), *value;
@@ -190,8 +241,7 @@ cell_append(char **line, const json_t *result, const char *key, size_t len)
 
 	snprintf(name, sizeof(name), "%.*s", (int)len, key);
 	value = json_object_get(result, name);
-	cell = json_is_integer(value) ? cell_of_integer(value) :
-	    cell_of_string(value);
+	cell = cell_of_number(value);
 	r = cell == NULL ? -1 : strings_append(line, "%s", cell);
 	free(cell);
 	return r;

@@ -16,6 +16,8 @@ cell_fn cell_integer;
 cell_fn cell_duration;		/* of seconds: "3d 4h" */
 cell_fn cell_bytes;		/* in units of 1024: "9.9K" */
 cell_fn cell_list;		/* of strings: "a,b" */
+cell_fn cell_number;		/* of any kind, or a string that is one */
+cell_fn cell_bytes_text;	/* a string in which bytes are escaped */
 
 /* The same of a member of the row's object "counters". */
 cell_fn cell_counter;
@@ -24,8 +26,8 @@ cell_fn cell_counter_bytes;
 cell_fn cell_counter_sum;
 
 /*
- * A text in which {key} stands for that member of the result, a string or an
- * integer.
+ * A text in which {key} stands for that member of the result, a string or a
+ * number.
  */
 char *cell_line(const char *text, const json_t *result);
 

@@ -39,19 +39,32 @@ static const struct command_argument command_id =
     { "ID", "id", .kind = COMMAND_NUMBER, .max = INT64_MAX };
 static const struct command_argument command_workers =
     { "N", "workers", .kind = COMMAND_NUMBER, .min = 1, .max = INT32_MAX };
+static const struct command_argument command_name =
+    { "NAME", "name", .kind = COMMAND_TEXT };
+static const struct command_argument command_index =
+    { "INDEX", "index", .kind = COMMAND_NUMBER, .max = INT64_MAX };
+static const struct command_argument command_key =
+    { "KEY", "key", .kind = COMMAND_TEXT, .may_be_empty = true };
+static const struct command_argument command_value =
+    { "VALUE", "value", .kind = COMMAND_TEXT, .may_be_empty = true };
+static const struct command_argument command_time =
+    { "TIME", "ttl", .kind = COMMAND_TEXT, .optional = true };
+static const struct command_argument command_pattern =
+    { "PATTERN", "pattern", .kind = COMMAND_TEXT, .optional = true };
 static const struct command_argument command_level =
     { "LEVEL", "level", .kind = COMMAND_TEXT };
 
 const struct command command_table[] = {
-	{ "status", "one screen: the server, its services and workers", 0,
+	{ "status", "one screen: server, services and workers", 0,
 	  { NULL }, command_ask, print_status },
 	{ "workers", "a table of the server's processes", 0,
 	  { NULL }, command_ask, print_workers },
 	{ "services", "a table of what it serves, how and where", 0,
 	  { NULL }, command_ask, print_services },
 	{ "conns", "a table of who is connected", 0,
-	  { &command_any_service }, command_list, print_conns },
-	{ "counters", "a table of what is counted, with what it means", 0,
+	  { &command_any_service }, command_list, print_conns,
+	  .list = "conns" },
+	{ "counters", "what is counted, with what it means", 0,
 	  { &command_any_service }, command_ask, print_counters },
 	{ "close", "end a connection; conns has the IDs", 0,
 	  { &command_id }, command_ask, .text = "closing connection {id} of "
@@ -68,8 +81,27 @@ const struct command command_table[] = {
 	  .waiting = "is not ready yet" },
 	{ "log-level", "log error, warning, info or debug and above", 0,
 	  { &command_level }, command_ask, .text = "log level: {level}" },
-	{ "reopen", "open the log files again, after they were renamed", 0,
+	{ "reopen", "open the log files again, once renamed", 0,
 	  { NULL }, command_ask, print_reopened },
+	{ "array", "a table of the arrays", 0,
+	  { NULL }, command_ask, print_arrays },
+	{ "array show", "its cells, and their sum", 0,
+	  { &command_name }, command_list, print_array, .list = "cells" },
+	{ "array set", "set a cell", 0,
+	  { &command_name, &command_index, &command_value }, command_ask,
+	  .text = "array {name}: cell {index} is {value}" },
+	{ "dict", "a table of the dicts", 0,
+	  { NULL }, command_ask, print_dicts },
+	{ "dict show", "its keys, or those that match", 0,
+	  { &command_name, &command_pattern }, command_list, print_dict,
+	  .list = "items" },
+	{ "dict get", "the value of a key", 0,
+	  { &command_name, &command_key }, command_ask, print_value },
+	{ "dict set", "set a key, perhaps for a time", 0,
+	  { &command_name, &command_key, &command_value, &command_time },
+	  command_ask, print_key_set },
+	{ "dict del", "delete a key", 0,
+	  { &command_name, &command_key }, command_ask, print_key_deleted },
 	{ "stop", "drain (--fast: do not), wait until it is gone",
 	  COMMAND_FAST, { NULL }, command_stop, NULL },
 	{ "help", "print this", 0,
@@ -77,8 +109,8 @@ const struct command command_table[] = {
 	{ NULL }
 };
 
-const struct command *
-command_find(const char *name)
+static const struct command *
+command_by_name(const char *name)
 {
 	const struct command *cmd;
 
@@ -86,6 +118,24 @@ command_find(const char *name)
 		if (strcmp(cmd->name, name) == 0)
 			return cmd;
 	return NULL;
+}
+
+const struct command *
+command_find(const char *word, struct command_line *line)
+{
+	const struct command *cmd;
+	char name[64];
+
+	if (line->argument_count > 0) {
+		snprintf(name, sizeof(name), "%.30s %.30s", word,
+		    line->arguments[0]);
+		if ((cmd = command_by_name(name)) != NULL) {
+			line->arguments++;
+			line->argument_count--;
+			return cmd;
+		}
+	}
+	return command_by_name(word);
 }
 
 void
@@ -282,7 +332,6 @@ command_gather(struct client *c, const char *list, json_t *request,
 	return n;
 }
 
-/* The list in the result has the name of the command. */
 static int
 command_list(const struct command *cmd, const struct command_line *line,
     json_t *request)
@@ -293,7 +342,7 @@ command_list(const struct command *cmd, const struct command_line *line,
 
 	code = command_open(&c, line);
 	if (code == COMMAND_DONE &&
-	    command_gather(&c, cmd->name, request, &whole) == -1)
+	    command_gather(&c, cmd->list, request, &whole) == -1)
 		code = COMMAND_REFUSED;
 	client_close(&c);
 	/* It tells where to go on, and that is over. */
@@ -394,7 +443,7 @@ command_help(const struct command *cmd, const struct command_line *line,
 	    "  -V, --version        print the version\n"
 	    "  -h, --help           print this\n\ncommands:\n", line->socket);
 	for (cmd = command_table; cmd->name != NULL; cmd++)
-		printf("  %-19s  %s\n", request_usage(cmd, left,
+		printf("  %-30s  %s\n", request_usage(cmd, left,
 		    sizeof(left)), cmd->help);
 	return COMMAND_DONE;
 }

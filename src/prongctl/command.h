@@ -32,9 +32,10 @@ struct command_argument {
 	bool optional;			/* and so is all that follows it */
 	enum command_kind kind;
 	int64_t min, max;		/* of a number */
+	bool may_be_empty;		/* a text */
 };
 
-#define COMMAND_ARGUMENTS	3	/* the most that a command has, and 1 */
+#define COMMAND_ARGUMENTS	5	/* the most that a command has, and 1 */
 
 /* What the command line said. */
 struct command_line {
@@ -53,7 +54,7 @@ struct command_line {
  * of its flags that was given (request.h).
  */
 struct command {
-	const char *name;
+	const char *name;		/* of one or two words */
 	const char *help;		/* for people, one line */
 	unsigned int flags;		/* those that it has */
 	/* Ends with NULL. */
@@ -69,12 +70,14 @@ struct command {
 	const char *text;
 	/* What is said of a worker that has not done it yet; or NULL. */
 	const char *waiting;
+	const char *list;		/* in a result that comes in parts */
 };
 
 /* Ends with a name of NULL. */
 extern const struct command command_table[];
 
-const struct command *command_find(const char *name);
+/* By a word and the first argument, which is taken then, or by the word. */
+const struct command *command_find(const char *word, struct command_line *);
 
 /* Checks the arguments and runs it; as its run(). */
 int command_run(const struct command *, const struct command_line *);

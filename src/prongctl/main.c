@@ -46,9 +46,9 @@ main_usage(const char *fmt, ...)
 }
 
 static int
-main_run(const char *name, const struct command_line *line)
+main_run(const char *name, struct command_line *line)
 {
-	const struct command *cmd = command_find(name);
+	const struct command *cmd = command_find(name, line);
 
 	if (cmd == NULL)
 		return main_usage("there is no command %s (see prongctl help)",

@@ -17,6 +17,15 @@ int print_conns(const json_t *result);
 int print_counters(const json_t *result);
 int print_reopened(const json_t *result);
 
+/* Of shared objects: print_objects.c. */
+int print_arrays(const json_t *result);
+int print_array(const json_t *result);
+int print_dicts(const json_t *result);
+int print_dict(const json_t *result);
+int print_value(const json_t *result);
+int print_key_set(const json_t *result);
+int print_key_deleted(const json_t *result);
+
 /* A line in which {key} stands for that member of the result. */
 int print_text(const char *text, const json_t *result);
 

@@ -61,7 +61,7 @@ request_add_argument(json_t *request, const struct command_argument *a,
 		errno = EINVAL;
 		return -1;
 	}
-	if (*text == '\0')
+	if (*text == '\0' && !a->may_be_empty)
 		return error_set(EINVAL, "%s is empty", a->name);
 	if (json_object_set_new(request, a->key, json_string(text)) == -1)
 		return error_set(EINVAL, "%s is not valid UTF-8", a->name);

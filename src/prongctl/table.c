@@ -65,6 +65,9 @@ table_print(const struct table_column *columns, const json_t *rows,
 	size_t i;
 	int result = table == NULL ? -1 : 0;
 
+	/* Cells are plain ASCII already; "\x" would be written as "\x5cx". */
+	if (table != NULL)
+		scols_table_enable_noencoding(table, 1);
 	for (c = columns; result == 0 && c->title != NULL; c++) {
 		used[c - columns] = table_is_used(c, rows);
 		if (used[c - columns] && scols_table_new_column(table,

@@ -18,6 +18,8 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "net/output.h"
+#include "server/clerk.h"
+#include "server/inspect.h"
 
 #define CONTROL_LINE_MAX	(64 * 1024)
 #define CONTROL_CLIENTS_MAX	64
@@ -33,6 +35,9 @@ struct control_client {
 	bool closing;
 	json_t *result;			/* of a command that waits, or NULL */
 	struct control_wait wait;
+	struct clerk *clerk;		/* who answers instead, or NULL */
+	const struct inspect_command *inspect;	/* what he is asked for */
+	json_t *request;
 	char line[CONTROL_LINE_MAX];
 };
 
@@ -46,11 +51,20 @@ struct control {
 	struct timer glance;		/* at what clients wait for */
 };
 
+/* For a command's end; what it sends meanwhile is not looked at. */
+static bool
+control_is_waiting(const struct control_client *c)
+{
+	return c->result != NULL || c->clerk != NULL;
+}
+
 static void
 control_drop(struct control_client *c)
 {
 	struct control_client **at = &c->control->clients;
 
+	if (c->clerk != NULL)
+		clerk_forget(c->clerk);
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;
@@ -60,32 +74,6 @@ control_drop(struct control_client *c)
 	output_free(&c->output);
 	json_decref(c->result);
 	free(c);
-}
-
-static json_t *
-control_run(struct control_client *c, const char *line, size_t length)
-{
-	const struct control_command *command;
-	json_error_t why;
-	json_t *request, *result = NULL;
-	const char *name;
-
-	request = json_loadb(line, length, JSON_REJECT_DUPLICATES, &why);
-	if (request == NULL) {
-		error_set(EINVAL, "bad JSON: %s", why.text);
-		return NULL;
-	}
-	name = json_string_value(json_object_get(request, "command"));
-	error_set(EINVAL, "there is no command \"%.64s\"",
-	    name == NULL ? "" : name);
-	c->wait = (struct control_wait){ .is_done = NULL };
-	for (command = control_commands; name != NULL && command->name != NULL;
-	    command++)
-		if (strcmp(command->name, name) == 0)
-			result = command->run(c->control->master, request,
-			    &c->wait);
-	json_decref(request);
-	return result;
 }
 
 /* A text that quotes the client, and may have cut a letter in two: ASCII. */
@@ -101,13 +89,12 @@ control_plain(const char *text, char *buf, size_t size)
 	return buf;
 }
 
-static int
-control_answer(struct control_client *c, json_t *result)
+/* The answer as a line without its end, allocated; NULL: no memory. */
+static char *
+control_text(json_t *result)
 {
-	char why[ERROR_MAX];
+	char why[ERROR_MAX], *text;
 	json_t *answer;
-	char *text;
-	int r = -1;
 
 	if (result != NULL)
 		answer = json_pack("{s:b,s:o}", "ok", 1, "result", result);
@@ -115,11 +102,109 @@ control_answer(struct control_client *c, json_t *result)
 		answer = json_pack("{s:b,s:s}", "ok", 0, "error",
 		    control_plain(error_text(), why, sizeof(why)));
 	text = json_dumps(answer, JSON_COMPACT | JSON_ENSURE_ASCII);
-	if (text != NULL)
-		r = output_append(&c->output, text, strlen(text));
-	free(text);
 	json_decref(answer);
-	return r == 0 ? output_append(&c->output, "\n", 1) : -1;
+	return text;
+}
+
+static int
+control_put(struct control_client *c, const char *text, size_t length)
+{
+	if (output_append(&c->output, text, length) == -1)
+		return -1;
+	return output_append(&c->output, "\n", 1);
+}
+
+static int
+control_answer(struct control_client *c, json_t *result)
+{
+	char *text = control_text(result);
+	int r = text == NULL ? -1 : control_put(c, text, strlen(text));
+
+	free(text);
+	return r;
+}
+
+/* --- answers of a clerk ----------------------------------------------------- */
+
+static char *
+control_work(struct master *m, void *arg, int *status)
+{
+	const struct control_client *c = arg;
+
+	return control_text(c->inspect->run(m->server, c->request));
+}
+
+static void control_go_on(struct control_client *);
+
+static void
+control_worked(struct master *m, void *arg, int status, const char *text,
+    size_t length)
+{
+	struct control_client *c = arg;
+
+	c->clerk = NULL;
+	if ((text != NULL ? control_put(c, text, length) :
+	    control_answer(c, NULL)) == -1)
+		control_drop(c);
+	else
+		control_go_on(c);
+}
+
+static void
+control_send_clerk(struct control_client *c, const char *name,
+    json_t *request)
+{
+	const struct clerk_task task = {
+		.name = name, .ms = INSPECT_MS, .answers = true,
+		.work = control_work, .done = control_worked, .arg = c,
+	};
+
+	c->request = request;
+	c->clerk = clerk_send(c->control->master, &task);
+	/* He has a copy of it. */
+	c->request = NULL;
+}
+
+/* --- commands ---------------------------------------------------------------- */
+
+/* The result; NULL: there is none, or a clerk is to bring it. */
+static json_t *
+control_command(struct control_client *c, const char *name, json_t *request)
+{
+	const struct control_command *command;
+	const struct inspect_command *inspect;
+
+	for (command = control_commands; command->name != NULL; command++)
+		if (strcmp(command->name, name) == 0)
+			return command->run(c->control->master, request,
+			    &c->wait);
+	for (inspect = inspect_commands; inspect->name != NULL; inspect++)
+		if (strcmp(inspect->name, name) == 0) {
+			c->inspect = inspect;
+			control_send_clerk(c, inspect->name, request);
+			return NULL;
+		}
+	error_set(EINVAL, "there is no command \"%.64s\"", name);
+	return NULL;
+}
+
+static json_t *
+control_run(struct control_client *c, const char *line, size_t length)
+{
+	json_error_t why;
+	json_t *request, *result;
+	const char *name;
+
+	request = json_loadb(line, length, JSON_REJECT_DUPLICATES, &why);
+	if (request == NULL) {
+		error_set(EINVAL, "bad JSON: %s", why.text);
+		return NULL;
+	}
+	name = json_string_value(json_object_get(request, "command"));
+	c->wait = (struct control_wait){ .is_done = NULL };
+	result = control_command(c, name == NULL ? "" : name, request);
+	json_decref(request);
+	return result;
 }
 
 /* What it waited for is there, or has taken too long. */
@@ -151,6 +236,8 @@ control_line(struct control_client *c, size_t length)
 	struct control *control = c->control;
 	json_t *result = control_run(c, c->line, length);
 
+	if (c->clerk != NULL)
+		return 0;
 	if (result == NULL || c->wait.is_done == NULL)
 		return control_answer(c, result);
 	c->result = result;
@@ -168,7 +255,7 @@ control_lines(struct control_client *c)
 	char *newline;
 	size_t length;
 
-	while (c->result == NULL &&
+	while (!control_is_waiting(c) &&
 	    (newline = memchr(c->line, '\n', c->length)) != NULL) {
 		length = (size_t)(newline - c->line);
 		if (control_line(c, length) == -1)
@@ -176,7 +263,7 @@ control_lines(struct control_client *c)
 		c->length -= length + 1;
 		memmove(c->line, newline + 1, c->length);
 	}
-	if (c->result != NULL || c->length < sizeof(c->line))
+	if (control_is_waiting(c) || c->length < sizeof(c->line))
 		return true;
 	error_set(EMSGSIZE, "a request has at most %d bytes",
 	    CONTROL_LINE_MAX - 1);
@@ -203,7 +290,7 @@ control_read(struct control_client *c)
 static void
 control_watch(struct control_client *c)
 {
-	unsigned int events = c->result != NULL ? 0 : PRONG_READ;
+	unsigned int events = control_is_waiting(c) ? 0 : PRONG_READ;
 
 	loop_modify(c->control->master->loop, &c->watch,
 	    c->output != NULL ? PRONG_WRITE : events);
@@ -224,6 +311,16 @@ control_client_event(struct watch *w, unsigned int events)
 	control_watch(c);
 }
 
+/* It has its answer: what it has sent meanwhile comes next. */
+static void
+control_go_on(struct control_client *c)
+{
+	if (!control_lines(c) || output_write(&c->output, c->watch.fd) == -1)
+		control_drop(c);
+	else
+		control_watch(c);
+}
+
 /* Looks whether what clients wait for is there. */
 static void
 control_glance(struct control *control)
@@ -236,11 +333,10 @@ control_glance(struct control *control)
 		if (c->result == NULL || (now < c->wait.deadline &&
 		    !c->wait.is_done(control->master, c->wait.number)))
 			continue;
-		if (control_answer_late(c) == -1 || !control_lines(c) ||
-		    output_write(&c->output, c->watch.fd) == -1)
+		if (control_answer_late(c) == -1)
 			control_drop(c);
 		else
-			control_watch(c);
+			control_go_on(c);
 	}
 }
 

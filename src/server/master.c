@@ -18,6 +18,7 @@
 #include "base/pidlock.h"
 #include "base/process.h"
 #include "base/units.h"
+#include "server/clerk.h"
 #include "server/control.h"
 #include "server/prepare.h"
 #include "server/reaper.h"
@@ -398,6 +399,7 @@ master_close(struct master *m)
 		mailbox_close(&m->mailboxes[i]);
 	listening_close(&m->listening, true);
 	control_close(m->control);
+	clerk_close(m);
 	reaper_close(m);
 	signals_close(&m->signals);
 	loop_free(m->loop);

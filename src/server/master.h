@@ -24,6 +24,7 @@
  * in what they write into the scoreboard.
  */
 
+struct clerk;
 struct reaper_child;
 
 enum process_state {
@@ -61,7 +62,7 @@ struct process {
 	bool stuck;		/* killed because it did not turn */
 	bool stopped;		/* ... since somebody had stopped it */
 	uint64_t aborted;	/* when */
-	pid_t clerk;		/* at work on its slot; or 0 */
+	uint64_t last;		/* whose books a clerk is to close */
 	struct timer clerk_timer;	/* the next try */
 	struct backoff backoff;
 	struct timer timer;	/* the next start */
@@ -84,6 +85,7 @@ struct master {
 	struct loop *loop;
 	struct signals signals;
 	struct reaper_child *children;	/* where there are no signals */
+	struct clerk *clerks;		/* at work */
 	struct watch stop;		/* asked for by the program itself */
 	struct listening listening;
 	struct scoreboard scoreboard;

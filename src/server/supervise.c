@@ -18,13 +18,9 @@
 #include "base/process.h"
 #include "base/units.h"
 #include "server/channel.h"
+#include "server/clerk.h"
 #include "server/master.h"
-#include "server/reaper.h"
 #include "server/worker.h"
-#include "shm/rlock.h"
-
-#define CLERK_SECONDS		10
-#define CLERK_AGAIN_MS		1000
 
 static struct process *
 supervise_free_slot(struct master *m)
@@ -76,7 +72,6 @@ supervise_start_all(struct master *m)
 
 static void supervise_restart(struct process *);
 static void supervise_restart_in(struct process *, uint64_t ms);
-static void supervise_clerk_again(struct process *);
 
 static void
 supervise_restart_timer(struct timer *t)
@@ -154,83 +149,6 @@ supervise_judge(struct process *p, bool was_ready, int status)
 	return was_ready ? DEATH_OUTSIDE : DEATH_CUT;
 }
 
-/* The clerk's life.  It keeps nobody's socket or lock open by its own. */
-static void __attribute__((noreturn))
-supervise_clerk(struct master *m, uint32_t slot, uint64_t last, pid_t master)
-{
-	struct scoreboard *sb = &m->scoreboard;
-	static const int ignored[] = { SIGPIPE, SIGXFSZ, 0 };
-	const int keep[] = { sb->connections.fd, log_descriptor(LOG_MAIN) };
-
-	signals_reset(ignored);
-	process_title("clerk");
-	rlock_set_role(RLOCK_CLERK, -1);
-	log_after_fork();
-	process_close_others(keep, sizeof(keep) / sizeof(keep[0]));
-	if (privilege_drop(&m->privilege, "") == -1 ||
-	    process_die_with_parent(master) == -1)
-		_exit(1);
-	alarm(CLERK_SECONDS);
-	if (scoreboard_settle(sb, slot, last, CLERK_SECONDS * 1000) == -1)
-		log_warning("slot %u: %s", slot, error_text());
-	_exit(0);
-}
-
-/*
- * The clerk books what the dead process of a slot left open, where no
- * successor will: the master itself takes no shared lock.
- */
-static void
-supervise_send_clerk(struct process *p)
-{
-	/* Who had the slot last; another may claim it before the clerk does. */
-	uint64_t last = __atomic_load_n(&scoreboard_slot(
-	    &p->master->scoreboard, p->slot)->pid, __ATOMIC_RELAXED);
-	pid_t pid, self = getpid();
-
-	fflush(NULL);
-	if ((pid = fork()) == 0)
-		supervise_clerk(p->master, p->slot, last, self);
-	if (pid == -1 || reaper_add(p->master, pid) == -1) {
-		log_warning("cannot start a clerk for slot %u: %s", p->slot,
-		    strerror(errno));
-		supervise_clerk_again(p);
-	} else
-		p->clerk = pid;
-}
-
-static void
-supervise_clerk_timer(struct timer *t)
-{
-	struct process *p = (struct process *)((char *)t -
-	    offsetof(struct process, clerk_timer));
-
-	/* A successor has done it by itself. */
-	if (p->pid == 0)
-		supervise_send_clerk(p);
-}
-
-static void
-supervise_clerk_again(struct process *p)
-{
-	p->clerk_timer.fn = supervise_clerk_timer;
-	loop_timer(p->master->loop, &p->clerk_timer, CLERK_AGAIN_MS);
-}
-
-static void
-supervise_clerk_ended(struct process *p, int status)
-{
-	char how[80];
-
-	p->clerk = 0;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return;
-	log_warning("the clerk of slot %u %s", p->slot,
-	    process_describe_status(status, how, sizeof(how)));
-	if (p->master->state < MASTER_DRAINING)
-		supervise_clerk_again(p);
-}
-
 /* Once the server is up: it gets a successor, now or after a while. */
 static void
 supervise_replace(struct process *p, enum death how, uint64_t lived,
@@ -260,7 +178,7 @@ supervise_replace(struct process *p, enum death how, uint64_t lived,
 	else {
 		supervise_restart_in(p, delay);
 		/* What it held of the limits is not to be missed so long. */
-		supervise_send_clerk(p);
+		clerk_settle(p);
 	}
 	assign_sockets(m);
 }
@@ -286,7 +204,7 @@ supervise_let_go(struct process *p, int status, enum death how, pid_t pid,
 		}
 	}
 	if (m->state < MASTER_DRAINING)
-		supervise_send_clerk(p);
+		clerk_settle(p);
 	master_process_gone(m);
 }
 
@@ -327,15 +245,14 @@ supervise_ended(struct master *m, pid_t pid, int status)
 	struct process *p;
 	uint32_t i;
 
+	if (clerk_ended(m, pid, status))
+		return;
 	for (i = 0; i < m->slots; i++) {
 		p = &m->processes[i];
-		if (p->clerk == pid)
-			supervise_clerk_ended(p, status);
-		else if (p->pid == pid)
+		if (p->pid == pid) {
 			supervise_died(p, status);
-		else
-			continue;
-		break;
+			break;
+		}
 	}
 }
 
@@ -448,7 +365,7 @@ supervise_scale(struct master *m, int change)
 	if (p->state == PROCESS_WAITING) {
 		loop_timer_stop(m->loop, &p->timer);
 		p->state = PROCESS_NONE;
-		supervise_send_clerk(p);
+		clerk_settle(p);
 		return 0;
 	}
 	p->state = PROCESS_DRAINING;

@@ -168,6 +168,35 @@ dict_recovered(const struct prong_dict *d)
 	return sum;
 }
 
+/* Whoever has written there, the sum of all stripes is no negative number. */
+static uint64_t
+dict_bounded(uint64_t n)
+{
+	return n & (INT64_MAX / DICT_STRIPES_MAX);
+}
+
+void
+dict_count(const struct prong_dict *d, struct dict_numbers *n)
+{
+	const struct dict_head *h;
+	struct dict_stripe s;
+	uint64_t free_blocks;
+	uint32_t i;
+
+	memset(n, 0, sizeof(*n));
+	for (i = 0; i < d->stripes; i++) {
+		dict_stripe((struct prong_dict *)(uintptr_t)d, i, &s);
+		h = s.head;
+		free_blocks = dict_blocks_load(&h->free_count);
+		if (free_blocks < d->blocks)
+			n->used += (d->blocks - 1 - free_blocks) *
+			    sizeof(struct dict_block);
+		n->keys += dict_bounded(dict_blocks_load(&h->keys));
+		n->evicted += dict_bounded(dict_blocks_load(&h->evicted));
+		n->expired += dict_bounded(dict_blocks_load(&h->expired));
+	}
+}
+
 size_t
 prong_dict_longest(const struct prong_dict *d)
 {
@@ -189,8 +218,8 @@ dict_repair(void *arg)
 {
 	struct dict_stripe *s = arg;
 
-	undo_repair(&s->head->undo, s->dict->segment.base,
-	    s->dict->segment.size);
+	rlock_note("dict", s->dict->name, undo_repair(&s->head->undo,
+	    s->dict->segment.base, s->dict->segment.size));
 }
 
 int

@@ -115,6 +115,17 @@ void dict_free(struct prong_dict *);
 /* How often a lock of it was taken over from a dead holder.  Takes none. */
 uint64_t dict_recovered(const struct prong_dict *);
 
+/*
+ * What is in it now, as far as can be told without a lock: each number is right
+ * but for changes that are under way.
+ */
+struct dict_numbers {
+	uint64_t keys;
+	uint64_t used;			/* bytes of blocks */
+	uint64_t evicted, expired;	/* keys, so far */
+};
+void dict_count(const struct prong_dict *, struct dict_numbers *);
+
 uint64_t dict_hash(const struct prong_dict *, const void *key, size_t length);
 
 /* Locks the stripe of a hash, or by its number; -1 with a text. */

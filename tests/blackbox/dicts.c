@@ -6,6 +6,7 @@
 #include <prong.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +142,16 @@ dicts_storm(struct request *r)
 	}
 }
 
+/* Stops with all locks, until somebody lets it go on, or for good. */
+static int
+dicts_stop(struct request *r)
+{
+	if (prong_dict_lock(r->d, -1) == -1)
+		return dicts_fail(r);
+	kill(getpid(), strcmp(r->key, "die") == 0 ? SIGKILL : SIGSTOP);
+	return dicts_answer(r, prong_dict_unlock(r->d));
+}
+
 static int
 dicts_pid(struct request *r)
 {
@@ -155,6 +166,7 @@ static const struct {
 	{ "add", dicts_add }, { "delete", dicts_delete },
 	{ "size", dicts_size }, { "large", dicts_large },
 	{ "fill", dicts_fill }, { "storm", dicts_storm }, { "pid", dicts_pid },
+	{ "stop", dicts_stop },
 };
 
 static int

@@ -52,6 +52,13 @@ locks_die(void)
 	kill(getpid(), SIGKILL);
 }
 
+/* Until somebody lets it go on. */
+static void
+locks_stop(void)
+{
+	kill(getpid(), SIGSTOP);
+}
+
 static int
 locks_show(struct prong_conn *c, struct prong_array *a)
 {
@@ -87,6 +94,8 @@ locks_message(struct prong_conn *c, const void *data, size_t len)
 		    "no" : "yes");
 	if (strcmp(line, "add") == 0)
 		return locks_result(c, locks_add(a, locks_sleep));
+	if (strcmp(line, "stop") == 0)
+		return locks_result(c, locks_add(a, locks_stop));
 	if (strcmp(line, "die") == 0)
 		return locks_result(c, locks_add(a, locks_die));
 	return locks_show(c, a);

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Shared objects as people read them.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "prongctl/print.h"
+#include "prongctl/table.h"
+
+/* --- arrays ----------------------------------------------------------------- */
+
+static const struct table_column print_array_columns[] = {
+	{ "NAME", cell_string, "name", SCOLS_FL_TRUNC },
+	{ "TYPE", cell_string, "type", 0 },
+	{ "SLOTS", cell_integer, "slots", SCOLS_FL_RIGHT },
+	{ "LOCKED BY", cell_integer, "holder", SCOLS_FL_RIGHT },
+	{ "RECOVERED", cell_integer, "locks_recovered", SCOLS_FL_RIGHT },
+	{ NULL }
+};
+
+static const struct table_column print_cell_columns[] = {
+	{ "INDEX", cell_integer, "index", SCOLS_FL_RIGHT },
+	{ "VALUE", cell_number, "value", SCOLS_FL_RIGHT },
+	{ NULL }
+};
+
+/* A table, or a line that says that there is none. */
+static int
+print_rows(const struct table_column *columns, const json_t *rows,
+    const char *none)
+{
+	if (json_array_size(rows) > 0)
+		return table_print(columns, rows, NULL);
+	puts(none);
+	return 0;
+}
+
+int
+print_arrays(const json_t *result)
+{
+	return print_rows(print_array_columns, json_object_get(result,
+	    "arrays"), "no arrays");
+}
+
+int
+print_array(const json_t *result)
+{
+	if (print_text("array {name}: {slots} of {type}, sum {sum}",
+	    result) == -1)
+		return -1;
+	return print_rows(print_cell_columns, json_object_get(result, "cells"),
+	    "no cells");
+}
+
+/* --- dicts ------------------------------------------------------------------ */
+
+static const struct table_column print_dict_columns[] = {
+	{ "NAME", cell_string, "name", SCOLS_FL_TRUNC },
+	{ "MEMORY", cell_bytes, "memory", SCOLS_FL_RIGHT },
+	{ "USED", cell_bytes, "used", SCOLS_FL_RIGHT },
+	{ "KEYS", cell_integer, "keys", SCOLS_FL_RIGHT },
+	{ "EVICT", cell_string, "evict", 0 },
+	{ "EVICTED", cell_integer, "evicted", SCOLS_FL_RIGHT },
+	{ "EXPIRED", cell_integer, "expired", SCOLS_FL_RIGHT },
+	{ "RECOVERED", cell_integer, "locks_recovered", SCOLS_FL_RIGHT },
+	{ NULL }
+};
+
+static const struct table_column print_item_columns[] = {
+	{ "KEY", cell_bytes_text, "key", SCOLS_FL_WRAP },
+	{ "EXPIRES", cell_duration, "ttl", SCOLS_FL_RIGHT },
+	{ "LENGTH", cell_integer, "length", SCOLS_FL_RIGHT },
+	{ "VALUE", cell_bytes_text, "value", SCOLS_FL_TRUNC },
+	{ NULL }
+};
+
+int
+print_dicts(const json_t *result)
+{
+	return print_rows(print_dict_columns, json_object_get(result, "dicts"),
+	    "no dicts");
+}
+
+int
+print_dict(const json_t *result)
+{
+	return print_rows(print_item_columns, json_object_get(result, "items"),
+	    "no such keys");
+}
+
+/* A member in which bytes are escaped, behind a text. */
+static int
+print_bytes(const char *before, const json_t *result, const char *key)
+{
+	char *text = cell_bytes_text(result, key);
+
+	if (text == NULL)
+		return error_set(ENOMEM, "no memory");
+	printf("%s%s\n", before, text);
+	free(text);
+	return 0;
+}
+
+int
+print_value(const json_t *result)
+{
+	return print_bytes("", result, "value");
+}
+
+int
+print_key_set(const json_t *result)
+{
+	return print_bytes("set ", result, "key");
+}
+
+int
+print_key_deleted(const json_t *result)
+{
+	return print_bytes("deleted ", result, "key");
+}
