@@ -42,6 +42,7 @@ struct prong_service;
 struct prong_array;
 struct prong_rlock;
 struct prong_dict;
+struct prong_event;
 
 /*
  * Returns the text of the last failure in this thread: never NULL, valid
@@ -689,6 +690,31 @@ PRONG_API int prong_dict_lock(struct prong_dict *, int64_t ms);
 PRONG_API int prong_dict_unlock(struct prong_dict *);
 
 /* ------------------------------------------------------------------------
+ * Events in shared memory: what is set by one is waited for by others, in any
+ * process.
+ */
+
+/* The event that the configuration names so.  ENOENT. */
+PRONG_API struct prong_event *prong_event_open(struct prong_service *,
+    const char *name);
+
+/*
+ * Sets it, and wakes all who wait; clears it; asks.  What was stored before it
+ * was set is seen by who finds it set.  Never waits, and from any thread.
+ */
+PRONG_API int prong_event_set(struct prong_event *);
+PRONG_API int prong_event_clear(struct prong_event *);
+PRONG_API bool prong_event_is_set(const struct prong_event *);
+
+/*
+ * Waits until it is set, for ms at most (-1: for ever; 0: not at all).  Whoever
+ * waited when it was set returns, be it cleared at once.  In a task it leaves
+ * the loop alone, elsewhere the thread waits.  ETIMEDOUT.  EDEADLK: in the
+ * loop itself.  ECANCELED: the connection has ended.  ENOMEM.
+ */
+PRONG_API int prong_event_wait(struct prong_event *, int64_t ms);
+
+/* ------------------------------------------------------------------------
  * Running a server.  prongd is written on these calls.
  */
 
@@ -737,7 +763,9 @@ PRONG_API int prong_section_set(struct prong_section *, const char *name,
  * table ends with a .key of NULL.  From PRONG_ARRAY on these are sections of
  * shared objects; their names, "array" and so on, end with NULL.
  */
-enum prong_scope { PRONG_SERVER, PRONG_SERVICE, PRONG_ARRAY, PRONG_DICT };
+enum prong_scope {
+	PRONG_SERVER, PRONG_SERVICE, PRONG_ARRAY, PRONG_DICT, PRONG_EVENT,
+};
 struct prong_setting {
 	const char *key;		/* "workers", "log.target" */
 	const char *value;		/* the default, "" for an empty list */

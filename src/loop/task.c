@@ -100,6 +100,8 @@ tasks_fini(struct tasks *tasks)
 		task_free(LIST_FIRST(&tasks->all));
 	tasks->spare = NULL;
 	tasks->spare_count = 0;
+	if (tasks->bells != NULL)
+		tasks->free_bells(tasks->bells);
 	stack_pool_free(&tasks->stacks);
 }
 

@@ -32,6 +32,8 @@ struct tasks {
 	uint32_t begun;			/* what a handler has begun in the loop */
 	uint64_t slow_ms;
 	void (*slow)(void *owner, uint64_t ms);		/* NULL: nobody asks */
+	void *bells;			/* whose descriptor waits here; or NULL */
+	void (*free_bells)(void *);
 };
 
 /* stack_size: of each task; 0 is the usual one. */

@@ -412,7 +412,8 @@ check_objects(struct check *c)
 	for (kind = OBJECT_FIRST; kind < OBJECT_KINDS; kind++)
 		for (section = c->server->objects[kind].sections;
 		    section != NULL; section = section->next)
-			if (object_kinds[kind]->check(section, &key) == -1)
+			if (object_kinds[kind]->check != NULL &&
+			    object_kinds[kind]->check(section, &key) == -1)
 				check_problem(c, section, key);
 }
 

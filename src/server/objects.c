@@ -17,6 +17,7 @@
 const struct object_kind *const object_kinds[OBJECT_KINDS] = {
 	[PRONG_ARRAY] = &object_array,
 	[PRONG_DICT] = &object_dict,
+	[PRONG_EVENT] = &object_event,
 };
 
 enum prong_scope
@@ -120,6 +121,25 @@ objects_find(const struct prong_server *s, enum prong_scope kind,
 	return NULL;
 }
 
+size_t
+objects_descriptors(const struct prong_server *s, int *fds)
+{
+	const struct object_list *list;
+	enum prong_scope kind;
+	size_t i, n = 0;
+
+	for (kind = OBJECT_FIRST; kind < OBJECT_KINDS; kind++) {
+		list = &s->objects[kind];
+		if (object_kinds[kind]->descriptor == NULL)
+			continue;
+		for (i = 0; i < list->count; i++, n++)
+			if (fds != NULL)
+				fds[n] = object_kinds[kind]->descriptor(
+				    list->items[i]);
+	}
+	return n;
+}
+
 uint64_t
 objects_recovered(const struct prong_server *s)
 {
@@ -129,7 +149,8 @@ objects_recovered(const struct prong_server *s)
 
 	for (kind = OBJECT_FIRST; kind < OBJECT_KINDS; kind++)
 		for (i = 0; i < s->objects[kind].count; i++)
-			sum += object_kinds[kind]->recovered(
-			    s->objects[kind].items[i]);
+			if (object_kinds[kind]->recovered != NULL)
+				sum += object_kinds[kind]->recovered(
+				    s->objects[kind].items[i]);
 	return sum;
 }

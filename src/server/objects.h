@@ -13,13 +13,16 @@
  * settings and of libconfuse all come from there.
  */
 #define OBJECT_FIRST	PRONG_ARRAY
-#define OBJECT_KINDS	(PRONG_DICT + 1)	/* from OBJECT_FIRST on */
+#define OBJECT_KINDS	(PRONG_EVENT + 1)	/* from OBJECT_FIRST on */
 
 struct object_kind {
 	const char *name;			/* of its sections: "array" */
 	const struct prong_option *members;	/* of such a section */
 
-	/* Whether the values make sense together; -1 with a text, and key. */
+	/*
+	 * Whether the values make sense together; -1 with a text, and key.
+	 * NULL: any do.
+	 */
 	int (*check)(const struct prong_section *, const char **key);
 	/*
 	 * Makes one, before any fork; NULL with a text.  reserve: with all its
@@ -27,12 +30,18 @@ struct object_kind {
 	 */
 	void *(*make)(const struct prong_section *, bool reserve);
 	void (*free)(void *);
-	/* How often a lock of it was taken over from a dead holder. */
+	/*
+	 * How often a lock of it was taken over from a dead holder.  NULL: it
+	 * has none.
+	 */
 	uint64_t (*recovered)(const void *);
+	/* What every process keeps open for it.  NULL: nothing. */
+	int (*descriptor)(const void *);
 };
 extern const struct object_kind *const object_kinds[OBJECT_KINDS];
 extern const struct object_kind object_array;
 extern const struct object_kind object_dict;
+extern const struct object_kind object_event;
 
 /* Those of one kind: items[i] is that of section number i, once it is made. */
 struct object_list {
@@ -58,6 +67,12 @@ void objects_free(struct prong_server *);
 /* The object, made, of this name; NULL with ENOENT. */
 void *objects_find(const struct prong_server *, enum prong_scope,
     const char *name);
+
+/*
+ * Writes what every process keeps open for them into fds, if that is not NULL;
+ * returns how many that are.
+ */
+size_t objects_descriptors(const struct prong_server *, int *fds);
 
 /* How often any lock of them was taken over from a dead holder. */
 uint64_t objects_recovered(const struct prong_server *);

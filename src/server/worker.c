@@ -104,16 +104,19 @@ worker_close_others(void)
 		log_descriptor(LOG_ACCESS),
 		start->mailboxes[start->slot].out,
 	};
+	const struct prong_server *server = start->server;
 	size_t count = sizeof(own) / sizeof(own[0]);
 	uint32_t i;
 	int *keep;
 
-	keep = calloc(count + start->scoreboard->slots, sizeof(*keep));
+	keep = calloc(count + start->scoreboard->slots +
+	    objects_descriptors(server, NULL), sizeof(*keep));
 	if (keep == NULL)
 		return error_errno("descriptors");
 	memcpy(keep, own, sizeof(own));
 	for (i = 0; i < start->scoreboard->slots; i++)
 		keep[count++] = start->mailboxes[i].in;
+	count += objects_descriptors(server, keep + count);
 	process_close_others(keep, count);
 	free(keep);
 	return 0;

@@ -34,6 +34,9 @@ static const char expected[] =
     "\ndict \"d\" {\n"
     "  evict = \"lru\"\n"
     "}\n"
+    "\nevent \"go\" {\n"
+    "  set = \"true\"\n"
+    "}\n"
     "\nmenu \"m\" {\n"
     "  greeting = \"hi\\n\"\n"
     "}\n"
@@ -62,6 +65,7 @@ START_TEST(test_dump_server)
 	prong_section_set(a, "values", "1");
 	prong_section_set(a, "values", "2");
 	prong_section_set(prong_server_section(server, "dict", "d"), "evict", "lru");
+	prong_section_set(prong_server_section(server, "event", "go"), "set", "true");
 	m = prong_server_section(server, "menu", "m");
 	prong_section_set(m, "greeting", "hi\n");
 	s = prong_server_add(server, "s");

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The events of the configuration.
+ */
+#include "server/server.h"
+#include "shm/event.h"
+
+static const struct prong_option events_members[] = {
+	{ "set", PRONG_BOOL, "false", NULL, NULL,
+	    "whether it is set at the start" },
+	{ .name = NULL }
+};
+
+static void *
+events_make(const struct prong_section *section, bool reserve)
+{
+	return event_new(section->title, prong_section_bool(section, "set"));
+}
+
+static void
+events_free(void *event)
+{
+	event_free(event);
+}
+
+static int
+events_descriptor(const void *event)
+{
+	return ((const struct prong_event *)event)->bell;
+}
+
+const struct object_kind object_event = {
+	.name = "event",
+	.members = events_members,
+	.make = events_make,
+	.free = events_free,
+	.descriptor = events_descriptor,
+};
+
+struct prong_event *
+prong_event_open(struct prong_service *service, const char *name)
+{
+	return objects_find(service->server, PRONG_EVENT, name);
+}
