@@ -13,5 +13,6 @@ const struct prong_handler *const builtin_handlers[] = {
 	&time_handler,
 	&qotd_handler,
 	&menu_handler,
+	&store_handler,
 	NULL
 };

@@ -14,5 +14,6 @@ extern const struct prong_handler daytime_handler;
 extern const struct prong_handler time_handler;
 extern const struct prong_handler qotd_handler;
 extern const struct prong_handler menu_handler;
+extern const struct prong_handler store_handler;
 
 #endif

@@ -27,7 +27,8 @@ public_send_framed(struct prong_conn *c, const void *data, size_t len)
 int USUAL
 prong_send(struct prong_conn *c, const void *data, size_t len)
 {
-	if (c->service->framing == PRONG_RAW)
+	/* Neither of them wraps what is sent. */
+	if ((c->service->framing & (PRONG_RAW | PRONG_OWN)) != 0)
 		return conn_put(c, data, len);
 	return public_send_framed(c, data, len);
 }

@@ -327,7 +327,7 @@ END_TEST
 START_TEST(table_is_sound)
 {
 	static const char *const names[] = { "echo", "discard", "chargen",
-	    "daytime", "time", "qotd", "menu", NULL };
+	    "daytime", "time", "qotd", "menu", "store", NULL };
 	const struct prong_handler *handler;
 	size_t i;
 
