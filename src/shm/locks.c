@@ -4,8 +4,6 @@
  */
 #include "shm/locks.h"
 
-#include <sys/mman.h>
-
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -36,9 +34,8 @@ struct locks_guard {
 	char name[LOCKS_NAME];
 } __attribute__((aligned(64)));
 
-#define LOCKS_PAGE	65536		/* of any machine */
-#define LOCKS_SPAN	((sizeof(struct locks_layout) + LOCKS_PAGE - 1) / \
-			    LOCKS_PAGE * LOCKS_PAGE)
+#define LOCKS_SPAN	((sizeof(struct locks_layout) + SEGMENT_PAGE - 1) / \
+			    SEGMENT_PAGE * SEGMENT_PAGE)
 
 _Static_assert(sizeof(struct locks_guard) <= sizeof(struct locks_entry),
     "a guard has the room that its lock has");
@@ -53,24 +50,6 @@ static struct locks_guard *
 locks_guard(struct prong_rlock *l)
 {
 	return (struct locks_guard *)(void *)((char *)l - LOCKS_SPAN);
-}
-
-/* Moves the segment to where there is room for the guards before it. */
-static int
-locks_place_guards(struct locks *l)
-{
-	struct segment *s = &l->segment;
-	char *room;
-
-	room = mmap(NULL, 2 * LOCKS_SPAN, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (room == MAP_FAILED)
-		return error_errno("locks");
-	l->guards = room;
-	munmap(s->base, s->size);
-	s->base = mmap(room + LOCKS_SPAN, s->size, PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_FIXED, s->fd, 0);
-	return s->base == MAP_FAILED ? error_errno("locks") : 0;
 }
 
 static int
@@ -100,7 +79,8 @@ locks_create(struct locks *l)
 	if (segment_create(&l->segment, "prong-locks", LOCKS_LAYOUT,
 	    sizeof(struct locks_layout), true) == -1)
 		return -1;
-	if (locks_place_guards(l) == -1 || locks_init(l) == -1) {
+	l->guards = segment_precede(&l->segment, LOCKS_SPAN);
+	if (l->guards == NULL || locks_init(l) == -1) {
 		locks_close(l);
 		return -1;
 	}
@@ -113,8 +93,6 @@ locks_close(struct locks *l)
 {
 	if (l->segment.base != NULL)
 		segment_close(&l->segment);
-	if (l->guards != NULL)
-		munmap(l->guards, 2 * LOCKS_SPAN);
 	l->guards = NULL;
 	l->segment.base = NULL;
 }
@@ -199,23 +177,17 @@ locks_recovered(const struct locks *l)
 
 /* --- the calls of <prong.h> ------------------------------------------------ */
 
-static int
+static IN_LINE int
 locks_take(struct prong_rlock *l, int64_t ms)
 {
-	int error = rlock_take_quick(&l->lock);
-
-	return error == 0 ? 0 : rlock_take_late(&locks_guard(l)->guard, ms,
-	    error);
+	return __builtin_expect(rlock_take_is_late(&l->lock), 0) ?
+	    rlock_take_late(&locks_guard(l)->guard, ms) : 0;
 }
 
-USUAL int
+USUAL ON_A_LINE int
 prong_rlock_lock(struct prong_rlock *l)
 {
-	int error = rlock_take_quick(&l->lock);
-
-	if (__builtin_expect(error == 0, 1))
-		return 0;
-	return rlock_take_late(&locks_guard(l)->guard, RLOCK_FOREVER, error);
+	return locks_take(l, RLOCK_FOREVER);
 }
 
 int
@@ -238,7 +210,7 @@ prong_rlock_timedlock(struct prong_rlock *l, int64_t ms)
 	return -1;
 }
 
-USUAL int
+USUAL ON_A_LINE int
 prong_rlock_unlock(struct prong_rlock *l)
 {
 	if (__builtin_expect(rlock_give_is_late(&l->lock), 0))

@@ -273,6 +273,12 @@ rlock_acquired(struct rlock *l, uint64_t id, int error,
 }
 
 static IN_LINE int
+rlock_try(struct rlock *l)
+{
+	return robust_take(&l->mutex) ? 0 : pthread_mutex_trylock(&l->mutex);
+}
+
+static IN_LINE int
 rlock_deepen(struct rlock *l)
 {
 	if (__builtin_expect(l->depth == RLOCK_DEPTH_MAX, 0))
@@ -298,7 +304,7 @@ rlock_spin(struct rlock *l, uint64_t end)
 #else
 			__atomic_signal_fence(__ATOMIC_SEQ_CST);
 #endif
-		error = pthread_mutex_trylock(&l->mutex);
+		error = rlock_try(l);
 	} while (error == EBUSY && now < end);
 	return error;
 }
@@ -409,13 +415,13 @@ rlock_wait(struct rlock *l, uint64_t id, int64_t ms, bool may_park,
 			error = rlock_is_sibling(l) ? EDEADLK :
 			    rlock_sleep(l, begin, end);
 		else if (error == EBUSY)
-			error = pthread_mutex_trylock(&l->mutex);
+			error = rlock_try(l);
 	}
 	return error == EBUSY ? ETIMEDOUT : error;
 }
 
-int
-rlock_lock(struct rlock *l, int64_t ms, rlock_repair_fn *repair, void *arg)
+static OUT_OF_LINE int
+rlock_lock_late(struct rlock *l, int64_t ms, rlock_repair_fn *repair, void *arg)
 {
 	uint64_t id = holder_id();
 	bool given = false;
@@ -423,10 +429,18 @@ rlock_lock(struct rlock *l, int64_t ms, rlock_repair_fn *repair, void *arg)
 
 	if (rlock_is_held(l))
 		return rlock_deepen(l);
-	error = pthread_mutex_trylock(&l->mutex);
+	robust_introduce();
+	error = rlock_try(l);
 	if (error == EBUSY && ms != 0)
 		error = rlock_wait(l, id, ms, false, &given);
 	return rlock_acquired(l, id, error, repair, arg);
+}
+
+USUAL int
+rlock_lock(struct rlock *l, int64_t ms, rlock_repair_fn *repair, void *arg)
+{
+	return __builtin_expect(rlock_take_is_late(l), 0) ?
+	    rlock_lock_late(l, ms, repair, arg) : 0;
 }
 
 /* --- unlocking ---------------------------------------------------------------- */
@@ -465,7 +479,8 @@ rlock_refuse(void)
 static IN_LINE int
 rlock_unlock_mutex(struct rlock *l)
 {
-	if (__builtin_expect(pthread_mutex_unlock(&l->mutex) != 0, 0))
+	if (__builtin_expect(!robust_give(&l->mutex) &&
+	    pthread_mutex_unlock(&l->mutex) != 0, 0))
 		return rlock_refuse();
 	return 0;
 }
@@ -479,8 +494,8 @@ rlock_release(struct rlock *l)
 	return rlock_unlock_mutex(l);
 }
 
-int
-rlock_unlock(struct rlock *l)
+static OUT_OF_LINE int
+rlock_unlock_late(struct rlock *l)
 {
 	if (!rlock_is_held(l))
 		return rlock_refuse();
@@ -488,6 +503,15 @@ rlock_unlock(struct rlock *l)
 		return rlock_release(l);
 	l->depth--;
 	return 0;
+}
+
+USUAL int
+rlock_unlock(struct rlock *l)
+{
+	if (__builtin_expect(rlock_give_is_late(l), 0))
+		return rlock_unlock_late(l);
+	return __builtin_expect(rlock_give_quick(l) != 0, 0) ?
+	    rlock_refuse() : 0;
 }
 
 /* --- locks that handlers hold ------------------------------------------------- */
@@ -524,17 +548,18 @@ rlock_abandon(struct held *held, uint64_t id)
 }
 
 int
-rlock_take_late(struct rlock_guard *g, int64_t ms, int error)
+rlock_take_late(struct rlock_guard *g, int64_t ms)
 {
 	struct rlock *l = g->lock;
 	uint64_t id = holder_id();
 	bool given = false;
+	int error;
 
-	if (error == RLOCK_UNTRIED && rlock_is_held(l))
+	if (rlock_is_held(l))
 		return rlock_deepen(l) == 0 ? 0 : rlock_prefix(g);
+	robust_introduce();
 	g->held.abandon = rlock_abandon;
-	if (error == RLOCK_UNTRIED)
-		error = pthread_mutex_trylock(&l->mutex);
+	error = rlock_try(l);
 	if (error == EBUSY && ms != 0)
 		error = rlock_wait(l, id, ms, true, &given);
 	if (!given && rlock_acquired(l, id, error, rlock_guard_repair, g) == -1)
@@ -546,9 +571,8 @@ rlock_take_late(struct rlock_guard *g, int64_t ms, int error)
 int
 rlock_take(struct rlock_guard *g, int64_t ms)
 {
-	int error = rlock_take_quick(g->lock);
-
-	return error == 0 ? 0 : rlock_take_late(g, ms, error);
+	return __builtin_expect(rlock_take_is_late(g->lock), 0) ?
+	    rlock_take_late(g, ms) : 0;
 }
 
 int

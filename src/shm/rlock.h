@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/holder.h"
+#include "shm/robust.h"
 
 /*
  * A re-entrant lock in shared memory that survives the death of its holder.
@@ -30,7 +31,7 @@ struct rlock {
 };
 
 #define RLOCK_NOBODY	1		/* no holder's number */
-#define RLOCK_DEPTH_MAX	UINT32_MAX
+#define RLOCK_DEPTH_MAX	UINT32_MAX	/* one more is 0 */
 #define RLOCK_FOREVER	(-1)
 #define RLOCK_ENGINE_MS	10000	/* the engine waits for no handler longer */
 
@@ -93,45 +94,46 @@ int rlock_give(struct rlock_guard *);
 /* --- the usual case of them ------------------------------------------------ */
 
 /*
- * It is compared with a mutex that can do nothing of all this, so there is
- * little around the two calls, and above all no pointer to follow: after an
+ * It is compared with a mutex that can do nothing of all this: so there is no
+ * call in it (shm/robust) and above all no pointer to follow, since after an
  * atomic instruction each one that is followed waits for memory anew.
  */
 extern uint64_t rlock_me;	/* what l->who becomes; 0: not yet */
 
-/* Who the owner is says nothing until there is one. */
+/*
+ * Who the owner is says nothing until there is one.  It is the one before, as a
+ * rule, and to look costs less than to write.
+ */
 static inline void
 rlock_own(struct rlock *l, uint64_t id)
 {
-	__atomic_store_n(&l->who, __atomic_load_n(&rlock_me, __ATOMIC_RELAXED),
-	    __ATOMIC_RELAXED);
+	uint64_t who = __atomic_load_n(&rlock_me, __ATOMIC_RELAXED);
+
+	if (__atomic_load_n(&l->who, __ATOMIC_RELAXED) != who)
+		__atomic_store_n(&l->who, who, __ATOMIC_RELAXED);
 	__atomic_store_n(&l->owner, id, __ATOMIC_RELEASE);
 }
 
-#define RLOCK_UNTRIED	(-1)
-
-/* 0, or what rlock_take_late() is to be told. */
-static inline int
-rlock_take_quick(struct rlock *l)
+/* Whether rlock_take_late() must do it, for nothing has happened yet. */
+static inline bool
+rlock_take_is_late(struct rlock *l)
 {
 	uint64_t id = holder_plain;
-	int error;
+	uint32_t depth;
 
-	if (__builtin_expect(id == 0, 0))
-		return RLOCK_UNTRIED;
+	/* An owner is never 0. */
 	if (__atomic_load_n(&l->owner, __ATOMIC_RELAXED) == id) {
-		if (__builtin_expect(l->depth == RLOCK_DEPTH_MAX, 0))
-			return RLOCK_UNTRIED;
-		l->depth++;
-		return 0;
+		if (__builtin_expect((depth = l->depth + 1) == 0, 0))
+			return true;
+		l->depth = depth;
+		return false;
 	}
-	error = pthread_mutex_trylock(&l->mutex);
-	if (__builtin_expect(error != 0, 0))
-		return error;
+	if (__builtin_expect(id == 0 || !robust_take(&l->mutex), 0))
+		return true;
 	rlock_own(l, id);
-	return 0;
+	return false;
 }
-int rlock_take_late(struct rlock_guard *, int64_t ms, int error);
+int rlock_take_late(struct rlock_guard *, int64_t ms);
 
 /* Whether rlock_give_late() must do it, for nothing has happened yet. */
 static inline bool
@@ -150,7 +152,7 @@ rlock_give_quick(struct rlock *l)
 		return 0;
 	}
 	__atomic_store_n(&l->owner, RLOCK_NOBODY, __ATOMIC_RELAXED);
-	return pthread_mutex_unlock(&l->mutex);
+	return robust_give(&l->mutex) ? 0 : pthread_mutex_unlock(&l->mutex);
 }
 int rlock_give_late(struct rlock_guard *);
 

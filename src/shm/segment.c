@@ -23,6 +23,7 @@ segment_create(struct segment *s, const char *name, uint32_t layout,
 
 	s->base = MAP_FAILED;
 	s->size = size;
+	s->before = 0;
 	s->fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (s->fd == -1 || ftruncate(s->fd, (off_t)size) == -1)
 		goto fail;
@@ -45,6 +46,29 @@ fail:
 	segment_close(s);
 	errno = error;
 	return error_errno("shared memory \"%s\" of %zu bytes", name, size);
+}
+
+void *
+segment_precede(struct segment *s, size_t size)
+{
+	const int access = PROT_READ | PROT_WRITE;
+	char *room, *base = MAP_FAILED;
+
+	room = mmap(NULL, size + s->size, access,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (room != MAP_FAILED)
+		base = mmap(room + size, s->size, access,
+		    MAP_SHARED | MAP_FIXED, s->fd, 0);
+	if (base == MAP_FAILED) {
+		error_errno("shared memory of %zu bytes", s->size);
+		if (room != MAP_FAILED)
+			munmap(room, size + s->size);
+		return NULL;
+	}
+	munmap(s->base, s->size);
+	s->base = base;
+	s->before = size;
+	return room;
 }
 
 int
@@ -74,9 +98,10 @@ void
 segment_close(struct segment *s)
 {
 	if (s->base != MAP_FAILED && s->base != NULL)
-		munmap(s->base, s->size);
+		munmap((char *)s->base - s->before, s->before + s->size);
 	if (s->fd != -1)
 		close(s->fd);
 	s->base = MAP_FAILED;
+	s->before = 0;
 	s->fd = -1;
 }

@@ -27,7 +27,10 @@ struct segment {
 	int fd;			/* close-on-exec */
 	size_t size;
 	void *base;		/* the header */
+	size_t before;		/* bytes of private memory: segment_precede() */
 };
+
+#define SEGMENT_PAGE	65536	/* a page of any machine */
 
 /*
  * Makes a segment of size bytes, zeroed, and maps it.  reserve: its memory is
@@ -36,6 +39,15 @@ struct segment {
  */
 int segment_create(struct segment *, const char *name, uint32_t layout,
     size_t size, bool reserve);
+
+/*
+ * Maps the segment anew, with room right before it for what each process keeps
+ * of it for itself: zeroed private memory, SEGMENT_PAGE bytes or a multiple of
+ * that.  So one is found from the other without a pointer: after an atomic
+ * instruction each one that is followed shows.  Returns that room, NULL when
+ * there is no memory; segment_close() releases it.
+ */
+void *segment_precede(struct segment *, size_t size);
 
 /* Allocates the memory of a part, so that touching it cannot fail. */
 int segment_back(const struct segment *, off_t offset, off_t length);

@@ -121,6 +121,53 @@ START_TEST(test_segment_is_shared)
 }
 END_TEST
 
+/* What a process keeps for itself, right before what is shared. */
+START_TEST(test_segment_precede)
+{
+	struct segment s;
+	char *room;
+	pid_t pid;
+
+	ck_assert_int_eq(segment_create(&s, "unit", 3, SIZE, true), 0);
+	((char *)s.base)[100] = 'b';
+	room = segment_precede(&s, SEGMENT_PAGE);
+	ck_assert_ptr_nonnull(room);
+	ck_assert_ptr_eq(room + SEGMENT_PAGE, s.base);
+	ck_assert_uint_eq(((struct segment_header *)s.base)->layout, 3);
+	ck_assert_int_eq(((char *)s.base)[100], 'b');
+	ck_assert_int_eq(room[0], 0);
+	ck_assert_int_eq(room[SEGMENT_PAGE - 1], 0);
+	if ((pid = fork()) == 0) {
+		room[0] = room[SEGMENT_PAGE - 1] = 'c';
+		((char *)s.base)[SIZE - 1] = 'c';
+		_exit(0);
+	}
+	ck_assert_int_eq(helper_wait_exit(pid), 0);
+	ck_assert_int_eq(room[0], 0);
+	ck_assert_int_eq(room[SEGMENT_PAGE - 1], 0);
+	ck_assert_int_eq(((char *)s.base)[SIZE - 1], 'c');
+	segment_close(&s);
+	/* Nothing is left of either. */
+	ck_assert_int_eq(msync(room, SEGMENT_PAGE + SIZE, MS_ASYNC), -1);
+	ck_assert_int_eq(errno, ENOMEM);
+}
+END_TEST
+
+/* No address space for it: the segment stays as it is. */
+START_TEST(test_segment_precede_too_large)
+{
+	struct segment s;
+
+	ck_assert_int_eq(segment_create(&s, "unit", 1, SIZE, true), 0);
+	((char *)s.base)[100] = 'b';
+	errno = 0;
+	ck_assert_ptr_null(segment_precede(&s, (size_t)1 << 60));
+	ck_assert_int_eq(errno, ENOMEM);
+	ck_assert_int_eq(((char *)s.base)[100], 'b');
+	segment_close(&s);
+}
+END_TEST
+
 /* More than can be mapped: an error, and nothing is left open. */
 START_TEST(test_segment_too_large)
 {
@@ -162,6 +209,8 @@ main(void)
 	tcase_add_test(tc, test_segment_back);
 	tcase_add_test(tc, test_segment_read);
 	tcase_add_test(tc, test_segment_is_shared);
+	tcase_add_test(tc, test_segment_precede);
+	tcase_add_test(tc, test_segment_precede_too_large);
 	tcase_add_test(tc, test_segment_too_large);
 	tcase_add_test(tc, test_segment_close);
 	return unit_run(s);
