@@ -2,6 +2,7 @@
 #ifndef BASE_COMPILER_H
 #define BASE_COMPILER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -16,6 +17,7 @@
 #define IN_LINE		inline __attribute__((always_inline))
 #define OUT_OF_LINE	__attribute__((noinline))
 #define UNUSUAL		__attribute__((noinline, cold))
+#define ON_A_LINE	__attribute__((aligned(64)))
 
 /*
  * Adds to a number that others may read meanwhile and nobody else changes.
@@ -30,6 +32,28 @@ add_owned(uint64_t *p, uint64_t n)
 #else
 	__atomic_store_n(p, __atomic_load_n(p, __ATOMIC_RELAXED) + n,
 	    __ATOMIC_RELAXED);
+#endif
+}
+
+/*
+ * Adds to a number that others add to as well; returns whether it has run over.
+ * The processor says so along with the addition, where compilers ask for the
+ * sum and work it out.
+ */
+static IN_LINE bool
+add_shared(int64_t *p, int64_t n)
+{
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+	bool over;
+
+	__asm__ volatile("lock addq %2, %0" : "+m" (*p), "=@cco" (over) :
+	    "er" (n) : "memory");
+	return over;
+#else
+	int64_t sum;
+
+	return __builtin_add_overflow(__atomic_fetch_add(p, n,
+	    __ATOMIC_ACQ_REL), n, &sum);
 #endif
 }
 

@@ -18,8 +18,8 @@
 #include "base/units.h"
 
 /*
- * Behind the notes stand the cells.  The notes are of the lock's holder: which
- * cells he has changed since he took it, and what they held before.  A cell is
+ * Behind the cells stand the notes, which are of the lock's holder: which cells
+ * he has changed since he took it, and what they held before.  A cell is
  * noted, the note is counted, then the cell is changed; no count is the moment
  * at which all has happened.  Until then whoever finds the holder dead leads
  * back to the beginning, as often as it takes (array_repair).  Nothing but
@@ -29,9 +29,11 @@ struct array_layout {
 	struct segment_header header;
 	struct rlock lock __attribute__((aligned(64)));
 	uint64_t count;			/* of notes */
-	struct array_note {
-		uint64_t cell, old;
-	} notes[];
+	uint64_t cells[] __attribute__((aligned(64)));
+};
+
+struct array_note {
+	uint64_t cell, old;
 };
 
 static const struct array_type {
@@ -103,24 +105,23 @@ array_parse(enum prong_array_type type, const char *text, union prong_value *v)
 	}
 }
 
-static struct array_layout *
+/* It stands so far behind what the process knows of it. */
+static IN_LINE struct array_layout *
 array_layout(const struct prong_array *a)
 {
-	return a->segment.base;
+	return (struct array_layout *)((uintptr_t)a + SEGMENT_PAGE);
 }
 
 static size_t
-array_notes(size_t length)
+array_notes_max(size_t length)
 {
 	return length < ARRAY_NOTES_MAX ? length : ARRAY_NOTES_MAX;
 }
 
-/* Where the cells begin. */
-static size_t
-array_offset(size_t length)
+static struct array_note *
+array_notes(struct prong_array *a)
 {
-	return (sizeof(struct array_layout) + array_notes(length) *
-	    sizeof(struct array_note) + 63) / 64 * 64;
+	return (struct array_note *)&array_layout(a)->cells[a->length];
 }
 
 /* Takes back what a holder has not finished; nothing there is believed. */
@@ -129,18 +130,18 @@ array_repair(void *arg)
 {
 	struct prong_array *a = arg;
 	struct array_layout *layout = array_layout(a);
+	const struct array_note *notes = array_notes(a);
 	uint64_t count = __atomic_load_n(&layout->count, __ATOMIC_ACQUIRE);
 	uint64_t i, cell;
 	size_t n = 0;
 
-	if (count > array_notes(a->length))
-		count = array_notes(a->length);
+	if (count > array_notes_max(a->length))
+		count = array_notes_max(a->length);
 	for (i = count; i-- > 0;) {
-		cell = __atomic_load_n(&layout->notes[i].cell,
-		    __ATOMIC_RELAXED);
+		cell = __atomic_load_n(&notes[i].cell, __ATOMIC_RELAXED);
 		if (cell >= a->length)
 			continue;
-		__atomic_store_n(&a->cells[cell], layout->notes[i].old,
+		__atomic_store_n(&layout->cells[cell], notes[i].old,
 		    __ATOMIC_RELEASE);
 		n++;
 	}
@@ -148,34 +149,50 @@ array_repair(void *arg)
 	return n;
 }
 
+/* Which cells can be added to without more ado. */
+static void
+array_set_locked(struct prong_array *a, bool locked)
+{
+	__atomic_store_n(&a->locked, locked, __ATOMIC_RELAXED);
+	__atomic_store_n(&a->quick, a->type == PRONG_INT64 && !locked ?
+	    a->length : 0, __ATOMIC_RELAXED);
+}
+
+static struct prong_array *
+array_make(struct segment *s, const char *name, size_t size)
+{
+	struct prong_array *a;
+
+	if (segment_create(s, name, ARRAY_LAYOUT, size, true) == -1)
+		return NULL;
+	if ((a = segment_precede(s, SEGMENT_PAGE)) == NULL) {
+		segment_close(s);
+		return NULL;
+	}
+	a->segment = *s;
+	return a;
+}
+
 struct prong_array *
 array_new(const char *name, enum prong_array_type type, size_t length)
 {
+	struct segment s;
 	struct prong_array *a;
-	struct array_layout *layout;
 
-	if ((a = calloc(1, sizeof(*a))) == NULL ||
-	    (a->name = strdup(name)) == NULL) {
-		free(a);
-		error_errno("array \"%s\"", name);
+	a = array_make(&s, name, sizeof(struct array_layout) + length *
+	    sizeof(uint64_t) + array_notes_max(length) *
+	    sizeof(struct array_note));
+	if (a == NULL)
 		return NULL;
-	}
 	a->type = type;
 	a->length = length;
-	a->segment.fd = -1;
-	a->segment.base = MAP_FAILED;
-	if (segment_create(&a->segment, name, ARRAY_LAYOUT,
-	    array_offset(length) + length * sizeof(uint64_t), true) == -1) {
-		array_free(a);
-		return NULL;
-	}
-	layout = a->segment.base;
-	a->cells = (uint64_t *)(void *)((char *)layout + array_offset(length));
+	strlcpy(a->name, name, sizeof(a->name));
+	array_set_locked(a, false);
 	a->guard = (struct rlock_guard){
-		.lock = &layout->lock, .kind = "array", .name = a->name,
-		.repair = array_repair, .arg = a,
+		.lock = &array_layout(a)->lock, .kind = "array",
+		.name = a->name, .repair = array_repair, .arg = a,
 	};
-	if (rlock_init(&layout->lock) == -1) {
+	if (rlock_init(&array_layout(a)->lock) == -1) {
 		array_free(a);
 		return NULL;
 	}
@@ -185,11 +202,13 @@ array_new(const char *name, enum prong_array_type type, size_t length)
 void
 array_free(struct prong_array *a)
 {
+	struct segment s;
+
 	if (a == NULL)
 		return;
-	segment_close(&a->segment);
-	free(a->name);
-	free(a);
+	/* Its own memory goes along. */
+	s = a->segment;
+	segment_close(&s);
 }
 
 enum prong_array_type
@@ -219,7 +238,7 @@ array_cell(struct prong_array *a, size_t index)
 		    a->name, index, a->length);
 		return NULL;
 	}
-	return &a->cells[index];
+	return &array_layout(a)->cells[index];
 }
 
 /* Whether the type can hold the value; sets the error if not. */
@@ -244,17 +263,18 @@ static UNUSUAL int
 array_note(struct prong_array *a, size_t index)
 {
 	struct array_layout *layout = array_layout(a);
+	struct array_note *notes = array_notes(a);
 	uint64_t count = layout->count, i;
 
 	for (i = count; i-- > 0;)
-		if (layout->notes[i].cell == index)
+		if (notes[i].cell == index)
 			return 0;
-	if (count >= array_notes(a->length))
+	if (count >= array_notes_max(a->length))
 		return error_set(ENOSPC, "array \"%s\": %zu cells have been "
 		    "changed under the lock: unlock before more", a->name,
-		    array_notes(a->length));
-	layout->notes[count].cell = index;
-	layout->notes[count].old = __atomic_load_n(&a->cells[index],
+		    array_notes_max(a->length));
+	notes[count].cell = index;
+	notes[count].old = __atomic_load_n(&layout->cells[index],
 	    __ATOMIC_RELAXED);
 	__atomic_store_n(&layout->count, count + 1, __ATOMIC_RELEASE);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -315,8 +335,8 @@ array_plus(const struct prong_array *a, union prong_value x,
 	return 0;
 }
 
-int
-prong_array_add(struct prong_array *a, size_t index, union prong_value v,
+static OUT_OF_LINE int
+array_add_late(struct prong_array *a, size_t index, union prong_value v,
     union prong_value *result)
 {
 	union prong_value old, sum;
@@ -338,6 +358,55 @@ prong_array_add(struct prong_array *a, size_t index, union prong_value v,
 	return 0;
 }
 
+/* Others have brought it so far between the look and the addition. */
+static UNUSUAL int
+array_take_back(struct prong_array *a, size_t index, int64_t n)
+{
+	__atomic_fetch_sub(&array_layout(a)->cells[index], (uint64_t)n,
+	    __ATOMIC_ACQ_REL);
+	return error_set(ERANGE, "array \"%s\": the sum is not an int64",
+	    a->name);
+}
+
+/* Whether it is within a half of what an int64 can be. */
+static IN_LINE bool
+array_is_small(int64_t n)
+{
+	return (uint64_t)n + (1ULL << 62) < 1ULL << 63;
+}
+
+/*
+ * As a rule one atomic instruction and no pointer to follow: it is compared
+ * with a bare one.
+ */
+USUAL ON_A_LINE int
+prong_array_add(struct prong_array *a, size_t index, union prong_value v,
+    union prong_value *result)
+{
+	int64_t *cell, sum;
+	bool over;
+
+	if (__builtin_expect(index >= __atomic_load_n(&a->quick,
+	    __ATOMIC_RELAXED), 0))
+		return array_add_late(a, index, v, result);
+	cell = (int64_t *)&array_layout(a)->cells[index];
+	/* Both so small that nothing runs over, whoever else adds to it now. */
+	sum = __atomic_load_n(cell, __ATOMIC_RELAXED);
+	if (__builtin_expect(!array_is_small(sum) ||
+	    !array_is_small(v.integer), 0))
+		return array_add_late(a, index, v, result);
+	if (result == NULL)
+		over = add_shared(cell, v.integer);
+	else
+		over = __builtin_add_overflow(__atomic_fetch_add(cell,
+		    v.integer, __ATOMIC_ACQ_REL), v.integer, &sum);
+	if (__builtin_expect(over, 0))
+		return array_take_back(a, index, v.integer);
+	if (result != NULL)
+		result->integer = sum;
+	return 0;
+}
+
 int
 prong_array_cas(struct prong_array *a, size_t index, union prong_value expected,
     union prong_value desired)
@@ -356,7 +425,7 @@ prong_array_lock(struct prong_array *a, int64_t ms)
 {
 	if (rlock_take(&a->guard, ms) == -1)
 		return -1;
-	__atomic_store_n(&a->locked, true, __ATOMIC_RELAXED);
+	array_set_locked(a, true);
 	return 0;
 }
 
@@ -368,7 +437,7 @@ prong_array_unlock(struct prong_array *a)
 	/* The outermost of its holder: what was begun is done. */
 	if (rlock_is_held(&layout->lock) && layout->lock.depth == 0) {
 		__atomic_store_n(&layout->count, 0, __ATOMIC_RELEASE);
-		__atomic_store_n(&a->locked, false, __ATOMIC_RELAXED);
+		array_set_locked(a, false);
 	}
 	return rlock_give(&a->guard);
 }
@@ -384,7 +453,7 @@ prong_array_sum(struct prong_array *a, union prong_value *sum)
 	if (prong_array_lock(a, RLOCK_ENGINE_MS) == -1)
 		return -1;
 	for (i = 0; r == 0 && i < a->length; i++) {
-		v.natural = __atomic_load_n(&a->cells[i], __ATOMIC_RELAXED);
+		v.natural = __atomic_load_n(&array_layout(a)->cells[i], __ATOMIC_RELAXED);
 		r = array_plus(a, *sum, v, sum);
 	}
 	prong_array_unlock(a);
@@ -403,6 +472,6 @@ prong_array_snapshot(struct prong_array *a, union prong_value *to,
 	if (prong_array_lock(a, RLOCK_ENGINE_MS) == -1)
 		return -1;
 	for (i = 0; i < count; i++)
-		to[i].natural = __atomic_load_n(&a->cells[i], __ATOMIC_RELAXED);
+		to[i].natural = __atomic_load_n(&array_layout(a)->cells[i], __ATOMIC_RELAXED);
 	return prong_array_unlock(a);
 }

@@ -12,19 +12,26 @@
  * is read and changed atomically; the type says which values it may hold.
  */
 
-#define ARRAY_LAYOUT	2
+#define ARRAY_LAYOUT	3
+
+#define ARRAY_NAME	256	/* a segment's is shorter */
 
 /* So many cells can be changed while the lock is held, and be taken back. */
 #define ARRAY_NOTES_MAX	1024
 
+/* Of this process: it stands in the room before the segment. */
 struct prong_array {
-	char *name;
-	enum prong_array_type type;
+	/*
+	 * Cells below this are int64 and no holder in this process has to note
+	 * what they held: each can be added to by one instruction.
+	 */
+	size_t quick;
 	size_t length;
-	struct segment segment;
-	uint64_t *cells;
-	struct rlock_guard guard;
+	enum prong_array_type type;
 	bool locked;		/* perhaps, by somebody in this process */
+	struct segment segment;
+	struct rlock_guard guard;
+	char name[ARRAY_NAME];
 };
 
 /* Makes an array of length cells, all 0.  Before any fork. */

@@ -291,9 +291,10 @@ write_cells(struct prong_array *a)
 	return 0;
 }
 
+/* Cells of 64 bits are added to by another way. */
 START_TEST(test_array_many_writers)
 {
-	struct prong_array *a = new(PRONG_INT32, 8);
+	struct prong_array *a = new(_i == 0 ? PRONG_INT32 : PRONG_INT64, 8);
 	pid_t pids[20];
 	size_t i;
 
@@ -304,6 +305,41 @@ START_TEST(test_array_many_writers)
 		ck_assert_int_eq(helper_wait_exit(pids[i]), 0);
 	for (i = 0; i < 8; i++)
 		ck_assert_int_eq(cell(a, i), i < 4 ? 1000 : 4000);
+	array_free(a);
+}
+END_TEST
+
+/* Adds and takes away at the very limit: what is refused changes nothing. */
+static int
+push_limit(struct prong_array *a)
+{
+	int i;
+
+	for (i = 0; i < 20000; i++) {
+		if (prong_array_add(a, 0, integer(1), NULL) == -1) {
+			if (errno != ERANGE)
+				return 1;
+			continue;
+		}
+		if (prong_array_add(a, 0, integer(-1), NULL) == -1)
+			return 2;
+	}
+	return 0;
+}
+
+START_TEST(test_array_limit_contended)
+{
+	struct prong_array *a = new(PRONG_INT64, 1);
+	pid_t pids[4];
+	int i;
+
+	prong_array_set(a, 0, integer(INT64_MAX - 1));
+	for (i = 0; i < 4; i++)
+		if ((pids[i] = fork()) == 0)
+			_exit(push_limit(a));
+	for (i = 0; i < 4; i++)
+		ck_assert_int_eq(helper_wait_exit(pids[i]), 0);
+	ck_assert_int_eq(cell(a, 0), INT64_MAX - 1);
 	array_free(a);
 }
 END_TEST
@@ -388,7 +424,8 @@ main(void)
 	tcase_add_test(tc, test_array_cas);
 	tcase_add_test(tc, test_array_sum_and_snapshot);
 	tcase_add_test(tc, test_array_lock);
-	tcase_add_test(tc, test_array_many_writers);
+	tcase_add_loop_test(tc, test_array_many_writers, 0, 2);
+	tcase_add_test(tc, test_array_limit_contended);
 	tcase_add_loop_test(tc, test_array_parse, 0, UNIT_COUNT(texts));
 	tcase_add_test(tc, test_array_parse_double);
 	return unit_run(s);
