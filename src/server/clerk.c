@@ -45,19 +45,36 @@ struct clerk {
 
 /* It keeps nobody's socket or lock open by its own. */
 static int
+clerk_close_others(const struct master *m, int fd)
+{
+	const int own[] = { m->scoreboard.connections.fd,
+	    log_descriptor(LOG_MAIN), fd };
+	size_t count = sizeof(own) / sizeof(own[0]);
+	int *keep;
+
+	keep = calloc(count + objects_descriptors(m->server, NULL),
+	    sizeof(*keep));
+	if (keep == NULL)
+		return error_errno("descriptors");
+	memcpy(keep, own, sizeof(own));
+	count += objects_descriptors(m->server, keep + count);
+	process_close_others(keep, count);
+	free(keep);
+	return 0;
+}
+
+static int
 clerk_begin(struct master *m, const struct clerk_task *task, int fd,
     pid_t master)
 {
 	static const int ignored[] = { SIGPIPE, SIGXFSZ, 0 };
-	const int keep[] = { m->scoreboard.connections.fd,
-	    log_descriptor(LOG_MAIN), fd };
 
 	signals_reset(ignored);
 	process_title("clerk");
 	rlock_set_role(RLOCK_CLERK, -1);
 	log_after_fork();
-	process_close_others(keep, sizeof(keep) / sizeof(keep[0]));
-	if (privilege_drop(&m->privilege, "") == -1 ||
+	if (clerk_close_others(m, fd) == -1 ||
+	    privilege_drop(&m->privilege, "") == -1 ||
 	    process_die_with_parent(master) == -1)
 		return -1;
 	alarm((unsigned int)((task->ms + 999) / 1000));
