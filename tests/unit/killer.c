@@ -497,21 +497,62 @@ killer_wrong(struct killer_case *c, const struct killer_step *s,
 		    (uintmax_t)s->address, s->visit, s->within, more, what);
 }
 
-/* The next one, timed; the reason if it is late or went wrong. */
+/*
+ * The next one, timed; the reason if it is late, or the waiter was, or it went
+ * wrong.
+ */
 static const char *
-killer_ask(struct killer_case *c, uint64_t late)
+killer_ask(struct killer_case *c, uint64_t waited)
 {
+	int may = c->k->wait_ms > 0 ? c->k->wait_ms : KILLER_NEXT_MS;
 	uint64_t begin = killer_now(), took;
 
 	if (!c->k->next())
 		return "the next one does not get on";
-	if ((took = killer_now() - begin) < late)
-		took = late;
-	if (took > KILLER_NEXT_MS * 1000000ULL)
+	took = killer_now() - begin;
+	if (took > KILLER_NEXT_MS * 1000000ULL ||
+	    waited > (uint64_t)may * 1000000)
 		return "late";
+	if (took < waited)
+		took = waited;
 	if (took > c->r.slowest)
 		c->r.slowest = took;
 	return c->k->check() ? NULL : "something is not as it must be";
+}
+
+static void
+killer_wait(struct killer_case *c)
+{
+	killer_beside_go(&c->waiter);
+	c->r.slept += killer_beside_settles(&c->waiter);
+}
+
+/* How long the waiter took from now on; 0: there is none. */
+static uint64_t
+killer_await(struct killer_case *c)
+{
+	if (c->waiter.pid == 0)
+		return 0;
+	if (c->k->release != NULL)
+		c->k->release();
+	return killer_beside_await(&c->waiter, c->waiter.word->go);
+}
+
+/* A victim that stands before its operation, and who is to be beside it. */
+static pid_t
+killer_begin(struct killer_case *c)
+{
+	pid_t pid;
+
+	c->k->arrange();
+	pid = killer_victim(c->k);
+	if (c->k->release != NULL)
+		killer_wait(c);
+	if (c->contender.pid != 0) {
+		killer_beside_go(&c->contender);
+		killer_beside_begins(&c->contender);
+	}
+	return pid;
 }
 
 /* One victim, at one step. */
@@ -519,24 +560,15 @@ static const char *
 killer_try(struct killer_case *c, const struct killer_step *s)
 {
 	struct killer_beside *w = &c->waiter, *b = &c->contender;
-	uint64_t late = 0;
-	pid_t pid;
+	pid_t pid = killer_begin(c);
+	uint64_t late;
 
-	c->k->arrange();
-	pid = killer_victim(c->k);
-	if (b->pid != 0) {
-		killer_beside_go(b);
-		killer_beside_begins(b);
-	}
 	if (!killer_lead(pid, s))
 		c->r.missed++;
-	if (w->pid != 0) {
-		killer_beside_go(w);
-		c->r.slept += killer_beside_settles(w);
-	}
+	if (w->pid != 0 && c->k->release == NULL)
+		killer_wait(c);
 	killer_kill(pid);
-	if (w->pid != 0)
-		late = killer_beside_await(w, w->word->go);
+	late = killer_await(c);
 	if (b->pid != 0) {
 		if (killer_beside_rest(b) == KILLER_HANGS_NS)
 			return "the contender does not get on";
@@ -631,13 +663,10 @@ killer_steps(struct killer_case *c)
 	int i;
 
 	for (i = 0; i < (b->pid == 0 ? 1 : KILLER_TRACES); i++) {
-		c->k->arrange();
 		all = (struct killer_trace){ .count = 0 };
-		if (b->pid != 0) {
-			killer_beside_go(b);
-			killer_beside_begins(b);
-		}
-		killer_follow(killer_victim(c->k), &all);
+		killer_follow(killer_begin(c), &all);
+		if (c->k->release != NULL)
+			killer_await(c);
 		if (b->pid != 0)
 			killer_beside_rest(b);
 		t = killer_choose(&all);

@@ -96,6 +96,16 @@ struct killer {
 	bool (*wait)(void);
 
 	/*
+	 * With wait: that process begins, and is asleep, before the victim comes
+	 * to its operation.  release is called in the test's process when the
+	 * victim is dead, to end the wait if that has not come about.
+	 */
+	void (*release)(void);
+
+	/* How long the waiter may take after the kill.  0: KILLER_NEXT_MS. */
+	int wait_ms;
+
+	/*
 	 * Whether second victims are killed, at every step of next, while they
 	 * put right what the first one has left: at about so many of the first
 	 * one's steps.  0: none.
@@ -118,7 +128,7 @@ struct killer_result {
 	int slept;		/* victims that a waiter slept for */
 	int wrong;		/* times that something was not as it must be */
 	char first[160];	/* the first of them */
-	uint64_t slowest;	/* nanoseconds that next took, at most */
+	uint64_t slowest;	/* nanoseconds that next, or the waiter, took */
 	double seconds;
 };
 
