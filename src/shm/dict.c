@@ -81,14 +81,31 @@ dict_init_stripe(struct prong_dict *d, uint32_t number)
 	return rlock_init(&s.head->lock);
 }
 
+void
+dict_set_hash_key(struct prong_dict *d, const uint64_t key[2])
+{
+	struct dict_layout *layout = d->segment.base;
+
+	memcpy(d->hash_key, key, sizeof(d->hash_key));
+	memcpy(layout->hash_key, key, sizeof(d->hash_key));
+}
+
+void
+dict_take_hash_key(struct prong_dict *d)
+{
+	const struct dict_layout *layout = d->segment.base;
+
+	memcpy(d->hash_key, layout->hash_key, sizeof(d->hash_key));
+}
+
 static int
 dict_init(struct prong_dict *d)
 {
-	struct dict_layout *layout = d->segment.base;
+	uint64_t key[2];
 	uint32_t i;
 
-	arc4random_buf(d->hash_key, sizeof(d->hash_key));
-	memcpy(layout->hash_key, d->hash_key, sizeof(d->hash_key));
+	arc4random_buf(key, sizeof(key));
+	dict_set_hash_key(d, key);
 	for (i = 0; i < d->stripes; i++)
 		if (dict_init_stripe(d, i) == -1)
 			return -1;

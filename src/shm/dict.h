@@ -126,6 +126,13 @@ struct dict_numbers {
 };
 void dict_count(const struct prong_dict *, struct dict_numbers *);
 
+/*
+ * The key of its hash, while it is empty and nobody else uses it; and what
+ * another process has made of it meanwhile.
+ */
+void dict_set_hash_key(struct prong_dict *, const uint64_t key[2]);
+void dict_take_hash_key(struct prong_dict *);
+
 uint64_t dict_hash(const struct prong_dict *, const void *key, size_t length);
 
 /* Locks the stripe of a hash, or by its number; -1 with a text. */
