@@ -23,6 +23,7 @@
 #include "dispatch/dispatch.h"
 #include "loop/task.h"
 #include "server/listening.h"
+#include "server/savefile.h"
 #include "server/server.h"
 
 /* How long a module may take to load. */
@@ -417,6 +418,29 @@ check_objects(struct check *c)
 				check_problem(c, section, key);
 }
 
+/* A dict's file is read and written with the rights of the workers. */
+static void
+check_saves(struct check *c)
+{
+	const struct prong_section *section =
+	    c->server->objects[PRONG_DICT].sections;
+	struct privilege_saved saved;
+	const char *path;
+	int r;
+
+	for (; c->has_privilege && section != NULL; section = section->next) {
+		path = section_text(section, "save");
+		if (path[0] != '/')
+			continue;
+		if ((r = privilege_assume(&c->privilege, "", &saved)) == 0) {
+			r = savefile_try(path);
+			privilege_resume(&saved);
+		}
+		if (r == -1)
+			check_environment(c, section, "save");
+	}
+}
+
 int
 prong_server_check(struct prong_server *server, prong_problem_fn *fn,
     void *arg, int *environment)
@@ -438,6 +462,7 @@ prong_server_check(struct prong_server *server, prong_problem_fn *fn,
 	server->is_checked = true;
 	if (c.problems == 0 && objects_make(server) == -1)
 		check_environment(&c, NULL, NULL);
+	check_saves(&c);
 	if ((loop = loop_new(LOOP_AUTO, 0)) == NULL)
 		check_environment(&c, NULL, NULL);
 	tasks_init(&tasks, loop, 0);

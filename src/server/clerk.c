@@ -392,21 +392,46 @@ clerk_close(struct master *m)
 	}
 }
 
+/* All that it says, as far as there is room. */
+static void
+clerk_listen(int fd, char *text, size_t size)
+{
+	size_t used = 0;
+	ssize_t n;
+
+	while ((n = read(fd, text + used, size - 1 - used)) > 0 ||
+	    (n == -1 && errno == EINTR))
+		used += n > 0 ? (size_t)n : 0;
+	text[used] = '\0';
+}
+
 int
 clerk_wait(struct master *m, const struct clerk_task *task)
 {
+	char text[ERROR_MAX] = "", how[80];
+	int ends[2], status = 0;
 	pid_t pid, self = getpid();
-	int status;
 
+	if (pipe2(ends, O_CLOEXEC) == -1)
+		return error_errno("%s: cannot start a clerk", task->name);
 	fflush(NULL);
 	if ((pid = fork()) == 0)
-		clerk_main(m, task, -1, self);
-	if (pid == -1)
-		return error_errno("%s: cannot start a clerk", task->name);
-	while (waitpid(pid, &status, 0) == -1)
-		if (errno != EINTR)
-			return error_errno("%s", task->name);
-	return status;
+		clerk_main(m, task, ends[1], self);
+	close(ends[1]);
+	if (pid == -1) {
+		error_errno("%s: cannot start a clerk", task->name);
+		close(ends[0]);
+		return -1;
+	}
+	clerk_listen(ends[0], text, sizeof(text));
+	close(ends[0]);
+	/* A program that ignores its children has waited already. */
+	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		continue;
+	if (strcmp(text, CLERK_DONE) == 0)
+		return 0;
+	return error_set(ECHILD, "%s", text[0] != '\0' ? text :
+	    process_describe_status(status, how, sizeof(how)));
 }
 
 /* --- settling --------------------------------------------------------------- */

@@ -16,8 +16,37 @@ static const struct prong_option dicts_members[] = {
 	{ "evict", PRONG_CHOICE, "none", dicts_evict, NULL,
 	    "what goes when it is full: nothing, or what was not used for "
 	    "long" },
+	{ "save", PRONG_STRING, "", NULL, NULL,
+	    "the file that it is read from at the start and saved to; empty: "
+	    "none" },
+	{ "save-interval", PRONG_TIME, "60s", NULL, NULL,
+	    "how often it is saved; 0: only when the server stops" },
 	{ .name = NULL }
 };
+
+#define DICTS_SAVE_MIN	1000		/* ms */
+
+static int
+dicts_check_save(const struct prong_section *section, const char **key)
+{
+	const char *path = section_text(section, "save");
+	int64_t interval = section_number(section, "save-interval");
+	const struct prong_section *other;
+
+	*key = "save";
+	if (path[0] != '\0' && path[0] != '/')
+		return error_set(EINVAL, "\"%.128s\" is not an absolute path",
+		    path);
+	for (other = section->next; path[0] != '\0' && other != NULL;
+	    other = other->next)
+		if (strcmp(section_text(other, "save"), path) == 0)
+			return error_set(EINVAL, "dict \"%s\" is saved to "
+			    "%.128s, too", other->title, path);
+	*key = "save-interval";
+	if (interval == 0 || interval >= DICTS_SAVE_MIN)
+		return 0;
+	return error_set(EINVAL, "a dict is saved each second at most");
+}
 
 static int
 dicts_check(const struct prong_section *section, const char **key)
@@ -26,7 +55,7 @@ dicts_check(const struct prong_section *section, const char **key)
 
 	*key = "memory";
 	if (memory >= DICT_MEMORY_MIN && memory <= DICT_MEMORY_MAX)
-		return 0;
+		return dicts_check_save(section, key);
 	return error_set(EINVAL, "a dict has a memory of %lldK to %lldG",
 	    DICT_MEMORY_MIN >> 10, DICT_MEMORY_MAX >> 30);
 }

@@ -131,9 +131,15 @@ inner_asked_to_stop(struct watch *w, unsigned int events)
 static int
 inner_check(const struct prong_server *server)
 {
+	const struct prong_section *dict = server->objects[PRONG_DICT].sections;
 	const struct prong_service *s;
 	const char *name;
 	size_t i;
+
+	for (; dict != NULL; dict = dict->next)
+		if (section_text(dict, "save")[0] != '\0')
+			return error_set(ENOTSUP, "dict \"%s\": a server in the "
+			    "program's own loop saves none", dict->title);
 
 	for (i = 0; i < server->service_count; i++) {
 		s = server->services[i];

@@ -22,6 +22,7 @@
 #include "server/control.h"
 #include "server/prepare.h"
 #include "server/reaper.h"
+#include "server/saving.h"
 #include "server/watchdog.h"
 
 /* How long a stop at once waits before it kills. */
@@ -90,7 +91,8 @@ master_process_gone(struct master *m)
 	for (i = 0; i < m->slots; i++)
 		if (m->processes[i].pid != 0)
 			return;
-	loop_stop(m->loop);
+	if (!saving_finish(m))
+		loop_stop(m->loop);
 }
 
 void
@@ -372,7 +374,7 @@ master_open(struct master *m)
 	if (master_open_pidfile(m) == -1 ||
 	    listening_open(&m->listening, m->server, (int)m->workers) == -1 ||
 	    prepare_memory(m->server, &m->scoreboard, m->slots,
-	    master_table_capacity(set)) == -1 ||
+	    master_table_capacity(set)) == -1 || saving_load(m) == -1 ||
 	    master_open_loop(m) == -1 ||
 	    listening_start(&m->listening) == -1)
 		return -1;
@@ -400,6 +402,7 @@ master_close(struct master *m)
 	listening_close(&m->listening, true);
 	control_close(m->control);
 	clerk_close(m);
+	saving_close(m);
 	reaper_close(m);
 	signals_close(&m->signals);
 	loop_free(m->loop);

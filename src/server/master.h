@@ -26,6 +26,7 @@
 
 struct clerk;
 struct reaper_child;
+struct saving;
 
 enum process_state {
 	PROCESS_NONE,		/* the slot is free */
@@ -86,6 +87,7 @@ struct master {
 	struct signals signals;
 	struct reaper_child *children;	/* where there are no signals */
 	struct clerk *clerks;		/* at work */
+	struct saving *savings;		/* dicts with a file */
 	struct watch stop;		/* asked for by the program itself */
 	struct listening listening;
 	struct scoreboard scoreboard;

@@ -20,6 +20,7 @@
 #include "server/channel.h"
 #include "server/clerk.h"
 #include "server/master.h"
+#include "server/saving.h"
 #include "server/worker.h"
 
 static struct process *
@@ -280,6 +281,7 @@ supervise_ready(struct process *p)
 	assign_sockets(m);
 	log_info("ready workers=%u services=%zu", m->workers,
 	    m->server->service_count);
+	saving_start(m);
 	if (m->ready != NULL)
 		m->ready(m->ready_arg);
 }

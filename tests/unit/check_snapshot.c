@@ -23,12 +23,21 @@
 static unsigned char *bytes;
 static size_t length, limit = SIZE_MAX;
 
+static void
+grow(size_t more)
+{
+	unsigned char *larger = realloc(bytes, length + more);
+
+	ck_assert_ptr_nonnull(larger);
+	bytes = larger;
+}
+
 static int
 keep(void *arg, const void *data, size_t n)
 {
 	if (n > limit - length)
 		return error_set(ENOSPC, "no room");
-	ck_assert_ptr_nonnull(bytes = realloc(bytes, length + n));
+	grow(n);
 	memcpy(bytes + length, data, n);
 	length += n;
 	return 0;
@@ -141,7 +150,7 @@ START_TEST(test_cut)
 		refuse(e, cut, n, EBADMSG);
 		free(cut);
 	}
-	ck_assert_ptr_nonnull(bytes = realloc(bytes, length + 1));
+	grow(1);
 	bytes[length] = 0;
 	refuse(e, bytes, length + 1, EBADMSG);
 	load(e);

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * When dicts are saved, and what becomes of those that were.
+ */
+#include "server/saving.h"
+
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "server/clerk.h"
+#include "server/savefile.h"
+
+/* Then something is wrong with the disk. */
+#define SAVING_MS	600000
+
+struct saving {
+	struct saving *next;
+	struct master *master;
+	struct prong_dict *dict;
+	const char *path;
+	uint64_t interval;		/* ms; 0: only at the end */
+	struct timer timer;
+	struct clerk *clerk;		/* at work */
+	bool is_started;
+	bool is_last;			/* what is at work, or was */
+};
+
+/* --- reading, in a clerk ------------------------------------------------------ */
+
+/*
+ * A damaged file gets another name, so that it is neither read again nor
+ * overwritten.
+ */
+static int
+saving_set_aside(const struct saving *s)
+{
+	char why[ERROR_MAX], name[ERROR_MAX];
+
+	strlcpy(why, error_text(), sizeof(why));
+	if (savefile_set_aside(s->path, name, sizeof(name)) == -1)
+		return -1;
+	log_error("dict \"%s\": %s is damaged: %s; it is %s now, and the dict "
+	    "begins empty", s->dict->name, s->path, why, name);
+	return 0;
+}
+
+static int
+saving_read(const struct saving *s)
+{
+	int r = savefile_try(s->path);
+
+	if (r == -1 || (r = savefile_read(s->path, s->dict)) == 0)
+		return r;
+	if (r == -1 && errno == EBADMSG)
+		return saving_set_aside(s);
+	if (r == -1)
+		return error_prefix("%s", s->path);
+	log_info("dict \"%s\": %lld keys from %s", s->dict->name,
+	    (long long)prong_dict_size(s->dict), s->path);
+	return 0;
+}
+
+static char *
+saving_read_work(struct master *m, void *arg, int *status)
+{
+	return strdup(saving_read(arg) == 0 ? CLERK_DONE : error_text());
+}
+
+static int
+saving_add(struct master *m, const struct prong_section *section,
+    struct prong_dict *d)
+{
+	struct saving *s = calloc(1, sizeof(*s));
+	const struct clerk_task task = {
+		.name = "reading it", .work = saving_read_work, .arg = s,
+	};
+
+	if (s == NULL)
+		return error_errno("dict \"%s\"", d->name);
+	s->master = m;
+	s->dict = d;
+	s->path = section_text(section, "save");
+	s->interval = (uint64_t)section_number(section, "save-interval");
+	s->next = m->savings;
+	m->savings = s;
+	if (clerk_wait(m, &task) == -1)
+		return error_prefix("dict \"%s\"", d->name);
+	dict_take_hash_key(d);
+	return 0;
+}
+
+int
+saving_load(struct master *m)
+{
+	const struct object_list *dicts = &m->server->objects[PRONG_DICT];
+	const struct prong_section *section = dicts->sections;
+	size_t i;
+
+	for (i = 0; i < dicts->count; i++, section = section->next)
+		if (section_text(section, "save")[0] != '\0' &&
+		    saving_add(m, section, dicts->items[i]) == -1)
+			return -1;
+	return 0;
+}
+
+/* --- writing ------------------------------------------------------------------ */
+
+/* In a clerk. */
+static char *
+saving_write_work(struct master *m, void *arg, int *status)
+{
+	const struct saving *s = arg;
+	uint64_t count;
+
+	if (savefile_write(s->path, s->dict, &count) == -1) {
+		log_error("dict \"%s\" is not saved: %s; %s stays as it was",
+		    s->dict->name, error_text(), s->path);
+		*status = 1;
+	} else
+		log_write(s->is_last ? PRONG_INFO : PRONG_DEBUG, "dict \"%s\": "
+		    "%llu keys saved to %s", s->dict->name,
+		    (unsigned long long)count, s->path);
+	return NULL;
+}
+
+static void
+saving_arm(struct saving *s)
+{
+	if (s->interval > 0 && loop_timer(s->master->loop, &s->timer,
+	    s->interval) == -1)
+		log_error("dict \"%s\": %s", s->dict->name, error_text());
+}
+
+/* It will not be tried again. */
+static void
+saving_blame(struct saving *s)
+{
+	char why[ERROR_MAX];
+
+	snprintf(why, sizeof(why), "dict \"%s\" is not saved; the log says why",
+	    s->dict->name);
+	errno = EIO;
+	master_blame(s->master, why);
+}
+
+static void
+saving_written(struct master *m, void *arg, int status, const char *text,
+    size_t length)
+{
+	struct saving *s = arg;
+	char how[80];
+
+	s->clerk = NULL;
+	if (WIFSIGNALED(status))
+		log_error("dict \"%s\" is not saved: the clerk %s; %s stays as "
+		    "it was", s->dict->name, process_describe_status(status,
+		    how, sizeof(how)), s->path);
+	if (!s->is_last)
+		saving_arm(s);
+	else if (status != 0)
+		saving_blame(s);
+	master_process_gone(m);
+}
+
+static void
+saving_begin(struct saving *s)
+{
+	const struct clerk_task task = {
+		.name = "saving it", .ms = SAVING_MS, .arg = s,
+		.work = saving_write_work, .done = saving_written,
+	};
+
+	if ((s->clerk = clerk_send(s->master, &task)) != NULL)
+		return;
+	log_error("dict \"%s\" is not saved: %s", s->dict->name, error_text());
+	if (s->is_last)
+		saving_blame(s);
+	else
+		saving_arm(s);
+}
+
+static void
+saving_timer(struct timer *t)
+{
+	saving_begin((struct saving *)((char *)t - offsetof(struct saving,
+	    timer)));
+}
+
+void
+saving_start(struct master *m)
+{
+	struct saving *s;
+
+	for (s = m->savings; s != NULL; s = s->next) {
+		s->is_started = true;
+		s->timer.fn = saving_timer;
+		saving_arm(s);
+	}
+}
+
+bool
+saving_finish(struct master *m)
+{
+	struct saving *s;
+	bool goes_on = false;
+
+	for (s = m->savings; s != NULL; s = s->next) {
+		if (s->is_started && !s->is_last && s->clerk == NULL) {
+			loop_timer_stop(m->loop, &s->timer);
+			s->is_last = true;
+			saving_begin(s);
+		}
+		goes_on |= s->clerk != NULL;
+	}
+	return goes_on;
+}
+
+void
+saving_close(struct master *m)
+{
+	struct saving *s;
+
+	while ((s = m->savings) != NULL) {
+		m->savings = s->next;
+		if (s->is_started)
+			loop_timer_stop(m->loop, &s->timer);
+		free(s);
+	}
+}
