@@ -122,3 +122,26 @@ print_key_deleted(const json_t *result)
 {
 	return print_bytes("deleted ", result, "key");
 }
+
+/* --- events ------------------------------------------------------------------ */
+
+static char *
+print_waited_for(const json_t *row, const char *key)
+{
+	return strdup(json_is_true(json_object_get(row, key)) ? "yes" : "-");
+}
+
+static const struct table_column print_event_columns[] = {
+	{ "NAME", cell_string, "name", SCOLS_FL_TRUNC },
+	{ "STATE", cell_string, "state", 0 },
+	{ "TIMES SET", cell_integer, "times", SCOLS_FL_RIGHT },
+	{ "WAITED FOR", print_waited_for, "waited_for", SCOLS_FL_RIGHT },
+	{ NULL }
+};
+
+int
+print_events_table(const json_t *result)
+{
+	return print_rows(print_event_columns, json_object_get(result,
+	    "events"), "no events");
+}

@@ -20,6 +20,10 @@ const struct inspect_command inspect_commands[] = {
 	{ "dict get", inspect_dict_get },
 	{ "dict set", inspect_dict_set },
 	{ "dict del", inspect_dict_del },
+	{ "event", inspect_event_list },
+	{ "event show", inspect_event_show },
+	{ "event set", inspect_event_set },
+	{ "event clear", inspect_event_clear },
 	{ NULL }
 };
 

@@ -53,4 +53,9 @@ inspect_fn inspect_dict_get;
 inspect_fn inspect_dict_set;
 inspect_fn inspect_dict_del;
 
+inspect_fn inspect_event_list;
+inspect_fn inspect_event_show;
+inspect_fn inspect_event_set;
+inspect_fn inspect_event_clear;
+
 #endif
