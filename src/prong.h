@@ -683,8 +683,9 @@ PRONG_API size_t prong_dict_longest(const struct prong_dict *);
 
 /*
  * Keeps all others out, for what concerns more than one key: re-entrant, and
- * it survives the death of its holder.  ETIMEDOUT: not within ms (-1 waits);
- * EBUSY when ms is 0.  EAGAIN: held too deep.  EPERM: unlocked by another.
+ * it survives the death of its holder, and the end of his task.  ETIMEDOUT: not
+ * within ms (-1 waits); EBUSY when ms is 0.  EAGAIN: held too deep.  EPERM:
+ * unlocked by another.  EDEADLK, ECANCELED: as prong_rlock_lock().
  */
 PRONG_API int prong_dict_lock(struct prong_dict *, int64_t ms);
 PRONG_API int prong_dict_unlock(struct prong_dict *);

@@ -12,11 +12,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/compiler.h"
 #include "base/error.h"
+#include "base/process.h"
 #include "base/siphash.h"
 #include "shm/dict_blocks.h"
 
 #define DICT_ALIGN	64
+#define DICT_BRIEF_MS	5	/* no call about a key takes so long */
 
 struct dict_layout {
 	struct segment_header header;
@@ -69,6 +72,43 @@ dict_stripe(struct prong_dict *d, uint32_t number, struct dict_stripe *s)
 	s->blocks = (struct dict_block *)(void *)at;
 }
 
+/* With the lock of a holder who died: back to before his last transaction. */
+static void
+dict_repair(void *arg)
+{
+	struct dict_stripe *s = arg;
+
+	rlock_note("dict", s->dict->name, undo_repair(&s->head->undo,
+	    s->dict->segment.base, s->dict->segment.size));
+}
+
+/* The same, of the first stripe. */
+static size_t
+dict_repair_first(void *arg)
+{
+	struct prong_dict *d = arg;
+	struct dict_stripe s;
+
+	dict_stripe(d, 0, &s);
+	return undo_repair(&s.head->undo, d->segment.base, d->segment.size);
+}
+
+/* A task or coroutine has ended that had taken all of them. */
+static size_t
+dict_end(void *arg, uint64_t id)
+{
+	struct prong_dict *d = arg;
+	struct dict_stripe s;
+	size_t changes = 0;
+	uint32_t i;
+
+	for (i = d->stripes; i-- > 1;) {
+		dict_stripe(d, i, &s);
+		changes += rlock_end(&s.head->lock, id, dict_repair, &s);
+	}
+	return changes;
+}
+
 static int
 dict_init_stripe(struct prong_dict *d, uint32_t number)
 {
@@ -101,6 +141,7 @@ dict_take_hash_key(struct prong_dict *d)
 static int
 dict_init(struct prong_dict *d)
 {
+	struct dict_stripe s;
 	uint64_t key[2];
 	uint32_t i;
 
@@ -109,6 +150,11 @@ dict_init(struct prong_dict *d)
 	for (i = 0; i < d->stripes; i++)
 		if (dict_init_stripe(d, i) == -1)
 			return -1;
+	dict_stripe(d, 0, &s);
+	d->guard = (struct rlock_guard){
+		.lock = &s.head->lock, .kind = "dict", .name = d->name,
+		.repair = dict_repair_first, .end = dict_end, .arg = d,
+	};
 	return 0;
 }
 
@@ -229,22 +275,15 @@ dict_hash(const struct prong_dict *d, const void *key, size_t length)
 	return siphash(d->hash_key, key, length);
 }
 
-/* With the lock of a holder who died: back to before his last transaction. */
-static void
-dict_repair(void *arg)
+static bool
+dict_is_first(const struct dict_stripe *s)
 {
-	struct dict_stripe *s = arg;
-
-	rlock_note("dict", s->dict->name, undo_repair(&s->head->undo,
-	    s->dict->segment.base, s->dict->segment.size));
+	return &s->head->lock == s->dict->guard.lock;
 }
 
-int
-dict_lock_number(struct prong_dict *d, uint32_t number, struct dict_stripe *s)
+static int
+dict_late(const struct prong_dict *d)
 {
-	dict_stripe(d, number, s);
-	if (rlock_lock(&s->head->lock, d->wait, dict_repair, s) == 0)
-		return 0;
 	if (errno == ETIMEDOUT)
 		return error_set(ETIMEDOUT, "dict \"%s\": another process holds"
 		    " the lock for more than %lld ms: it is stopped, or does "
@@ -253,17 +292,78 @@ dict_lock_number(struct prong_dict *d, uint32_t number, struct dict_stripe *s)
 	return error_prefix("dict \"%s\"", d->name);
 }
 
+/*
+ * Another has a stripe for longer than it takes to do something to a key: he
+ * has all of them, as a rule, and then whoever waits for the first one leaves
+ * his loop alone meanwhile.
+ */
+static OUT_OF_LINE int
+dict_wait(struct prong_dict *d, struct dict_stripe *s, int64_t brief)
+{
+	int64_t end = (int64_t)process_milliseconds() + d->wait, left;
+
+	while (errno == ETIMEDOUT || errno == EDEADLK) {
+		left = end - (int64_t)process_milliseconds();
+		if (left <= 0)
+			break;
+		if (rlock_take(&d->guard, left) == -1)
+			return errno == ETIMEDOUT ? dict_late(d) : -1;
+		rlock_give(&d->guard);
+		if (rlock_lock(&s->head->lock, brief, dict_repair, s) == 0)
+			return 0;
+	}
+	return dict_late(d);
+}
+
+static int
+dict_lock_stripe(struct prong_dict *d, struct dict_stripe *s)
+{
+	int64_t brief = d->wait < DICT_BRIEF_MS ? d->wait : DICT_BRIEF_MS;
+
+	if (!dict_is_first(s))
+		return rlock_lock(&s->head->lock, brief, dict_repair, s) == 0 ?
+		    0 : dict_wait(d, s, brief);
+	if (rlock_take(&d->guard, d->wait) == 0)
+		return 0;
+	return errno == ETIMEDOUT ? dict_late(d) : -1;
+}
+
+int
+dict_lock_number(struct prong_dict *d, uint32_t number, struct dict_stripe *s)
+{
+	dict_stripe(d, number, s);
+	return dict_lock_stripe(d, s);
+}
+
+/*
+ * Has the bucket and the entry that it may lead to fetched before the lock is
+ * taken: that is most of what a call waits for.  Nothing is believed of them.
+ */
+static void
+dict_fetch(const struct dict_stripe *s, uint64_t hash)
+{
+	uint32_t block = (uint32_t)__atomic_load_n(dict_bucket(s, hash),
+	    __ATOMIC_RELAXED);
+
+	if (block < s->dict->blocks)
+		__builtin_prefetch(&s->blocks[block], 1);
+}
+
 int
 dict_lock(struct prong_dict *d, uint64_t hash, struct dict_stripe *s)
 {
-	return dict_lock_number(d, (uint32_t)(hash >> 56) & (d->stripes - 1),
-	    s);
+	dict_stripe(d, (uint32_t)(hash >> 56) & (d->stripes - 1), s);
+	dict_fetch(s, hash);
+	return dict_lock_stripe(d, s);
 }
 
 void
 dict_unlock(struct dict_stripe *s)
 {
-	rlock_unlock(&s->head->lock);
+	if (dict_is_first(s))
+		rlock_give(&s->dict->guard);
+	else
+		rlock_unlock(&s->head->lock);
 }
 
 uint64_t
@@ -288,7 +388,9 @@ prong_dict_lock(struct prong_dict *d, int64_t ms)
 	struct dict_stripe s;
 	uint32_t i;
 
-	for (i = 0; i < d->stripes; i++) {
+	if (rlock_take(&d->guard, ms) == -1)
+		return -1;
+	for (i = 1; i < d->stripes; i++) {
 		dict_stripe(d, i, &s);
 		if (rlock_lock(&s.head->lock, ms, dict_repair, &s) == -1)
 			break;
@@ -309,10 +411,10 @@ prong_dict_unlock(struct prong_dict *d)
 	struct dict_stripe s;
 	uint32_t i;
 
-	for (i = d->stripes; i-- > 0;) {
+	for (i = d->stripes; i-- > 1;) {
 		dict_stripe(d, i, &s);
 		if (rlock_unlock(&s.head->lock) == -1)
 			return error_prefix("dict \"%s\"", d->name);
 	}
-	return 0;
+	return rlock_give(&d->guard);
 }

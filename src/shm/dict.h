@@ -92,6 +92,11 @@ struct prong_dict {
 	size_t stripe_size;
 	int64_t wait;			/* ms for a lock */
 	int64_t (*now)(void);		/* ms of CLOCK_REALTIME */
+	/*
+	 * Of the lock of the first stripe, which is taken first by who takes
+	 * all of them: so it is the only one that is held for long.
+	 */
+	struct rlock_guard guard;
 	struct segment segment;
 };
 
@@ -134,6 +139,13 @@ void dict_set_hash_key(struct prong_dict *, const uint64_t key[2]);
 void dict_take_hash_key(struct prong_dict *);
 
 uint64_t dict_hash(const struct prong_dict *, const void *key, size_t length);
+
+static inline uint64_t *
+dict_bucket(const struct dict_stripe *s, uint64_t hash)
+{
+	return &s->buckets[((hash >> 16 & UINT32_MAX) * s->dict->buckets) >>
+	    32];
+}
 
 /* Locks the stripe of a hash, or by its number; -1 with a text. */
 int dict_lock(struct prong_dict *, uint64_t hash, struct dict_stripe *);

@@ -112,6 +112,10 @@ dict_calls_store(struct dict_stripe *s, const struct dict_key *k,
 	uint32_t back = f != NULL ? f->chain.count : 0;
 	int r;
 
+	if (f != NULL && dict_table_fits(f, length)) {
+		dict_table_rewrite(s, f, value, length, expiry);
+		return 0;
+	}
 	if (dict_room_check(s, (uint64_t)length + k->length) == -1)
 		return -1;
 	r = dict_room_make(s, dict_blocks_needed(length + k->length), back, f);

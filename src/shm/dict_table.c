@@ -4,9 +4,13 @@
  *
  * An entry is written into free blocks, where it can be left half done; then
  * the words that lead to it change together, by undo_set(): a dozen at most,
- * however long the value is.
+ * however long the value is.  A short value takes the place of the one before,
+ * whose words change in the same way: that leaves the bucket alone, and the
+ * lines of memory that other processes have of it.
  */
 #include "shm/dict_table.h"
+
+#include <string.h>
 
 static void
 dict_table_set(struct dict_stripe *s, uint64_t *word, uint64_t value)
@@ -18,12 +22,6 @@ static void
 dict_table_commit(struct dict_stripe *s)
 {
 	undo_commit(&s->head->undo);
-}
-
-static uint64_t *
-dict_table_bucket(const struct dict_stripe *s, uint64_t hash)
-{
-	return &s->buckets[((hash >> 16 & DICT_LOW) * s->dict->buckets) >> 32];
 }
 
 static uint64_t
@@ -95,7 +93,7 @@ dict_table_find(struct dict_stripe *s, const struct dict_key *k,
 	uint32_t steps = s->dict->blocks;
 	int r;
 
-	r = dict_table_follow(s, dict_table_bucket(s, k->hash), f);
+	r = dict_table_follow(s, dict_bucket(s, k->hash), f);
 	while (r == 1) {
 		if ((r = dict_table_is_key(s, f, k)) != 0)
 			break;
@@ -206,7 +204,7 @@ dict_table_put(struct dict_stripe *s, const struct dict_key *k,
 	if (dict_table_fill(s, k, value, length, &c) == -1)
 		return -1;
 	link = replaced != NULL ? replaced->link :
-	    dict_table_bucket(s, k->hash);
+	    dict_bucket(s, k->hash);
 	next = dict_blocks_load(replaced == NULL ? link :
 	    dict_table_next(s, replaced));
 	e = dict_blocks_entry(s, c.first);
@@ -225,6 +223,40 @@ dict_table_put(struct dict_stripe *s, const struct dict_key *k,
 	    c.first);
 	dict_table_commit(s);
 	return 0;
+}
+
+bool
+dict_table_fits(const struct dict_found *f, size_t length)
+{
+	return f->key_length + length <= DICT_ENTRY_DATA &&
+	    f->chain.count == 1;
+}
+
+#define DICT_WORDS	(DICT_ENTRY_DATA / sizeof(uint64_t))
+
+void
+dict_table_rewrite(struct dict_stripe *s, const struct dict_found *f,
+    const void *value, size_t length, uint64_t expiry)
+{
+	struct dict_entry *e = dict_blocks_entry(s, f->chain.first);
+	uint64_t *data = (uint64_t *)(void *)e->data, words[DICT_WORDS];
+	uint64_t lengths = (dict_blocks_load(&e->lengths) & DICT_LOW) |
+	    (uint64_t)length << 32;
+	size_t i, end = (f->key_length + length + sizeof(uint64_t) - 1) /
+	    sizeof(uint64_t);
+
+	memcpy(words, data, sizeof(words));
+	memcpy((char *)words + f->key_length, value, length);
+	dict_table_note_expiry(s, expiry);
+	for (i = f->key_length / sizeof(uint64_t); i < end; i++)
+		if (words[i] != dict_blocks_load(&data[i]))
+			dict_table_set(s, &data[i], words[i]);
+	if (lengths != dict_blocks_load(&e->lengths))
+		dict_table_set(s, &e->lengths, lengths);
+	if (expiry != f->expiry)
+		dict_table_set(s, &e->expiry, expiry);
+	dict_table_commit(s);
+	dict_table_touch(s, f);
 }
 
 /* Where the data of an entry ends, if that is within its last block. */

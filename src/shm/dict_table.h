@@ -59,6 +59,11 @@ int dict_table_put(struct dict_stripe *, const struct dict_key *,
     const struct dict_found *replaced, const void *value, size_t length,
     uint64_t expiry);
 
+/* Whether a value has room where that of the entry is; and puts it there. */
+bool dict_table_fits(const struct dict_found *, size_t length);
+void dict_table_rewrite(struct dict_stripe *, const struct dict_found *,
+    const void *value, size_t length, uint64_t expiry);
+
 /* Bytes more for a value, where there is room for the blocks they take. */
 int dict_table_append(struct dict_stripe *, const struct dict_found *,
     const void *data, size_t length);

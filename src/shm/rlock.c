@@ -33,7 +33,7 @@
  * taken it meanwhile, who does not know of those that sleep.
  */
 #define RLOCK_SLICE_MS	100
-#define RLOCK_FIRST_MS	5	/* for a while they are shorter */
+#define RLOCK_FIRST_MS	2	/* for a while they are shorter */
 #define RLOCK_FIRST_NS	200000000
 /* In a task, for a lock of another thread: nobody wakes the loop for it. */
 #define RLOCK_POLL_MS	1
@@ -537,14 +537,30 @@ rlock_abandon(struct held *held, uint64_t id)
 {
 	struct rlock_guard *g = (struct rlock_guard *)held;
 	struct rlock *l = g->lock;
-	uint64_t who;
+	size_t changes = 0;
 
 	if (__atomic_load_n(&l->owner, __ATOMIC_RELAXED) != id)
 		return;
-	who = l->who;
+	if (g->end != NULL)
+		changes = g->end(g->arg, id);
 	rlock_mend(l, rlock_guard_repair, g);
+	rlock_said.changes += changes;
+	/* Who gets it may go on at once, and have something of his to say. */
+	rlock_tell(l->who, "had a task or coroutine that ended with it");
 	rlock_release(l);
-	rlock_tell(who, "had a task or coroutine that ended with it");
+}
+
+size_t
+rlock_end(struct rlock *l, uint64_t id, rlock_repair_fn *repair, void *arg)
+{
+	size_t changes;
+
+	if (__atomic_load_n(&l->owner, __ATOMIC_RELAXED) != id)
+		return 0;
+	rlock_mend(l, repair, arg);
+	changes = rlock_said.changes;
+	rlock_release(l);
+	return changes;
 }
 
 int

@@ -84,12 +84,23 @@ struct rlock_guard {
 	const char *name;
 	/* Returns how many changes were taken back; NULL: there are none. */
 	size_t (*repair)(void *arg);
+	/*
+	 * The holder, whose number id was, has ended here: gives back what he
+	 * took along with it (rlock_end), and returns as much.  NULL: nothing.
+	 */
+	size_t (*end)(void *arg, uint64_t id);
 	void *arg;
 };
 
 /* As rlock_lock() and rlock_unlock(); errors begin with the kind and the name. */
 int rlock_take(struct rlock_guard *, int64_t ms);
 int rlock_give(struct rlock_guard *);
+
+/*
+ * Gives back a lock without a guard if it still is that of id, a task or
+ * coroutine of this thread that has ended.  Returns what the repair noted.
+ */
+size_t rlock_end(struct rlock *, uint64_t id, rlock_repair_fn *, void *arg);
 
 /* --- the usual case of them ------------------------------------------------ */
 

@@ -41,17 +41,42 @@ make_key(char key[8], uint32_t number)
 
 typedef int call_fn(const char *key, size_t length);
 
+/* Ten bytes, never the same twice in a row. */
+static const char *
+next_value(void)
+{
+	static char value[16];
+	static uint32_t number;
+
+	memcpy(value, "value:", 6);
+	number++;
+	memcpy(value + 6, &number, sizeof(number));
+	return value;
+}
+
 static int
 do_set(const char *key, size_t length)
 {
-	return prong_dict_set(dict, key, length, "0123456789", 10, 0,
+	return prong_dict_set(dict, key, length, next_value(), 10, 0,
+	    PRONG_DICT_FOREVER);
+}
+
+/* More than the entry itself has room for. */
+static int
+do_set_longer(const char *key, size_t length)
+{
+	char value[100];
+
+	memset(value, 'x', sizeof(value));
+	memcpy(value, next_value(), 10);
+	return prong_dict_set(dict, key, length, value, sizeof(value), 0,
 	    PRONG_DICT_FOREVER);
 }
 
 static int
 do_set_expiring(const char *key, size_t length)
 {
-	return prong_dict_set(dict, key, length, "0123456789", 10, 0, 60000);
+	return prong_dict_set(dict, key, length, next_value(), 10, 0, 60000);
 }
 
 static int
@@ -80,6 +105,7 @@ static const struct {
 	{ "set, expiring", do_set_expiring },
 	{ "get", do_get },
 	{ "add", do_add },
+	{ "set, 100 bytes", do_set_longer },
 };
 
 static bool

@@ -152,6 +152,26 @@ dicts_stop(struct request *r)
 	return dicts_answer(r, prong_dict_unlock(r->d));
 }
 
+/* Takes the whole dict, sets a key, and ends so many milliseconds later. */
+static int
+dicts_keep(struct request *r)
+{
+	if (prong_dict_lock(r->d, -1) == -1 || prong_dict_set(r->d, r->key,
+	    r->length, "kept", 4, 0, PRONG_DICT_FOREVER) == -1)
+		return dicts_fail(r);
+	prong_sleep(atoll(r->rest));
+	return prong_send(r->c, "kept", 4);
+}
+
+static int
+dicts_die(struct request *r)
+{
+	prong_dict_lock(r->d, -1);
+	prong_dict_set(r->d, r->key, r->length, "kept", 4, 0,
+	    PRONG_DICT_FOREVER);
+	return kill(getpid(), SIGKILL);
+}
+
 static int
 dicts_pid(struct request *r)
 {
@@ -167,6 +187,7 @@ static const struct {
 	{ "size", dicts_size }, { "large", dicts_large },
 	{ "fill", dicts_fill }, { "storm", dicts_storm }, { "pid", dicts_pid },
 	{ "stop", dicts_stop },
+	{ "keep", dicts_keep }, { "die", dicts_die },
 };
 
 static int

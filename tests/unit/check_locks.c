@@ -15,6 +15,7 @@
 #include "helper.h"
 #include "loop/task.h"
 #include "shm/array.h"
+#include "shm/dict.h"
 #include "unit.h"
 
 #define GUARD_MS	10000
@@ -598,6 +599,184 @@ START_TEST(test_locks_task_ends)
 }
 END_TEST
 
+/* --- all of a dict ----------------------------------------------------------- */
+
+static struct prong_dict *dict;
+
+static ssize_t
+get(const char *key)
+{
+	char value[8];
+
+	return prong_dict_get(dict, key, strlen(key), value, sizeof(value));
+}
+
+static int
+set(const char *key, const char *value)
+{
+	return prong_dict_set(dict, key, strlen(key), value, strlen(value), 0,
+	    PRONG_DICT_FOREVER);
+}
+
+/* Waits in the midst of it, which is of the others' time and not the loop's. */
+static void
+hold_dict(void)
+{
+	ck_assert_int_eq(prong_dict_lock(dict, -1), 0);
+	ck_assert_int_eq(set("a", "1"), 1);
+	prong_sleep(50);
+	ck_assert_int_eq(prong_dict_lock(dict, -1), 0);
+	ck_assert_int_eq(set("b", "1"), 1);
+	ck_assert_int_eq(prong_dict_unlock(dict), 0);
+	inside = 1;
+	prong_sleep(5);
+	inside = 2;
+	ck_assert_int_eq(prong_dict_unlock(dict), 0);
+}
+
+/* So many keys that there is one in each stripe. */
+static void
+want_keys(void)
+{
+	char key[8];
+	int i;
+
+	for (i = 0; i < 64; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		ck_assert_int_eq(set(key, "2"), 1);
+		ck_assert_int_eq(inside, 2);
+	}
+}
+
+static void
+want_dict(void)
+{
+	expect_error(prong_dict_lock(dict, 0), EBUSY, "dict \"d\"");
+	expect_error(prong_dict_lock(dict, 1), ETIMEDOUT, "dict \"d\"");
+	ck_assert_int_eq(prong_dict_lock(dict, -1), 0);
+	ck_assert_int_eq(inside, 2);
+	ck_assert_int_eq(prong_dict_unlock(dict), 0);
+}
+
+static int
+child_has_dict(void)
+{
+	int r = prong_dict_lock(dict, GUARD_MS) == -1;
+
+	return r != 0 ? r : prong_dict_unlock(dict) == -1;
+}
+
+static void
+open_dict(void)
+{
+	dict = dict_new("d", 8 << 20, DICT_EVICT_NONE, false);
+	ck_assert_ptr_nonnull(dict);
+	ck_assert_uint_gt(dict->stripes, 1);
+}
+
+START_TEST(test_locks_dict)
+{
+	open_dict();
+	begin(hold_dict);
+	begin(want_keys);
+	begin(want_dict);
+	begin(tick);
+	run_loop();
+	ck_assert_int_gt(ticks, 5);
+	ck_assert_int_eq(get("b"), 1);
+	ck_assert_uint_eq(dict_recovered(dict), 0);
+	ck_assert_int_eq(in_child(child_has_dict), 0);
+	dict_free(dict);
+}
+END_TEST
+
+static void
+end_with_dict(void)
+{
+	ck_assert_int_eq(prong_dict_lock(dict, -1), 0);
+	ck_assert_int_eq(prong_dict_lock(dict, -1), 0);
+	ck_assert_int_eq(set("a", "1"), 1);
+	prong_sleep(5);
+	inside = 2;
+}
+
+/* What it had done to keys stays: each of its calls was whole. */
+START_TEST(test_locks_dict_task_ends)
+{
+	open_dict();
+	begin(end_with_dict);
+	begin(want_keys);
+	begin(want_dict);
+	run_loop();
+	ck_assert_int_eq(get("a"), 1);
+	ck_assert_uint_eq(dict_recovered(dict), dict->stripes);
+	ck_assert_ptr_nonnull(strstr(reports, "dict \"d\": a lock is free "
+	    "again: "));
+	ck_assert_ptr_nonnull(strstr(reports, "task or coroutine that ended "
+	    "with it; nothing had to be put right"));
+	/* Once, not for each stripe. */
+	ck_assert_ptr_null(strchr(strchr(reports, '\n') + 1, '\n'));
+	ck_assert_int_eq(in_child(child_has_dict), 0);
+	dict_free(dict);
+}
+END_TEST
+
+/* In the midst of a change: that is taken back, and said. */
+static int
+child_dies_with_dict(void)
+{
+	struct dict_stripe s;
+
+	if (dict_lock_number(dict, 0, &s) == -1)
+		return 1;
+	undo_set(&s.head->undo, dict->segment.base, &s.head->keys, 99);
+	undo_set(&s.head->undo, dict->segment.base, &s.head->evicted, 99);
+	return 0;
+}
+
+START_TEST(test_locks_dict_holder_dies)
+{
+	open_dict();
+	ck_assert_int_eq(in_child(child_dies_with_dict), 0);
+	ck_assert_int_eq(prong_dict_size(dict), 0);
+	ck_assert_uint_eq(dict_recovered(dict), 1);
+	ck_assert_ptr_nonnull(strstr(reports, "dict \"d\": a lock is free "
+	    "again: a process (process "));
+	ck_assert_ptr_nonnull(strstr(reports, "died with it; 2 changes are "
+	    "taken back"));
+	dict_free(dict);
+}
+END_TEST
+
+/* By hand there is no waiting for another coroutine. */
+static void
+co_wants_dict(void *arg)
+{
+	char key[8];
+	int i;
+
+	expect_error(prong_dict_lock(dict, 10), EDEADLK, "dict \"d\"");
+	for (i = 0; i < 64; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		expect_error(set(key, "1"), EDEADLK, "dict \"d\"");
+	}
+}
+
+START_TEST(test_locks_dict_coroutines)
+{
+	struct prong_co *co;
+
+	open_dict();
+	ck_assert_int_eq(prong_dict_lock(dict, -1), 0);
+	co = prong_co_create(co_wants_dict, NULL);
+	ck_assert_int_eq(prong_co_switch(co), 0);
+	ck_assert(prong_co_is_over(co));
+	ck_assert_int_eq(prong_dict_unlock(dict), 0);
+	prong_co_free(co);
+	dict_free(dict);
+}
+END_TEST
+
 /* All that is left of them is ended: those who wait, and who holds. */
 static void
 wait_until_ended(void)
@@ -638,5 +817,9 @@ main(void)
 	tcase_add_test(loops, test_locks_task_waits_for_process);
 	tcase_add_test(loops, test_locks_task_ends);
 	tcase_add_test(loops, test_locks_tasks_are_ended);
+	tcase_add_test(loops, test_locks_dict);
+	tcase_add_test(loops, test_locks_dict_task_ends);
+	tcase_add_test(tc, test_locks_dict_holder_dies);
+	tcase_add_test(tc, test_locks_dict_coroutines);
 	return unit_run(s);
 }
