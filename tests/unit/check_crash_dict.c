@@ -10,6 +10,8 @@
 #include "dict_calls.h"
 #include "killer.h"
 
+#define SOME		150	/* steps of a call, but for the campaign */
+
 static const struct call *call;
 static char *start;
 static uint64_t *done;			/* whether the call has returned */
@@ -131,7 +133,7 @@ run_one(int i, const struct killer *with)
 
 START_TEST(test_crash_dict)
 {
-	static const struct killer alone = { .name = NULL };
+	static const struct killer alone = { .most = SOME };
 
 	run_one(_i, &alone);
 }
@@ -140,9 +142,9 @@ END_TEST
 /* The one who puts it right is killed at it, too. */
 START_TEST(test_crash_dict_repairs)
 {
-	static const struct killer repairs = { .repairs = 4 };
+	static const struct killer repairs = { .repairs = 4, .most = 2 * SOME };
 
-	run_one(0, &repairs);
+	run_one(_i, &repairs);
 }
 END_TEST
 
@@ -150,9 +152,10 @@ END_TEST
 START_TEST(test_crash_dict_contended)
 {
 	static const struct killer contended = {
-		.contend = contend, .wait = next,
+		.contend = contend, .wait = next, .most = SOME,
 	};
 
+	beside_others = true;
 	run_one(_i, &contended);
 }
 END_TEST
@@ -160,16 +163,19 @@ END_TEST
 int
 main(void)
 {
+	int all = UNIT_COUNT(calls);
 	TCase *tc;
 	Suite *s;
 
 	if (!killer_can())
 		return killer_skip();
 	s = unit_suite("crash_dict", &tc);
-	tcase_set_timeout(tc, 300);
+	tcase_set_timeout(tc, killer_timeout());
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(tc, test_crash_dict, 0, UNIT_COUNT(calls));
-	tcase_add_test(tc, test_crash_dict_repairs);
-	tcase_add_loop_test(tc, test_crash_dict_contended, 0, 3);
+	tcase_add_loop_test(tc, test_crash_dict, 0, all);
+	tcase_add_loop_test(tc, test_crash_dict_repairs, 0,
+	    killer_tries_all() ? all : 1);
+	tcase_add_loop_test(tc, test_crash_dict_contended, 0,
+	    killer_tries_all() ? all : 3);
 	return unit_run(s);
 }

@@ -5,7 +5,10 @@
  * at once, and what is found is whole.  And bugs that are planted are found.
  */
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
+#include <errno.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +32,7 @@ static struct prong_array *array;
 static struct shared {
 	uint64_t done;		/* acts that have returned */
 	uint64_t added;		/* to the free cell, by the contender */
+	uint32_t word, lost;
 	struct planted {	/* a lock with two words of its own */
 		struct rlock lock;
 		pthread_mutex_t plain;
@@ -442,6 +446,45 @@ is_anything(void)
 	return true;
 }
 
+/* A word that is set and somebody told who sleeps until it is. */
+static void
+arrange_word(void)
+{
+	shared->lost = 0;
+	__atomic_store_n(&shared->word, 0, __ATOMIC_RELEASE);
+}
+
+static void
+act_set_word(void)
+{
+	__atomic_store_n(&shared->word, 1, __ATOMIC_RELEASE);
+	syscall(SYS_futex, &shared->word, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+/* Who sleeps on when it is set was not told, and does not look by himself. */
+static void
+sleep_for_word(void)
+{
+	static const struct timespec t = { 0, 8000000 };
+
+	if (syscall(SYS_futex, &shared->word, FUTEX_WAIT, 0, &t, NULL, 0) ==
+	    -1 && errno == ETIMEDOUT &&
+	    __atomic_load_n(&shared->word, __ATOMIC_ACQUIRE) != 0)
+		shared->lost++;
+}
+
+static bool
+next_nothing(void)
+{
+	return true;
+}
+
+static bool
+is_heard(void)
+{
+	return shared->lost == 0;
+}
+
 static const struct planting {
 	struct killer killer;
 	rlock_repair_fn *mend;
@@ -464,6 +507,9 @@ static const struct planting {
 	{ { .name = "planted: a lock that is not robust",
 	    .arrange = arrange_plain, .act = act_plain, .next = next_plain,
 	    .check = is_anything, .wait = next_plain }, NULL, false, true },
+	{ { .name = "planted: a wake-up that is lost", .arrange = arrange_word,
+	    .act = act_set_word, .next = next_nothing, .check = is_heard,
+	    .contend = sleep_for_word }, NULL, false, true },
 };
 
 START_TEST(test_crash_planted)
@@ -492,7 +538,7 @@ main(void)
 	if (!killer_can())
 		return killer_skip();
 	s = unit_suite("crash_locks", &tc);
-	tcase_set_timeout(tc, 120);
+	tcase_set_timeout(tc, killer_timeout());
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, test_crash_lock, 0, UNIT_COUNT(locking));
 	tcase_add_loop_test(tc, test_crash_cells, 0, UNIT_COUNT(cells));

@@ -16,12 +16,17 @@
 #include "dict_calls.h"
 #include "stepper.h"
 
-/* What is built with a sanitizer is longer. */
+/*
+ * Of so many instructions one is looked at, but for the campaign; what is built
+ * with a sanitizer is longer.
+ */
 #ifdef PRONG_SANITIZED
-#define STRIDE		11
+#define STRIDE		23
 #else
-#define STRIDE		1
+#define STRIDE		7
 #endif
+
+static int stride = STRIDE;
 
 static struct rlock unlocked;		/* the lock's bytes when it is free */
 
@@ -80,8 +85,8 @@ walk(const struct call *c, struct dict_head *h, char *memory, int *steps,
 	pid_t pid = stepper_start(warm_up, c->act);
 
 	memset(memory, 0, dict->segment.size);
-	while (wrong == NULL && stepper_walk(pid, STRIDE) == STRIDE) {
-		*steps += STRIDE;
+	while (wrong == NULL && stepper_walk(pid, stride) == stride) {
+		*steps += stride;
 		if (memcmp(memory, dict->segment.base, dict->segment.size) == 0)
 			continue;
 		memcpy(memory, dict->segment.base, dict->segment.size);
@@ -129,7 +134,9 @@ main(void)
 	if (!stepper_can_trace())
 		return stepper_skip();
 	s = unit_suite("dict_killed", &tc);
-	tcase_set_timeout(tc, 120);
+	if (getenv("PRONG_KILL_ALL") != NULL)
+		stride = 1;
+	tcase_set_timeout(tc, stride == 1 ? 3600 : 120);
 	tcase_add_loop_test(tc, test_dict_killed, 0, UNIT_COUNT(calls));
 	return unit_run(s);
 }

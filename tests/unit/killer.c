@@ -443,6 +443,7 @@ struct killer_case {
 	const struct killer *k;
 	struct killer_result r;
 	struct killer_beside contender, waiter;
+	int most;			/* steps */
 };
 
 /* What a victim does first; one at a time runs in this process's children. */
@@ -638,7 +639,7 @@ killer_repairs(struct killer_case *c, const struct killer_trace *t)
 {
 	struct killer_trace all, then;
 	int i, j, stride = t->count / (c->k->repairs + 1) + 1;
-	int tries = KILLER_TRIES / c->k->repairs;
+	int tries = c->most / c->k->repairs;
 
 	for (i = stride / 2; i < t->count; i += stride) {
 		all = (struct killer_trace){ .count = 0 };
@@ -688,7 +689,7 @@ killer_run(const struct killer *k)
 	};
 	uint64_t begin = killer_now();
 	struct killer_trace t;
-	int i, most, stride;
+	int i, stride;
 
 	killer_current = k;
 	k->arrange();
@@ -696,9 +697,9 @@ killer_run(const struct killer *k)
 	killer_beside_start(&c.waiter);
 	t = killer_steps(&c);
 	c.r.steps = t.length;
-	most = k->most > 0 && k->most < KILLER_TRIES &&
-	    getenv("PRONG_KILL_ALL") == NULL ? k->most : KILLER_TRIES;
-	stride = (t.count + most - 1) / most;
+	c.most = k->most > 0 && k->most < KILLER_TRIES &&
+	    !killer_tries_all() ? k->most : KILLER_TRIES;
+	stride = (t.count + c.most - 1) / c.most;
 	for (i = 0; i < t.count; i += stride)
 		killer_try_well(&c, &t.steps[i]);
 	killer_beside_end(&c.contender);
@@ -719,6 +720,18 @@ killer_print(const struct killer *k, const struct killer_result *r)
 	    r->slept, r->repair_steps, (uintmax_t)(r->slowest / 1000),
 	    (r->tried + r->repair_steps) / r->seconds);
 	fflush(stdout);
+}
+
+bool
+killer_tries_all(void)
+{
+	return getenv("PRONG_KILL_ALL") != NULL;
+}
+
+double
+killer_timeout(void)
+{
+	return killer_tries_all() ? 3600 : 120;
 }
 
 bool

@@ -113,9 +113,9 @@ struct killer {
 	int repairs;
 
 	/*
-	 * How many steps are tried at most, evenly spread, unless the
-	 * environment has PRONG_KILL_ALL: for what has others beside it, which
-	 * takes longer.  0: all.
+	 * How many steps are tried at most, evenly spread, and as many of those
+	 * of repairs: a sample of what is long.  0: all, and so it is when the
+	 * environment has PRONG_KILL_ALL (tests/long/killsteps).
 	 */
 	int most;
 };
@@ -142,5 +142,9 @@ void killer_print(const struct killer *, const struct killer_result *);
 
 /* For main(): where killer_can() is false. */
 int killer_skip(void);
+
+/* Whether all steps are to be tried, and how many seconds a test then has. */
+bool killer_tries_all(void);
+double killer_timeout(void);
 
 #endif
