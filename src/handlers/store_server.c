@@ -62,7 +62,9 @@ server_info_keyspace(const struct store *store, char *to, size_t size)
 
 	if (n <= 0)
 		return snprintf(to, size, "# Keyspace\r\n");
-	return snprintf(to, size, "# Keyspace\r\ndb0:keys=%" PRId64 "\r\n", n);
+	/* Libraries take a list for what it is when there is a second item. */
+	return snprintf(to, size, "# Keyspace\r\ndb0:keys=%" PRId64
+	    ",longest=%zu\r\n", n, prong_dict_longest(store->dict));
 }
 
 static const struct {
@@ -226,7 +228,7 @@ server_command_named(struct store_request *q, bool docs)
 		else if (!docs && c != NULL)
 			server_command_info(&q->reply, c);
 		else if (!docs)
-			store_reply_text(&q->reply, "*-1\r\n");
+			store_reply_nil(&q->reply);
 	}
 }
 

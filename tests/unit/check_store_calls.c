@@ -35,6 +35,10 @@ START_TEST(store_says_who_it_is)
 	feed("info server\r\n");
 	ck_assert_ptr_nonnull(strstr(prong_client_output(c, NULL),
 	    "\r\nredis_version:7.0.0\r\n"));
+	ask("set k v", "+OK\r\n");
+	feed("info keyspace\r\n");
+	ck_assert_ptr_nonnull(strstr(prong_client_output(c, NULL),
+	    "\r\ndb0:keys=1,longest="));
 	snprintf(text, sizeof(text), ":%zu\r\n", commands);
 	ask("command count", text);
 	snprintf(text, sizeof(text), "*%zu\r\n*10\r\n$4\r\nauth\r\n:-2\r\n",
