@@ -35,7 +35,7 @@ dict_walk_copy(struct dict_stripe *s, const struct dict_found *f,
     struct dict_bag *bag)
 {
 	struct dict_copy copy = { f->key_length, f->value_length, 0 };
-	char *to = bag->data + bag->used;
+	char *to;
 	size_t need = sizeof(copy) + f->key_length + f->value_length;
 
 	if (need > bag->size - bag->used) {
@@ -44,6 +44,7 @@ dict_walk_copy(struct dict_stripe *s, const struct dict_found *f,
 	}
 	copy.ms = f->expiry == 0 ? PRONG_DICT_FOREVER :
 	    (int64_t)(f->expiry - dict_now(s));
+	to = bag->data + bag->used;
 	memcpy(to, &copy, sizeof(copy));
 	to += sizeof(copy);
 	if (dict_table_key(s, f, to) == -1 ||
