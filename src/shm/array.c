@@ -264,8 +264,11 @@ array_note(struct prong_array *a, size_t index)
 {
 	struct array_layout *layout = array_layout(a);
 	struct array_note *notes = array_notes(a);
-	uint64_t count = layout->count, i;
+	uint64_t count = __atomic_load_n(&layout->count, __ATOMIC_RELAXED), i;
 
+	/* Whoever should not have may have written there. */
+	if (count > array_notes_max(a->length))
+		count = array_notes_max(a->length);
 	for (i = count; i-- > 0;)
 		if (notes[i].cell == index)
 			return 0;

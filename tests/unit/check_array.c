@@ -292,6 +292,36 @@ write_cells(struct prong_array *a)
 }
 
 /* Cells of 64 bits are added to by another way. */
+/*
+ * Another process has written over all that is no lock, with the lock held or
+ * not: nothing is read or written outside.
+ */
+START_TEST(test_array_hostile)
+{
+	struct prong_array *a = new(PRONG_INT64, 5);
+	char *behind = (char *)a->segment.base + 64 + sizeof(struct rlock);
+	size_t size = a->segment.size - 64 - sizeof(struct rlock), i;
+	union prong_value v;
+
+	for (i = 0; i < 4; i++) {
+		ck_assert_int_eq(prong_array_lock(a, 0), 0);
+		memset(behind, i % 2 == 0 ? 0xff : 0x7f, size);
+		errno = 0;
+		ck_assert_int_eq(prong_array_set(a, i, integer(1)), -1);
+		ck_assert_int_eq(errno, ENOSPC);
+		a->guard.repair(a->guard.arg);
+		prong_array_sum(a, &v);
+		ck_assert_int_eq(prong_array_unlock(a), 0);
+		/* With the next holder it is an array again. */
+		ck_assert_int_eq(prong_array_lock(a, 0), 0);
+		ck_assert_int_eq(prong_array_set(a, i, integer(1)), 0);
+		ck_assert_int_eq(prong_array_unlock(a), 0);
+		ck_assert_int_eq(cell(a, i), 1);
+	}
+	array_free(a);
+}
+END_TEST
+
 START_TEST(test_array_many_writers)
 {
 	struct prong_array *a = new(_i == 0 ? PRONG_INT32 : PRONG_INT64, 8);
@@ -424,6 +454,7 @@ main(void)
 	tcase_add_test(tc, test_array_cas);
 	tcase_add_test(tc, test_array_sum_and_snapshot);
 	tcase_add_test(tc, test_array_lock);
+	tcase_add_test(tc, test_array_hostile);
 	tcase_add_loop_test(tc, test_array_many_writers, 0, 2);
 	tcase_add_test(tc, test_array_limit_contended);
 	tcase_add_loop_test(tc, test_array_parse, 0, UNIT_COUNT(texts));
