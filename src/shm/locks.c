@@ -134,6 +134,13 @@ locks_place(struct locks_layout *layout, const char *name)
 	return count;
 }
 
+/* A dead one was adding a name: it is counted, or was never there. */
+static void
+locks_note(void *arg)
+{
+	rlock_note("shared memory", "names of locks", 0);
+}
+
 struct prong_rlock *
 locks_open(struct locks *l, const char *name)
 {
@@ -143,7 +150,8 @@ locks_open(struct locks *l, const char *name)
 
 	if (locks_check_name(name) == -1)
 		return NULL;
-	if (rlock_lock(&layout->names, RLOCK_ENGINE_MS, NULL, NULL) == -1) {
+	if (rlock_lock(&layout->names, RLOCK_ENGINE_MS, locks_note,
+	    NULL) == -1) {
 		error_prefix("lock \"%s\"", name);
 		return NULL;
 	}
