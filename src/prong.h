@@ -838,7 +838,7 @@ PRONG_API int prong_server_stop(struct prong_server *, bool fast);
  * Serves in this process and in that loop, without other processes: returns
  * when the server listens, and stopped is called from the loop when it has
  * ended.  Dispatch is inline or coroutine.  EBUSY: this process serves already.
- * ENOTSUP: another dispatch.  Else as prong_server_run().
+ * ENOTSUP: another dispatch, a dict that is saved.  Else as prong_server_run().
  */
 PRONG_API int prong_loop_serve(struct prong_loop *, struct prong_server *,
     void (*stopped)(void *), void *arg);
