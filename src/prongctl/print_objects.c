@@ -67,6 +67,7 @@ static const struct table_column print_dict_columns[] = {
 	{ "EVICTED", cell_integer, "evicted", SCOLS_FL_RIGHT },
 	{ "EXPIRED", cell_integer, "expired", SCOLS_FL_RIGHT },
 	{ "RECOVERED", cell_integer, "locks_recovered", SCOLS_FL_RIGHT },
+	{ "SAVED", cell_duration, "saved", SCOLS_FL_RIGHT, true },
 	{ NULL }
 };
 

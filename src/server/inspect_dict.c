@@ -2,10 +2,13 @@
 /*
  * What prongctl dict asks for.  In a clerk.
  */
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/escape.h"
@@ -32,14 +35,27 @@ inspect_dict(struct prong_server *s, const json_t *request)
 	return d;
 }
 
+/* How many seconds ago its file was written; null: there is none. */
+static json_t *
+inspect_saved(const char *path)
+{
+	struct stat st;
+	time_t now = time(NULL);
+
+	if (path[0] == '\0' || stat(path, &st) == -1)
+		return json_null();
+	return json_integer(now > st.st_mtime ? now - st.st_mtime : 0);
+}
+
 static json_t *
 inspect_dict_row(const struct prong_section *section, void *item)
 {
 	const struct prong_dict *d = item;
+	const char *path = section_text(section, "save");
 	struct dict_numbers n;
 
 	dict_count(d, &n);
-	return json_pack("{s:s,s:I,s:s,s:I,s:I,s:I,s:I,s:I}",
+	return json_pack("{s:s,s:I,s:s,s:I,s:I,s:I,s:I,s:I,s:s?,s:o}",
 	    "name", section->title,
 	    "memory", (json_int_t)d->segment.size,
 	    "evict", section_text(section, "evict"),
@@ -47,7 +63,9 @@ inspect_dict_row(const struct prong_section *section, void *item)
 	    "used", (json_int_t)n.used,
 	    "evicted", (json_int_t)n.evicted,
 	    "expired", (json_int_t)n.expired,
-	    "locks_recovered", (json_int_t)dict_recovered(d));
+	    "locks_recovered", (json_int_t)dict_recovered(d),
+	    "save", path[0] == '\0' ? NULL : path,
+	    "saved", inspect_saved(path));
 }
 
 json_t *
