@@ -337,7 +337,7 @@ main(void)
 	if (!killer_can())
 		return killer_skip();
 	s = unit_suite("crash_event", &tc);
-	tcase_set_timeout(tc, 180);
+	tcase_set_timeout(tc, killer_timeout());
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, test_crash_event, 0, UNIT_COUNT(killings));
 	tcase_add_loop_test(tc, test_crash_event_planted, 0,

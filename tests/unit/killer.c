@@ -731,7 +731,7 @@ killer_tries_all(void)
 double
 killer_timeout(void)
 {
-	return killer_tries_all() ? 3600 : 120;
+	return killer_tries_all() ? 3600 : 180;
 }
 
 bool
