@@ -26,13 +26,15 @@ extern "C" {
 #if defined(__GNUC__)
 #define PRONG_API		__attribute__((visibility("default")))
 #define PRONG_PRINTF(f, a)	__attribute__((format(printf, f, a)))
+#define PRONG_SENTINEL		__attribute__((sentinel))
 #else
 #define PRONG_API
 #define PRONG_PRINTF(f, a)
+#define PRONG_SENTINEL
 #endif
 
 /* The number of this interface; a handler made for another is refused. */
-#define PRONG_ABI	3
+#define PRONG_ABI	4
 
 struct prong_conn;
 struct prong_loop;
@@ -172,7 +174,25 @@ struct prong_handler {
 	 * not wrapped.  Looks at nothing but its arguments.
 	 */
 	ssize_t (*frame)(const void *data, size_t len, uint64_t *state);
+
+	/*
+	 * Before any process is forked, in one that is there for it: says by
+	 * prong_declare() which shared objects the handler needs.  The options
+	 * of the service are known.  On -1 (text through prong_set_error()) the
+	 * server does not start.
+	 */
+	int (*declare)(struct prong_service *);
 };
+
+/*
+ * In a handler's .declare: a shared object, "array", "dict" or "event", with
+ * settings as in the configuration: "slots", "64", ..., NULL.  It may be there
+ * already; what it has of these settings must be the same, and what it has not
+ * is set.  EEXIST: it is not the same.  EINVAL: no such kind or setting, not a
+ * value for it.  EPERM: not in .declare.  ENOMEM.
+ */
+PRONG_API int prong_declare(struct prong_service *, const char *kind,
+    const char *name, ...) PRONG_SENTINEL;
 
 /* Defines NAME_handler: PRONG_HANDLER(echo, .message = echo_message); */
 #define PRONG_HANDLER(ident, ...)					\

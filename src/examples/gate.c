@@ -69,11 +69,19 @@ gate_converse(struct prong_conn *c)
 	return r;
 }
 
+/* It is made before there are any workers. */
+static int
+gate_declare(struct prong_service *s)
+{
+	return prong_declare(s, "event", "gate", NULL);
+}
+
 static PRONG_HANDLER(gate,
 	.summary = "a gate to wait at",
 	.flags = PRONG_THREAD_SAFE,
 	.framings = PRONG_LINE,
 	.framing = PRONG_LINE,
+	.declare = gate_declare,
 	.converse = gate_converse,
 );
 
@@ -92,7 +100,6 @@ main(int argc, char **argv)
 	    prong_server_set(server, "log.target", "stderr") == -1 ||
 	    prong_server_set(server, "pidfile", "") == -1 ||
 	    prong_server_set(server, "control.socket", "") == -1 ||
-	    prong_server_section(server, "event", "gate") == NULL ||
 	    (service = prong_server_add(server, "gate")) == NULL ||
 	    prong_service_set(service, "handler", "gate") == -1 ||
 	    prong_service_set(service, "dispatch", "coroutine") == -1 ||

@@ -22,9 +22,9 @@
 #include "base/rlimits.h"
 #include "dispatch/dispatch.h"
 #include "loop/task.h"
+#include "server/declare.h"
 #include "server/listening.h"
 #include "server/savefile.h"
-#include "server/server.h"
 
 /* How long a module may take to load. */
 #define CHECK_LOAD_MS	10000
@@ -37,6 +37,7 @@ struct check {
 	int environment;
 	struct privilege privilege;	/* of the workers */
 	bool has_privilege;
+	bool undeclared;	/* what a handler has declared is not there */
 	struct strings held;	/* addresses of the server that runs now */
 	bool asked;
 };
@@ -276,7 +277,7 @@ check_service(struct check *c, struct prong_service *s)
 	check_load(c, s);
 	/* Of a module that was not loaded all is said. */
 	if (server_resolve(s, check_fault, c) == 0 && c->has_privilege &&
-	    s->handler != NULL)
+	    !c->undeclared && s->handler != NULL)
 		check_init(c, s);
 }
 
@@ -454,6 +455,9 @@ prong_server_check(struct prong_server *server, prong_problem_fn *fn,
 	server_detach(server);
 	check_server(&c);
 	check_privilege(&c);
+	if (c.has_privilege)
+		c.undeclared = declare_all(server, &c.privilege, check_fault,
+		    &c) > 0;
 	check_objects(&c);
 	/*
 	 * What a handler's init may use is there, for as long as the check; but

@@ -62,8 +62,9 @@ static int
 dump_sections(char **out, const struct prong_section *list)
 {
 	for (; list != NULL; list = list->next)
-		if (strings_append(out, "\n") == -1 ||
-		    section_dump(out, list, 0) == -1)
+		if (strings_append(out, "\n") == -1 || (list->by != NULL &&
+		    strings_append(out, "# of the handler of service \"%s\"\n",
+		    list->by) == -1) || section_dump(out, list, 0) == -1)
 			return -1;
 	return 0;
 }

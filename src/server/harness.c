@@ -12,6 +12,7 @@
 
 #include "dispatch/dispatch.h"
 #include "net/admission.h"
+#include "server/declare.h"
 
 /* How many connections it may have at once, and accounts of sources. */
 #define HARNESS_CAPACITY	4096
@@ -172,7 +173,9 @@ harness_resolve(struct prong_service *s)
 	if (admission_prepare(s) == -1)
 		return -1;
 	/* Another service of the server may use them. */
-	return s->server->locks.guards != NULL ? 0 : objects_make(s->server);
+	if (s->server->locks.guards != NULL)
+		return 0;
+	return declare_here(s->server) == -1 ? -1 : objects_make(s->server);
 }
 
 static int

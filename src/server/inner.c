@@ -17,6 +17,7 @@
 #include "base/process.h"
 #include "base/units.h"
 #include "dispatch/dispatch.h"
+#include "server/declare.h"
 #include "server/listening.h"
 #include "server/loopapi.h"
 #include "server/prepare.h"
@@ -192,6 +193,7 @@ inner_open(struct prong_server *server)
 	int r;
 
 	if (prepare_services(server) == -1 ||
+	    declare_here(server) == -1 ||
 	    listening_open(&inner.listening, server, 1) == -1 ||
 	    prepare_memory(server, &inner.scoreboard, 1, inner_capacity()) ==
 	    -1)

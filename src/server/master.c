@@ -367,6 +367,7 @@ master_open(struct master *m)
 	if (prepare_log(m->server) == -1 ||
 	    privilege_find(&m->privilege, set->user, set->group) == -1 ||
 	    prepare_services(m->server) == -1 ||
+	    prepare_declared(m->server, &m->privilege) == -1 ||
 	    master_open_processes(m) == -1)
 		return -1;
 	/* The pidfile may be in it, and sockets of services. */

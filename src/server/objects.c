@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "dispatch/locking.h"
-#include "server/server.h"
+#include "server/declare.h"
 
 const struct object_kind *const object_kinds[OBJECT_KINDS] = {
 	[PRONG_ARRAY] = &object_array,
@@ -43,6 +43,9 @@ objects_add(struct prong_server *s, enum prong_scope kind, const char *name)
 {
 	if (server_check_name(name) == -1)
 		return NULL;
+	/* Of an earlier check, and declared again by the start. */
+	if (s->locks.guards == NULL)
+		declare_undo(s);
 	return server_add_section(&s->objects[kind].sections,
 	    object_kinds[kind]->name, name, object_kinds[kind]->members);
 }

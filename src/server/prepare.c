@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "dispatch/dispatch.h"
 #include "net/admission.h"
+#include "server/declare.h"
 
 int
 prepare_log(const struct prong_server *s)
@@ -86,6 +87,29 @@ prepare_services(struct prong_server *s)
 	/* Handlers are for those that run them. */
 	server_detach(s);
 	return 0;
+}
+
+static void
+prepare_declare_fault(const struct prong_service *s, const char *key,
+    void *arg)
+{
+	char *first = arg;
+
+	error_prefix("service \"%s\"", s->name);
+	if (first[0] == '\0')
+		strlcpy(first, error_text(), ERROR_MAX);
+	else
+		log_error("%s", error_text());
+}
+
+int
+prepare_declared(struct prong_server *s, const struct privilege *privilege)
+{
+	char first[ERROR_MAX] = "";
+
+	if (declare_all(s, privilege, prepare_declare_fault, first) == 0)
+		return 0;
+	return error_set(EINVAL, "%s", first);
 }
 
 static bool

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "base/privilege.h"
 #include "server/server.h"
 
 /*
@@ -17,6 +18,9 @@ void prepare_log_end(void);
 
 /* Checks the services; what is wrong with them is logged. */
 int prepare_services(struct prong_server *);
+
+/* Asks the handlers which shared objects they need; as above. */
+int prepare_declared(struct prong_server *, const struct privilege *);
 
 /* Makes the scoreboard, with tables of so many entries, and the arrays. */
 int prepare_memory(struct prong_server *, struct scoreboard *, uint32_t slots,

@@ -31,6 +31,14 @@ section_new(const char *name, const char *title,
 }
 
 void
+section_value_free(struct section_value *v)
+{
+	free(v->name);
+	free(v->text);
+	free(v);
+}
+
+void
 section_free(struct prong_section *s)
 {
 	struct section_value *v;
@@ -40,9 +48,7 @@ section_free(struct prong_section *s)
 		return;
 	while ((v = s->values) != NULL) {
 		s->values = v->next;
-		free(v->name);
-		free(v->text);
-		free(v);
+		section_value_free(v);
 	}
 	while ((m = s->sections) != NULL) {
 		s->sections = m->next;
@@ -142,7 +148,19 @@ section_check(const struct prong_option *o, const char *text)
 	return section_parse(o, text, &n);
 }
 
-static struct section_value *
+bool
+section_is_same(const struct prong_option *o, const char *a, const char *b)
+{
+	int64_t m = 0, n = 0;
+
+	if (strcmp(a, b) == 0)
+		return true;
+	return o->type >= PRONG_INT && o->type <= PRONG_TIME &&
+	    section_parse(o, a, &m) == 0 && section_parse(o, b, &n) == 0 &&
+	    m == n;
+}
+
+struct section_value *
 section_value(const struct prong_section *s, const char *name)
 {
 	struct section_value *v;
@@ -178,6 +196,46 @@ section_store(struct prong_section *s, const char *name, const char *text)
 		continue;
 	*at = v;
 	return 0;
+}
+
+void
+section_set_by(struct prong_section *s, const char *name, const char *by)
+{
+	struct section_value *v;
+
+	for (v = s->values; v != NULL; v = v->next)
+		if (strcmp(v->name, name) == 0)
+			v->by = by;
+}
+
+/* Stored as they are: a value that is no list is there once. */
+struct prong_section *
+section_copy(const struct prong_section *s)
+{
+	struct prong_section *copy = section_new(s->name, s->title, NULL);
+	const struct section_value *v;
+
+	if (copy == NULL)
+		return NULL;
+	for (v = s->values; v != NULL; v = v->next) {
+		if (section_store(copy, v->name, v->text) == -1) {
+			section_free(copy);
+			return NULL;
+		}
+		section_set_by(copy, v->name, v->by);
+	}
+	copy->members = s->members;
+	copy->by = s->by;
+	return copy;
+}
+
+void
+section_swap_values(struct prong_section *a, struct prong_section *b)
+{
+	struct section_value *values = a->values;
+
+	a->values = b->values;
+	b->values = values;
 }
 
 const char *

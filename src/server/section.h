@@ -14,6 +14,7 @@ struct section_value {
 	struct section_value *next;
 	char *name;
 	char *text;
+	const char *by;		/* whose handler has declared it; or NULL */
 };
 
 struct prong_section {
@@ -23,11 +24,18 @@ struct prong_section {
 	const struct prong_option *members;	/* NULL: not known yet */
 	struct section_value *values;
 	struct prong_section *sections;
+	const char *by;		/* whose handler has declared it; or NULL */
 };
 
 struct prong_section *section_new(const char *name, const char *title,
     const struct prong_option *members);
 void section_free(struct prong_section *);
+
+void section_value_free(struct section_value *);
+
+/* With its values, but not what is in it or behind it.  NULL: ENOMEM. */
+struct prong_section *section_copy(const struct prong_section *);
+void section_swap_values(struct prong_section *, struct prong_section *);
 
 /* Appends to a list; -1 with EEXIST when the title is there already. */
 int section_append(struct prong_section **list, struct prong_section *);
@@ -45,6 +53,15 @@ const struct prong_option *section_option(const struct prong_option *members,
 
 /* Whether text is a value of the option; -1 with EINVAL or ERANGE. */
 int section_check(const struct prong_option *, const char *text);
+/* Whether two values are one, however they are written. */
+bool section_is_same(const struct prong_option *, const char *,
+    const char *);
+
+/* The first value of that name that is stored; or NULL. */
+struct section_value *section_value(const struct prong_section *,
+    const char *name);
+/* Notes who has declared the values of that name. */
+void section_set_by(struct prong_section *, const char *name, const char *by);
 
 /* The text of a value: as stored, else the option's default, else NULL. */
 const char *section_text(const struct prong_section *, const char *name);

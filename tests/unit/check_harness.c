@@ -661,7 +661,7 @@ static const struct {
 	  "inline" },
 	{ &counting_badly_handler, { NULL }, { NULL }, EINVAL,
 	  "handler \"counting_badly\": it has two counters \"a\"" },
-	{ &old_handler, { NULL }, { NULL }, EINVAL, "this is 3" },
+	{ &old_handler, { NULL }, { NULL }, EINVAL, "this is 4" },
 	{ &bad_name_handler, { NULL }, { NULL }, EINVAL, "" },
 };
 

@@ -1,0 +1,554 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What handlers declare.
+ *
+ * The child writes records into a pipe: strings with a "=" before each, so that
+ * none is empty, and an empty one as their end.  The first of them says what it
+ * is: "begin" and "end" around the call of a service's handler, by its number;
+ * "object" with kind, name and settings; "fault" with a text.
+ */
+#include "server/declare.h"
+
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/process.h"
+
+#define DECLARE_SETTINGS_MAX	1024	/* of one object */
+#define DECLARE_STRINGS_MAX	(3 + 2 * DECLARE_SETTINGS_MAX)
+#define DECLARE_BYTES_MAX	(256 * 1024)	/* of a server's handlers */
+
+/* Whose .declare is called in this thread, and where to write what it says. */
+static __thread struct prong_service *declare_for;
+static __thread int declare_pipe;	/* -1: it counts here alone */
+
+/* --- sections --------------------------------------------------------------- */
+
+static void
+declare_undo_values(struct prong_section *section)
+{
+	struct section_value **at = &section->values, *v;
+
+	while ((v = *at) != NULL)
+		if (v->by != NULL) {
+			*at = v->next;
+			section_value_free(v);
+		} else
+			at = &v->next;
+}
+
+void
+declare_undo(struct prong_server *s)
+{
+	struct prong_section **at, *section;
+	enum prong_scope kind;
+
+	for (kind = OBJECT_FIRST; kind < OBJECT_KINDS; kind++) {
+		at = &s->objects[kind].sections;
+		while ((section = *at) != NULL) {
+			if (section->by == NULL) {
+				declare_undo_values(section);
+				at = &section->next;
+				continue;
+			}
+			*at = section->next;
+			section_free(section);
+		}
+	}
+}
+
+/* Who has said what a section has of a setting already. */
+static int
+declare_differs(const struct prong_service *service,
+    const struct prong_section *section, const struct section_value *has,
+    const char *wanted)
+{
+	char who[96] = "the configuration";
+
+	if (has->by != NULL)
+		snprintf(who, sizeof(who), "that of service \"%s\"", has->by);
+	return error_set(EEXIST, "%s \"%s\": the handler of service \"%s\" "
+	    "declares %s = \"%.64s\", %s \"%.64s\"", section->name,
+	    section->title, service->name, has->name, wanted, who, has->text);
+}
+
+/* Value number index of a setting in the pairs of key and value; or NULL. */
+static const char *
+declare_wanted(const char *const *pairs, const char *key, size_t index)
+{
+	for (; pairs[0] != NULL; pairs += 2)
+		if (strcmp(pairs[0], key) == 0 && index-- == 0)
+			return pairs[1];
+	return NULL;
+}
+
+/* A setting that the section has: it must be the same, if it is a list wholly. */
+static int
+declare_compare(const struct prong_service *service,
+    const struct prong_section *section, const struct prong_option *o,
+    const char *const *pairs)
+{
+	const struct section_value *has = section_value(section, o->name);
+	const char *one = has->text, *other;
+	size_t i = 0;
+
+	do {
+		other = declare_wanted(pairs, o->name, i);
+		if (one == NULL || other == NULL ||
+		    !section_is_same(o, one, other))
+			return declare_differs(service, section, has,
+			    other == NULL ? "" : other);
+		i++;
+		one = section_list_text(section, o->name, i);
+	} while (one != NULL || declare_wanted(pairs, o->name, i) != NULL);
+	return 0;
+}
+
+/* What is declared more than once, and is no list, is once too often. */
+static int
+declare_set(struct prong_section *section, const struct prong_option *o,
+    const char *const *pairs, const char *by)
+{
+	const char *text;
+	size_t i;
+
+	for (i = 0; (text = declare_wanted(pairs, o->name, i)) != NULL; i++) {
+		if (i > 0 && o->type != PRONG_STRINGS)
+			return error_set(EINVAL, "%s \"%s\": %s is declared "
+			    "twice", section->name, section->title, o->name);
+		if (prong_section_set(section, o->name, text) == -1)
+			return error_prefix("%s \"%s\"", section->name,
+			    section->title);
+	}
+	section_set_by(section, o->name, by);
+	return 0;
+}
+
+static int
+declare_merge(const struct prong_service *service,
+    struct prong_section *section, const char *const *pairs)
+{
+	const struct prong_option *o;
+	const char *const *p;
+
+	for (p = pairs; p[0] != NULL; p += 2)
+		if (section_option(section->members, p[0]) == NULL)
+			return error_set(EINVAL, "%s \"%s\" has no setting "
+			    "\"%.64s\"", section->name, section->title, p[0]);
+	for (o = section->members; o->name != NULL; o++) {
+		if (declare_wanted(pairs, o->name, 0) == NULL)
+			continue;
+		if ((section_value(section, o->name) != NULL ?
+		    declare_compare(service, section, o, pairs) :
+		    declare_set(section, o, pairs, service->name)) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* A new one, or a copy of that which there is. */
+static struct prong_section *
+declare_draft(const struct prong_section *was, enum prong_scope kind,
+    const struct prong_service *service, const char *name)
+{
+	struct prong_section *draft;
+
+	if (was != NULL)
+		return section_copy(was);
+	if (server_check_name(name) == -1)
+		return NULL;
+	draft = section_new(object_kinds[kind]->name, name,
+	    object_kinds[kind]->members);
+	if (draft != NULL)
+		draft->by = service->name;
+	return draft;
+}
+
+/* Nothing has changed where it fails. */
+static int
+declare_object(struct prong_service *service, const char *kind_name,
+    const char *name, const char *const *pairs)
+{
+	enum prong_scope kind = objects_kind(kind_name);
+	struct prong_section **list, *was, *draft;
+	const char *key;
+
+	if (kind == 0)
+		return error_set(EINVAL, "there are no shared objects "
+		    "\"%.64s\"", kind_name);
+	list = &service->server->objects[kind].sections;
+	was = section_find(*list, object_kinds[kind]->name, name);
+	draft = declare_draft(was, kind, service, name);
+	if (draft == NULL)
+		return -1;
+	if (declare_merge(service, draft, pairs) == -1) {
+		section_free(draft);
+		return -1;
+	}
+	if (object_kinds[kind]->check != NULL &&
+	    object_kinds[kind]->check(draft, &key) == -1) {
+		error_prefix("%s \"%s\"", draft->name, draft->title);
+		section_free(draft);
+		return -1;
+	}
+	if (was == NULL)
+		return section_append(list, draft);
+	/* Its place, and who knows it by its address, stay. */
+	section_swap_values(was, draft);
+	section_free(draft);
+	return 0;
+}
+
+/* --- what handlers call ------------------------------------------------------- */
+
+/* A record is far shorter than what declares too much. */
+static int
+declare_write(const char *const *strings)
+{
+	char *record = NULL;
+	size_t length = 0, size;
+	ssize_t n;
+	FILE *f;
+
+	if ((f = open_memstream(&record, &size)) == NULL)
+		return error_errno("declaring");
+	for (; *strings != NULL; strings++)
+		fprintf(f, "=%s%c", *strings, '\0');
+	fputc('\0', f);
+	if (fclose(f) == EOF) {
+		free(record);
+		return error_set(ENOMEM, "no memory to declare");
+	}
+	while (length < size) {
+		n = write(declare_pipe, record + length, size - length);
+		if (n == -1 && errno != EINTR)
+			break;
+		if (n > 0)
+			length += (size_t)n;
+	}
+	free(record);
+	return length == size ? 0 : error_errno("declaring");
+}
+
+int
+prong_declare(struct prong_service *service, const char *kind,
+    const char *name, ...)
+{
+	const char *strings[DECLARE_STRINGS_MAX + 1] = { "object", kind, name };
+	size_t count = 3;
+	va_list args;
+
+	if (service != declare_for)
+		return error_set(EPERM, "only a handler's .declare can declare "
+		    "%s \"%.64s\"", kind, name);
+	va_start(args, name);
+	while (count < DECLARE_STRINGS_MAX &&
+	    (strings[count] = va_arg(args, const char *)) != NULL)
+		count++;
+	va_end(args);
+	if (count == DECLARE_STRINGS_MAX || count % 2 == 0)
+		return error_set(EINVAL, "%s \"%.64s\": %s", kind, name,
+		    count % 2 == 0 ? "a setting without a value" :
+		    "too many settings");
+	if (declare_object(service, kind, name, strings + 3) == -1)
+		return -1;
+	return declare_pipe == -1 ? 0 : declare_write(strings);
+}
+
+static int
+declare_call(struct prong_service *s, int pipe_end)
+{
+	int r;
+
+	declare_for = s;
+	declare_pipe = pipe_end;
+	error_clear();
+	r = s->handler->declare(s);
+	if (r == -1 && error_text()[0] == '\0')
+		error_set(EINVAL, "its handler's .declare has failed");
+	declare_for = NULL;
+	return r;
+}
+
+/* Whether there is something to ask; what else is wrong others will tell. */
+static bool
+declare_is_wanted(struct prong_service *s)
+{
+	return server_attach(s) == 0 && s->handler != NULL &&
+	    s->handler->declare != NULL;
+}
+
+int
+declare_here(struct prong_server *s)
+{
+	size_t i;
+
+	declare_undo(s);
+	for (i = 0; i < s->service_count; i++)
+		if (declare_is_wanted(s->services[i]) &&
+		    declare_call(s->services[i], -1) == -1)
+			return error_prefix("service \"%s\"",
+			    s->services[i]->name);
+	return 0;
+}
+
+/* --- the child ------------------------------------------------------------------ */
+
+static void
+declare_ask(struct prong_service *s, int pipe_end)
+{
+	char number[16];
+	const char *const begin[] = { "begin", number, NULL };
+	const char *const fault[] = { "fault", error_text(), NULL };
+	static const char *const end[] = { "end", NULL };
+	int result;
+
+	declare_pipe = pipe_end;
+	snprintf(number, sizeof(number), "%u", s->index);
+	if (declare_write(begin) == -1)
+		return;
+	result = declare_call(s, pipe_end);
+	if (result == -1)
+		declare_write(fault);
+	declare_write(end);
+}
+
+static void __attribute__((noreturn))
+declare_child(struct prong_server *s, const struct privilege *privilege,
+    int pipe_end, pid_t parent)
+{
+	size_t i;
+
+	process_title("declare");
+	signal(SIGPIPE, SIG_IGN);
+	if (privilege_drop(privilege, s->settings.chroot) == -1 ||
+	    process_die_with_parent(parent) == -1)
+		_exit(1);
+	for (i = 0; i < s->service_count; i++)
+		if (declare_is_wanted(s->services[i]))
+			declare_ask(s->services[i], pipe_end);
+	_exit(0);
+}
+
+/* --- who has it run --------------------------------------------------------------- */
+
+struct declaring {
+	struct prong_server *server;
+	server_fault_fn *fn;
+	void *arg;
+	int faults;
+	int pipe_end;
+	char *text;			/* what it has said */
+	size_t length;
+	bool late;
+	struct prong_service *at;	/* whose handler it was asking */
+};
+
+static void
+declare_fault(struct declaring *d, const struct prong_service *s)
+{
+	d->faults++;
+	d->fn(s, "handler", d->arg);
+}
+
+/* Until the end of the pipe, of the time, or of what may be said. */
+static void
+declare_read(struct declaring *d)
+{
+	uint64_t now, end = process_milliseconds() + DECLARE_MS;
+	struct pollfd p = { .fd = d->pipe_end, .events = POLLIN };
+	ssize_t n = 1;
+
+	while (n != 0 && d->length < DECLARE_BYTES_MAX) {
+		if ((now = process_milliseconds()) >= end) {
+			d->late = true;
+			return;
+		}
+		if (poll(&p, 1, (int)(end - now)) != 1)
+			continue;
+		n = read(d->pipe_end, d->text + d->length,
+		    DECLARE_BYTES_MAX - d->length);
+		if (n > 0)
+			d->length += (size_t)n;
+	}
+}
+
+static void
+declare_take_begin(struct declaring *d, const char *const *strings)
+{
+	unsigned long index = strings[0] == NULL ? ULONG_MAX :
+	    strtoul(strings[0], NULL, 10);
+
+	d->at = index < d->server->service_count ?
+	    d->server->services[index] : NULL;
+}
+
+static void
+declare_take_end(struct declaring *d, const char *const *strings)
+{
+	d->at = NULL;
+}
+
+/* What it has said to itself, it says to us; but who knows. */
+static void
+declare_take_object(struct declaring *d, const char *const *strings)
+{
+	size_t count = 0;
+
+	while (strings[count] != NULL)
+		count++;
+	if (d->at == NULL || count < 2 || count % 2 != 0)
+		return;
+	if (declare_object(d->at, strings[0], strings[1], strings + 2) == -1)
+		declare_fault(d, d->at);
+}
+
+static void
+declare_take_fault(struct declaring *d, const char *const *strings)
+{
+	if (d->at == NULL || strings[0] == NULL)
+		return;
+	error_set(EINVAL, "%s", strings[0]);
+	declare_fault(d, d->at);
+}
+
+static const struct {
+	const char *name;
+	void (*take)(struct declaring *, const char *const *strings);
+} declare_records[] = {
+	{ "begin", declare_take_begin },
+	{ "end", declare_take_end },
+	{ "object", declare_take_object },
+	{ "fault", declare_take_fault },
+};
+
+static void
+declare_take(struct declaring *d, const char *const *strings)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(declare_records) / sizeof(declare_records[0]);
+	    i++)
+		if (strings[0] != NULL &&
+		    strcmp(strings[0], declare_records[i].name) == 0)
+			declare_records[i].take(d, strings + 1);
+}
+
+/* What is not whole, or has too many strings, was not said. */
+static void
+declare_take_all(struct declaring *d)
+{
+	const char *strings[DECLARE_STRINGS_MAX + 1];
+	const char *p = d->text, *end = d->text + d->length;
+	size_t count = 0;
+
+	while (p < end && memchr(p, '\0', (size_t)(end - p)) != NULL) {
+		if (*p == '\0') {
+			strings[count] = NULL;
+			declare_take(d, strings);
+			count = 0;
+		} else if (count < DECLARE_STRINGS_MAX)
+			strings[count++] = p + 1;
+		p += strlen(p) + 1;
+	}
+}
+
+/* How it ended in the midst of a handler's .declare. */
+static void
+declare_judge(struct declaring *d, int status)
+{
+	if (d->length == DECLARE_BYTES_MAX) {
+		error_set(E2BIG, "its handler declares more than %d bytes",
+		    DECLARE_BYTES_MAX);
+		declare_fault(d, d->at != NULL ? d->at :
+		    d->server->services[0]);
+		return;
+	}
+	if (d->at == NULL)
+		return;
+	if (d->late)
+		error_set(ETIMEDOUT, "its handler's .declare takes longer than "
+		    "%d s", DECLARE_MS / 1000);
+	else if (WIFSIGNALED(status))
+		error_set(ECHILD, "its handler's .declare ends the process by "
+		    "signal %d (%s)", WTERMSIG(status),
+		    strsignal(WTERMSIG(status)));
+	else
+		error_set(ECHILD, "its handler's .declare ends the process "
+		    "with exit code %d", WEXITSTATUS(status));
+	declare_fault(d, d->at);
+}
+
+/* A module's handler may want something: here that is not known. */
+static bool
+declare_is_needed(const struct prong_server *s)
+{
+	const struct prong_handler *h;
+	size_t i;
+
+	for (i = 0; i < s->service_count; i++) {
+		h = server_handler(s, s->services[i]->settings.handler);
+		if (h == NULL ? server_has_module(s->services[i]) :
+		    h->declare != NULL)
+			return true;
+	}
+	return false;
+}
+
+static int
+declare_run(struct declaring *d, const struct privilege *privilege)
+{
+	pid_t pid, self = getpid();
+	int ends[2], status = 0;
+
+	if (pipe2(ends, O_CLOEXEC) == -1)
+		return error_errno("declaring");
+	fflush(NULL);
+	if ((pid = fork()) == 0) {
+		close(ends[0]);
+		declare_child(d->server, privilege, ends[1], self);
+	}
+	close(ends[1]);
+	d->pipe_end = ends[0];
+	if (pid == -1) {
+		close(ends[0]);
+		return error_errno("declaring");
+	}
+	declare_read(d);
+	close(ends[0]);
+	if (d->late || d->length == DECLARE_BYTES_MAX)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		continue;
+	declare_take_all(d);
+	declare_judge(d, status);
+	return 0;
+}
+
+int
+declare_all(struct prong_server *s, const struct privilege *privilege,
+    server_fault_fn *fn, void *arg)
+{
+	struct declaring d = { .server = s, .fn = fn, .arg = arg };
+
+	declare_undo(s);
+	if (!declare_is_needed(s))
+		return 0;
+	if ((d.text = malloc(DECLARE_BYTES_MAX)) == NULL)
+		error_errno("declaring");
+	if (d.text == NULL || declare_run(&d, privilege) == -1)
+		declare_fault(&d, s->services[0]);
+	free(d.text);
+	return d.faults;
+}
