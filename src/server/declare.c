@@ -135,6 +135,24 @@ declare_set(struct prong_section *section, const struct prong_option *o,
 	return 0;
 }
 
+/* Whether a handler may say anything of a setting. */
+static int
+declare_check_key(const struct prong_section *section, const char *key)
+{
+	const char *const *reserved =
+	    object_kinds[objects_kind(section->name)]->reserved;
+
+	if (section_option(section->members, key) == NULL)
+		return error_set(EINVAL, "%s \"%s\" has no setting \"%.64s\"",
+		    section->name, section->title, key);
+	for (; reserved != NULL && *reserved != NULL; reserved++)
+		if (strcmp(*reserved, key) == 0)
+			return error_set(EINVAL, "%s \"%s\": %s is for the "
+			    "configuration to say, and for no handler",
+			    section->name, section->title, key);
+	return 0;
+}
+
 static int
 declare_merge(const struct prong_service *service,
     struct prong_section *section, const char *const *pairs)
@@ -143,9 +161,8 @@ declare_merge(const struct prong_service *service,
 	const char *const *p;
 
 	for (p = pairs; p[0] != NULL; p += 2)
-		if (section_option(section->members, p[0]) == NULL)
-			return error_set(EINVAL, "%s \"%s\" has no setting "
-			    "\"%.64s\"", section->name, section->title, p[0]);
+		if (declare_check_key(section, p[0]) == -1)
+			return -1;
 	for (o = section->members; o->name != NULL; o++) {
 		if (declare_wanted(pairs, o->name, 0) == NULL)
 			continue;

@@ -80,9 +80,13 @@ dicts_recovered(const void *dict)
 	return dict_recovered(dict);
 }
 
+/* Which files are written is the administrator's to say. */
+static const char *const dicts_reserved[] = { "save", "save-interval", NULL };
+
 const struct object_kind object_dict = {
 	.name = "dict",
 	.members = dicts_members,
+	.reserved = dicts_reserved,
 	.check = dicts_check,
 	.make = dicts_make,
 	.free = dicts_free,

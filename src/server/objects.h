@@ -18,6 +18,8 @@
 struct object_kind {
 	const char *name;			/* of its sections: "array" */
 	const struct prong_option *members;	/* of such a section */
+	/* Those that no handler may declare: ends with NULL.  NULL: none. */
+	const char *const *reserved;
 
 	/*
 	 * Whether the values make sense together; -1 with a text, and key.

@@ -48,6 +48,8 @@ declare_wrongly(struct prong_service *s)
 	    errno != EINVAL ||
 	    prong_declare(s, "array", "a", "size", "1", NULL) != -1 ||
 	    errno != EINVAL ||
+	    prong_declare(s, "dict", "d", "save", "/x", NULL) != -1 ||
+	    errno != EINVAL ||
 	    prong_declare(s, "array", "a", "slots", "many", NULL) != -1 ||
 	    errno != EINVAL ||
 	    prong_declare(s, "array", "a", "slots", "0", NULL) != -1 ||
