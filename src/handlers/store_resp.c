@@ -119,7 +119,10 @@ resp_bulk(struct resp_walk *w, struct store_bytes *bytes)
 
 	if (begin == w->length)
 		return RESP_MORE;
-	r = resp_header(w, RESP_BIG_LENGTH, RESP_BAD_LENGTH, &length);
+	/* The "\r" of a header may be what stands for the "$". */
+	r = w->data[begin] == '$' ?
+	    resp_header(w, RESP_BIG_LENGTH, RESP_BAD_LENGTH, &length) :
+	    resp_header_slowly(w, RESP_BIG_LENGTH, RESP_BAD_LENGTH, &length);
 	if (r == RESP_MORE || (r == RESP_WRONG && w->wrong == RESP_BIG_LENGTH))
 		return r;
 	/* As with Redis, that is looked at when the whole header is there. */

@@ -56,6 +56,8 @@ static const struct talk {
 	  "' '\r\n", true },
 	{ "*2\r\n$4\r\nPING\r\n\nx\r\n", "-ERR Protocol error: expected '$', "
 	  "got ' '\r\n", true },
+	{ "*1\r\n\r0\r\n", "-ERR Protocol error: expected '$', got ' '\r\n",
+	  true },
 	{ "*1\r\n$x\r\n", "-ERR Protocol error: invalid bulk length\r\n",
 	  true },
 	{ "*1\r\n$\r\n", "-ERR Protocol error: invalid bulk length\r\n", true },
