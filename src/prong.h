@@ -45,6 +45,7 @@ struct prong_array;
 struct prong_rlock;
 struct prong_dict;
 struct prong_event;
+struct prong_pool;
 
 /*
  * Returns the text of the last failure in this thread: never NULL, valid
@@ -93,6 +94,19 @@ struct prong_option {
 struct prong_counter {
 	const char *name;
 	const char *help;		/* one line for people */
+};
+
+/*
+ * A function for the processes of pools, which find it by its name, of 27
+ * characters at most; a table of them ends with a .name of NULL.  It may block,
+ * and runs in no loop.  Returns the length of what it has written to result, or
+ * -1 for a failure of its own, with errno and the text of prong_set_error().
+ */
+typedef ssize_t prong_job_fn(struct prong_service *, const void *argument,
+    size_t length, void *result, size_t size);
+struct prong_job {
+	const char *name;
+	prong_job_fn *fn;
 };
 
 /* How a stream is cut into messages; a handler names those that it allows. */
@@ -182,6 +196,7 @@ struct prong_handler {
 	 * server does not start.
 	 */
 	int (*declare)(struct prong_service *);
+	const struct prong_job *jobs;	/* for pools; NULL: none */
 };
 
 /*
@@ -736,6 +751,78 @@ PRONG_API bool prong_event_is_set(const struct prong_event *);
 PRONG_API int prong_event_wait(struct prong_event *, int64_t ms);
 
 /* ------------------------------------------------------------------------
+ * Pools: processes that run jobs, for all workers of a server.
+ *
+ * Every task ends in one of these ways, once.  Those of a process that dies are
+ * dropped.
+ */
+
+enum prong_outcome {
+	PRONG_TASK_DONE,		/* with a result */
+	PRONG_TASK_FAILED,		/* the job has returned -1 */
+	PRONG_TASK_DIED,		/* its process has */
+	PRONG_TASK_TIMED_OUT,		/* it ran for longer than task-timeout */
+	PRONG_TASK_CANCELLED,		/* it was given up */
+};
+
+struct prong_pool_result {
+	uint64_t task;
+	enum prong_outcome outcome;
+	int error;			/* errno; 0 if it is done */
+	int signal;			/* what killed its process; 0: nothing */
+	const void *data;		/* the result, or the text of a failure */
+	size_t length;
+};
+typedef void prong_pool_fn(const struct prong_pool_result *, void *arg);
+
+/* The pool that the configuration names so, for jobs of this handler.  ENOENT. */
+PRONG_API struct prong_pool *prong_pool_open(struct prong_service *,
+    const char *name);
+
+/*
+ * Has a job done and waits for its result, for ms at most (-1: for ever), whose
+ * length it returns.  What the job has failed with; ECHILD, its process has
+ * died; ETIME, it was killed by task-timeout; ETIMEDOUT, it is given up; ERANGE,
+ * the result is longer than size, and lost.  EDEADLK: in the loop itself, or in
+ * a task of this pool.  ECANCELED: the connection has ended.  ENOENT: no such
+ * job.  EMSGSIZE: an argument longer than the pool's size.  EPIPE: it is closed.
+ * ENOTSUP: the server has no processes.
+ */
+PRONG_API ssize_t prong_pool_apply(struct prong_pool *, const char *job,
+    const void *argument, size_t length, void *result, size_t size, int64_t ms);
+
+/*
+ * The same without waiting: fn is called from this loop when it is over.  With
+ * NULL for fn, prong_pool_get() gets the result, of the task in *task, which may
+ * else be NULL.  EAGAIN: the pool is full.  EPERM: there is no loop here.
+ */
+PRONG_API int prong_pool_apply_async(struct prong_pool *, const char *job,
+    const void *argument, size_t length, prong_pool_fn *, void *arg,
+    uint64_t *task);
+/* Many at once, which is faster; returns how many of them, at least one. */
+PRONG_API int prong_pool_apply_many(struct prong_pool *, const char *job,
+    const struct iovec *arguments, int count, prong_pool_fn *, void *arg,
+    uint64_t *tasks);
+/* As prong_pool_apply(), but that after ETIMEDOUT it can be asked again. */
+PRONG_API ssize_t prong_pool_get(struct prong_pool *, uint64_t task,
+    void *result, size_t size, int64_t ms);
+
+/*
+ * Gives a task up: 1, it has not begun and never will; 0, it runs on, for
+ * nothing.  A function that was to be called is, at once.  ENOENT: it is over.
+ */
+PRONG_API int prong_pool_cancel(struct prong_pool *, uint64_t task);
+
+/*
+ * Takes no more tasks; and waits until those that there are have ended and their
+ * functions were called, for ms at most, then lets go of the pool.  Both are
+ * about what this handle has been given.  EINVAL: it is not closed.  ETIMEDOUT:
+ * it can be joined again.  EDEADLK, ECANCELED.
+ */
+PRONG_API int prong_pool_close(struct prong_pool *);
+PRONG_API int prong_pool_join(struct prong_pool *, int64_t ms);
+
+/* ------------------------------------------------------------------------
  * Running a server.  prongd is written on these calls.
  */
 
@@ -786,6 +873,7 @@ PRONG_API int prong_section_set(struct prong_section *, const char *name,
  */
 enum prong_scope {
 	PRONG_SERVER, PRONG_SERVICE, PRONG_ARRAY, PRONG_DICT, PRONG_EVENT,
+	PRONG_TASK_POOL,
 };
 struct prong_setting {
 	const char *key;		/* "workers", "log.target" */

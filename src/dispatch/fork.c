@@ -36,6 +36,7 @@
 #include "net/mailbox.h"
 #include "net/post.h"
 #include "shm/rlock.h"
+#include "task/caller.h"
 
 /* Nobody else sends these. */
 #define FORK_DRAIN	(SIGRTMIN)
@@ -415,6 +416,7 @@ fork_ended(pid_t pid, int status)
 		return;
 	*at = child->next;
 	forks.count--;
+	callers_bury(pid);
 	fork_tell_end(child, status);
 	c = child->conn;
 	fork_show(c->service, -1, 0);

@@ -24,7 +24,9 @@
 #include "loop/task.h"
 #include "server/declare.h"
 #include "server/listening.h"
+#include "server/pools.h"
 #include "server/savefile.h"
+#include "task/caller.h"
 
 /* How long a module may take to load. */
 #define CHECK_LOAD_MS	10000
@@ -370,6 +372,21 @@ check_twice(struct check *c)
 }
 
 static void
+check_too_many(const struct prong_server *s)
+{
+	int workers = server_workers(s), pools = (int)pools_processes(s);
+	char of_pools[64] = "";
+
+	if (pools > 0)
+		snprintf(of_pools, sizeof(of_pools), ", pools have %d "
+		    "processes", pools);
+	error_set(EINVAL, "workers is %d%s%s, but max-processes only %lld",
+	    workers, server_processes(s) > workers + pools ?
+	    " and there is a forker" : "", of_pools,
+	    (long long)s->settings.max_processes);
+}
+
+static void
 check_server(struct check *c)
 {
 	const struct server_settings *set = &c->server->settings;
@@ -385,11 +402,7 @@ check_server(struct check *c)
 		check_problem(c, NULL, "max-services");
 	}
 	if (server_processes(c->server) > set->max_processes) {
-		error_set(EINVAL, "workers is %d%s, but max-processes only "
-		    "%lld", server_workers(c->server),
-		    server_processes(c->server) > server_workers(c->server) ?
-		    " and there is a forker" : "",
-		    (long long)set->max_processes);
+		check_too_many(c->server);
 		check_problem(c, NULL, "workers");
 	}
 	check_log(c, "log.target", "log", set->log_target);
@@ -474,6 +487,7 @@ prong_server_check(struct prong_server *server, prong_problem_fn *fn,
 	for (i = 0; i < server->service_count; i++)
 		check_service(&c, server->services[i]);
 	tasks_end(&tasks);
+	callers_close();
 	tasks_set_here(NULL);
 	tasks_fini(&tasks);
 	loop_free(loop);

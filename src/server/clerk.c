@@ -462,6 +462,7 @@ clerk_settle_work(struct master *m, void *arg, int *status)
 	if (scoreboard_settle(&m->scoreboard, p->slot, p->last,
 	    CLERK_SETTLE_MS) == -1)
 		log_warning("slot %u: %s", p->slot, error_text());
+	pools_bury(m->server, p->slot, &p->end);
 	return NULL;
 }
 

@@ -13,6 +13,7 @@
 #include "dispatch/dispatch.h"
 #include "net/admission.h"
 #include "server/declare.h"
+#include "task/caller.h"
 
 /* How many connections it may have at once, and accounts of sources. */
 #define HARNESS_CAPACITY	4096
@@ -327,6 +328,7 @@ harness_end(struct prong_harness *h)
 	if (h->is_up && handler->exit != NULL)
 		handler->exit(h->service);
 	harness_leave(&place);
+	callers_close();
 	tasks_fini(&h->tasks);
 	harness_let_go(h->service);
 }

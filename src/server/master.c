@@ -48,7 +48,8 @@ master_tell_all(struct master *m, enum channel_kind kind, int fd)
 	uint32_t i;
 
 	for (i = 0; i < m->slots; i++)
-		if (m->processes[i].pid != 0)
+		if (m->processes[i].pid != 0 && (kind != CHANNEL_DRAIN ||
+		    m->processes[i].role != ROLE_POOL))
 			process_tell(&m->processes[i], &message, fd);
 }
 
@@ -81,16 +82,32 @@ master_cancel_starts(struct master *m)
 		}
 }
 
+bool
+master_has_callers(const struct master *m)
+{
+	uint32_t i;
+
+	for (i = 0; i < m->slots; i++)
+		if (m->processes[i].pid != 0 &&
+		    m->processes[i].role != ROLE_POOL)
+			return true;
+	return false;
+}
+
+/* Pools are there as long as anybody who may wait for a task. */
 void
 master_process_gone(struct master *m)
 {
 	uint32_t i;
 
-	if (m->state < MASTER_DRAINING)
+	if (m->state < MASTER_DRAINING || master_has_callers(m))
 		return;
 	for (i = 0; i < m->slots; i++)
-		if (m->processes[i].pid != 0)
+		if (m->processes[i].pid != 0) {
+			master_stop(m);
 			return;
+		}
+	master_cancel_starts(m);
 	if (!saving_finish(m))
 		loop_stop(m->loop);
 }
@@ -259,10 +276,13 @@ master_open_processes(struct master *m)
 
 	m->slots = (uint32_t)m->server->settings.max_processes;
 	m->workers = (uint32_t)server_workers(m->server);
-	m->forkers = (uint32_t)server_processes(m->server) - m->workers;
-	if (m->workers + m->forkers > m->slots)
-		return error_set(EINVAL, "workers is %u, but max-processes "
-		    "only %u", m->workers, m->slots);
+	m->tasks = pools_processes(m->server);
+	m->forkers = (uint32_t)server_processes(m->server) - m->workers -
+	    m->tasks;
+	if (m->workers + m->forkers + m->tasks > m->slots)
+		return error_set(EINVAL, "workers is %u, and pools have %u "
+		    "processes, but max-processes is only %u", m->workers,
+		    m->tasks, m->slots);
 	m->processes = calloc(m->slots, sizeof(*m->processes));
 	if (m->processes == NULL)
 		return error_errno("processes");
@@ -376,6 +396,7 @@ master_open(struct master *m)
 	    listening_open(&m->listening, m->server, (int)m->workers) == -1 ||
 	    prepare_memory(m->server, &m->scoreboard, m->slots,
 	    master_table_capacity(set)) == -1 || saving_load(m) == -1 ||
+	    pools_open_bells(m->server, m->slots, &m->bells) == -1 ||
 	    master_open_loop(m) == -1 ||
 	    listening_start(&m->listening) == -1)
 		return -1;
@@ -408,6 +429,7 @@ master_close(struct master *m)
 	signals_close(&m->signals);
 	loop_free(m->loop);
 	scoreboard_close(&m->scoreboard);
+	pools_close_bells(m->bells, m->slots);
 	pidlock_remove(m->pidlock, m->server->settings.pidfile);
 	free(m->processes);
 	free(m->mailboxes);

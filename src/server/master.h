@@ -15,6 +15,7 @@
 #include "server/backoff.h"
 #include "server/channel.h"
 #include "server/listening.h"
+#include "server/pools.h"
 #include "server/server.h"
 #include "shm/scoreboard.h"
 
@@ -39,6 +40,7 @@ enum process_state {
 enum process_role {
 	ROLE_WORKER,
 	ROLE_FORKER,		/* of all services with dispatch fork */
+	ROLE_POOL,		/* runs the tasks of a pool */
 };
 
 /* A slot of the scoreboard and the process in it. */
@@ -47,7 +49,8 @@ struct process {
 	uint32_t slot;
 	uint32_t share;		/* of the threads: see share.c */
 	enum process_role role;
-	char name[24];		/* "worker 3", "forker" */
+	char name[80];		/* "worker 3", "forker", "pool work 0" */
+	struct pool *pool;	/* whose tasks it runs; or NULL */
 	enum process_state state;
 	pid_t pid;
 	struct watch channel;	/* fd -1 when there is none */
@@ -68,6 +71,7 @@ struct process {
 	struct backoff backoff;
 	struct timer timer;	/* the next start */
 	uint64_t next;		/* when that is */
+	struct pools_end end;	/* of the last one in the slot */
 	char death[80];		/* how the last one in the slot died; or "" */
 	bool *serves;		/* by listening socket: accepts from it */
 	size_t serves_size;
@@ -96,6 +100,8 @@ struct master {
 	uint32_t slots;
 	uint32_t workers;		/* wanted */
 	uint32_t forkers;		/* the same: 0 or 1 */
+	uint32_t tasks;			/* the same: of all pools */
+	int *bells;			/* by slot; NULL: there are no pools */
 	int pidlock;
 	struct control *control;
 	struct timer deadline;		/* of draining, then of stopping */
@@ -192,6 +198,8 @@ void master_ask_all(struct master *, struct channel_message *, int fd);
 bool master_is_answered(const struct master *, uint64_t number);
 /* Opens the log files anew, here and in the processes. */
 int master_reopen_logs(struct master *);
+/* Whether a process lives that may wait for a task of a pool. */
+bool master_has_callers(const struct master *);
 /* A process has gone: ends the run when it was the last of a stop. */
 void master_process_gone(struct master *);
 /* The run has failed: how it will end, and that it ends now. */

@@ -29,6 +29,7 @@
 #include "net/frame.h"
 #include "server/section.h"
 #include "shm/tally.h"
+#include "task/runner.h"
 
 #define MODULE_SYMBOL		"prong_module"
 #define MODULE_OPTIONS_MAX	1000
@@ -148,7 +149,7 @@ module_check(const char *path, const struct prong_handler *h)
 	if (h->framing != 0 && frame_name(h->framing) == NULL)
 		return error_set(EINVAL, "module %s: its framing %#x is none",
 		    path, (unsigned int)h->framing);
-	if (tally_check(h->counters) == -1)
+	if (tally_check(h->counters) == -1 || runner_check_jobs(h->jobs) == -1)
 		return error_prefix("module %s", path);
 	return h->options == NULL ? 0 : module_check_options(path, h->options);
 }

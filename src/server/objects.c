@@ -13,11 +13,13 @@
 #include "base/log.h"
 #include "dispatch/locking.h"
 #include "server/declare.h"
+#include "server/pools.h"
 
 const struct object_kind *const object_kinds[OBJECT_KINDS] = {
 	[PRONG_ARRAY] = &object_array,
 	[PRONG_DICT] = &object_dict,
 	[PRONG_EVENT] = &object_event,
+	[PRONG_TASK_POOL] = &object_pool,
 };
 
 enum prong_scope
@@ -130,6 +132,7 @@ objects_descriptors(const struct prong_server *s, int *fds)
 	const struct object_list *list;
 	enum prong_scope kind;
 	size_t i, n = 0;
+	int bell;
 
 	for (kind = OBJECT_FIRST; kind < OBJECT_KINDS; kind++) {
 		list = &s->objects[kind];
@@ -140,6 +143,10 @@ objects_descriptors(const struct prong_server *s, int *fds)
 				fds[n] = object_kinds[kind]->descriptor(
 				    list->items[i]);
 	}
+	/* Pools have theirs together. */
+	for (i = 0; (bell = pools_bell(s, (uint32_t)i)) != -1; i++, n++)
+		if (fds != NULL)
+			fds[n] = bell;
 	return n;
 }
 

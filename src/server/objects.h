@@ -13,7 +13,7 @@
  * settings and of libconfuse all come from there.
  */
 #define OBJECT_FIRST	PRONG_ARRAY
-#define OBJECT_KINDS	(PRONG_EVENT + 1)	/* from OBJECT_FIRST on */
+#define OBJECT_KINDS	(PRONG_TASK_POOL + 1)	/* from OBJECT_FIRST on */
 
 struct object_kind {
 	const char *name;			/* of its sections: "array" */
@@ -44,6 +44,7 @@ extern const struct object_kind *const object_kinds[OBJECT_KINDS];
 extern const struct object_kind object_array;
 extern const struct object_kind object_dict;
 extern const struct object_kind object_event;
+extern const struct object_kind object_pool;
 
 /* Those of one kind: items[i] is that of section number i, once it is made. */
 struct object_list {

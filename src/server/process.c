@@ -40,7 +40,13 @@ process_state_name(enum process_state state)
 const char *
 process_role_name(enum process_role role)
 {
-	return role == ROLE_FORKER ? "forker" : "worker";
+	static const char *const names[] = {
+		[ROLE_WORKER] = "worker",
+		[ROLE_FORKER] = "forker",
+		[ROLE_POOL] = "pool",
+	};
+
+	return names[role];
 }
 
 static bool
@@ -49,9 +55,17 @@ process_is_for_worker(const struct prong_service *s)
 	return !dispatch_is_forked(s);
 }
 
+/* Who runs tasks has no connections. */
+static bool
+process_is_for_nobody(const struct prong_service *s)
+{
+	return false;
+}
+
 static bool (*const process_serving[])(const struct prong_service *) = {
 	[ROLE_WORKER] = process_is_for_worker,
 	[ROLE_FORKER] = dispatch_is_forked,
+	[ROLE_POOL] = process_is_for_nobody,
 };
 
 bool
@@ -254,13 +268,22 @@ process_child(struct process *p, int end, int report, pid_t master)
 		.share = p->share,
 		.serves = process_serving[p->role],
 		.name = p->name,
+		.pool = p->pool,
+		.predecessor = p->end,
 		.channel = end,
 		.report = report,
 		.master = master,
 	};
 
-	rlock_set_role(p->role == ROLE_FORKER ? RLOCK_FORKER : RLOCK_WORKER,
-	    (int)p->slot);
+	static const enum rlock_role roles[] = {
+		[ROLE_WORKER] = RLOCK_WORKER,
+		[ROLE_FORKER] = RLOCK_FORKER,
+		[ROLE_POOL] = RLOCK_POOL,
+	};
+
+	/* Whoever it was: it is this one's turn now. */
+	start.predecessor.pid = 0;
+	rlock_set_role(roles[p->role], (int)p->slot);
 	worker_main(&start);
 }
 
@@ -313,7 +336,8 @@ process_start(struct process *p)
 	pid_t pid, self = getpid();
 	struct process_ends ends;
 
-	if (process_open_mailbox(m, p->slot) == -1 ||
+	/* Nothing is posted to who has no connections. */
+	if ((p->role != ROLE_POOL && process_open_mailbox(m, p->slot) == -1) ||
 	    process_open_ends(&ends) == -1)
 		return -1;
 	p->channel = (struct watch){ process_channel_event, ends.channel[0],

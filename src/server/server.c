@@ -22,6 +22,8 @@
 #include "dispatch/dispatch.h"
 #include "net/admission.h"
 #include "net/frame.h"
+#include "server/pools.h"
+#include "task/runner.h"
 
 const char *
 prong_version(void)
@@ -158,7 +160,7 @@ prong_server_handler(struct prong_server *s, const struct prong_handler *h)
 	if (h->abi != PRONG_ABI)
 		return error_set(EINVAL, "handler \"%s\" was made for interface "
 		    "%u, this is %u", h->name, h->abi, PRONG_ABI);
-	if (tally_check(h->counters) == -1)
+	if (tally_check(h->counters) == -1 || runner_check_jobs(h->jobs) == -1)
 		return error_prefix("handler \"%s\"", h->name);
 	if (server_handler(s, h->name) != NULL)
 		return error_set(EEXIST, "there is a handler \"%s\" already",
@@ -507,13 +509,13 @@ server_workers(const struct prong_server *s)
 int
 server_processes(const struct prong_server *server)
 {
-	int workers = server_workers(server);
+	int processes = server_workers(server) + (int)pools_processes(server);
 	size_t i;
 
 	for (i = 0; i < server->service_count; i++)
 		if (dispatch_is_forked(server->services[i]))
-			return workers + 1;
-	return workers;
+			return processes + 1;
+	return processes;
 }
 
 const char *

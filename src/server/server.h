@@ -82,7 +82,7 @@ int serve_pairs(struct prong_service *, const char *const *pairs,
 
 /* How many workers the settings ask for on this machine. */
 int server_workers(const struct prong_server *);
-/* And how many processes that is with the forker, where one is needed. */
+/* And how many processes that is with the forker, if need be, and pools'. */
 int server_processes(const struct prong_server *);
 
 #endif

@@ -35,7 +35,8 @@ status_health(const struct process *p, uint64_t now)
 	    "restart_in", next,
 	    "death", death,
 	    "full", p->full,
-	    "late", p->late);
+	    /* At work on a long task is not late. */
+	    "late", p->late && p->role != ROLE_POOL);
 }
 
 /* How many threads are at work, and how many connections wait for one. */
@@ -85,6 +86,8 @@ status_worker(struct master *m, struct process *p, uint64_t now)
 		__ATOMIC_RELAXED) : (json_int_t)0,
 	    "loops", (json_int_t)__atomic_load_n(&s->loops,
 		__ATOMIC_RELAXED));
+	json_object_set_new(row, "pool", p->pool == NULL ? json_null() :
+	    json_string(p->pool->name));
 	json_object_update(row, threads);
 	json_decref(threads);
 	json_object_update(row, health);

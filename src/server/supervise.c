@@ -34,8 +34,22 @@ supervise_free_slot(struct master *m)
 	return NULL;
 }
 
+/* Number is that of a process within its pool. */
+static void
+supervise_name(struct process *p, uint32_t number)
+{
+	if (p->role == ROLE_FORKER)
+		strlcpy(p->name, "forker", sizeof(p->name));
+	else if (p->role == ROLE_POOL)
+		snprintf(p->name, sizeof(p->name), "pool %s %u",
+		    p->pool->name, number);
+	else
+		snprintf(p->name, sizeof(p->name), "worker %u", p->slot);
+}
+
 static int
-supervise_start_one(struct master *m, enum process_role role)
+supervise_start_one(struct master *m, enum process_role role,
+    struct pool *pool, uint32_t number)
 {
 	struct process *p;
 	int r;
@@ -44,13 +58,11 @@ supervise_start_one(struct master *m, enum process_role role)
 		return error_set(ERANGE, "there is no room for another worker: "
 		    "max-processes is %u", m->slots);
 	p->role = role;
-	if (role == ROLE_FORKER)
-		strlcpy(p->name, "forker", sizeof(p->name));
-	else
-		snprintf(p->name, sizeof(p->name), "worker %u", p->slot);
+	p->pool = pool;
+	supervise_name(p, number);
 	p->backoff.failures = 0;
 	p->death[0] = '\0';
-	r = role == ROLE_FORKER ? 0 :
+	r = role != ROLE_WORKER ? 0 :
 	    listening_add_slot(&m->listening, (int)p->slot);
 	if (r == 0)
 		r = process_start(p);
@@ -60,15 +72,32 @@ supervise_start_one(struct master *m, enum process_role role)
 	return r;
 }
 
+static int
+supervise_start_pools(struct master *m)
+{
+	struct pool *pool;
+	uint32_t i;
+	size_t n;
+
+	for (n = 0; (pool = pools_at(m->server, n)) != NULL; n++)
+		for (i = 0; i < pool->processes; i++)
+			if (supervise_start_one(m, ROLE_POOL, pool, i) == -1)
+				return -1;
+	return 0;
+}
+
 int
 supervise_start_all(struct master *m)
 {
 	uint32_t i;
 
 	for (i = 0; i < m->workers; i++)
-		if (supervise_start_one(m, ROLE_WORKER) == -1)
+		if (supervise_start_one(m, ROLE_WORKER, NULL, 0) == -1)
 			return -1;
-	return m->forkers == 0 ? 0 : supervise_start_one(m, ROLE_FORKER);
+	if (m->forkers > 0 &&
+	    supervise_start_one(m, ROLE_FORKER, NULL, 0) == -1)
+		return -1;
+	return supervise_start_pools(m);
 }
 
 static void supervise_restart(struct process *);
@@ -138,6 +167,9 @@ supervise_judge(struct process *p, bool was_ready, int status)
 	m->oom_kills[0] = m->oom_kills[1] = oom_kills();
 	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_HOPELESS)
 		return DEATH_HOPELESS;
+	/* Its task was at fault, and the next one is another. */
+	if (p->stuck && was_ready && p->role == ROLE_POOL)
+		return DEATH_OUTSIDE;
 	if (p->stuck && (!was_ready || !p->stopped))
 		return was_ready ? DEATH_STUCK : DEATH_EARLY;
 	if (p->stuck)
@@ -199,14 +231,26 @@ supervise_let_go(struct process *p, int status, enum death how, pid_t pid,
 			log_warning("%s (pid %d) %s%s, while stopping",
 			    p->name, (int)pid, p->death, doing);
 		/* How a worker ends shows in how the server ends. */
-		if (WIFEXITED(status)) {
+		if (WIFEXITED(status) && p->role != ROLE_POOL) {
 			errno = ECHILD;
 			master_blame(m, "a worker ended badly");
 		}
 	}
-	if (m->state < MASTER_DRAINING)
+	/* Tasks of a dead caller are not to be run for nobody. */
+	if (m->state < MASTER_DRAINING ||
+	    (m->state == MASTER_DRAINING && m->bells != NULL))
 		clerk_settle(p);
 	master_process_gone(m);
+}
+
+/* Who drains may still wait for a task. */
+static bool
+supervise_is_wanted(const struct process *p)
+{
+	const struct master *m = p->master;
+
+	return m->state < MASTER_DRAINING || (m->state == MASTER_DRAINING &&
+	    p->role == ROLE_POOL && master_has_callers(m));
 }
 
 static void
@@ -221,11 +265,14 @@ supervise_died(struct process *p, int status)
 	int report = p->report;
 	char why[sizeof(p->name) + 64];
 
+	p->end = (struct pools_end){ pid,
+	    WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+	    p->stuck && p->role == ROLE_POOL };
 	process_describe_status(status, p->death, sizeof(p->death));
 	obituary_of(p, doing, sizeof(doing));
 	p->report = -1;
 	process_gone(p);
-	if (was == PROCESS_DRAINING || m->state >= MASTER_DRAINING)
+	if (was == PROCESS_DRAINING || !supervise_is_wanted(p))
 		supervise_let_go(p, status, how, pid, doing);
 	else if (m->state == MASTER_STARTING) {
 		if (how != DEATH_HOPELESS)
@@ -275,7 +322,7 @@ supervise_ready(struct process *p)
 	}
 	for (i = 0; i < m->slots; i++)
 		ready += m->processes[i].state == PROCESS_READY;
-	if (ready < m->workers + m->forkers)
+	if (ready < m->workers + m->forkers + m->tasks)
 		return;
 	m->state = MASTER_RUNNING;
 	assign_sockets(m);
@@ -351,7 +398,7 @@ supervise_scale(struct master *m, int change)
 	struct process *p;
 
 	if (change > 0) {
-		if (supervise_start_one(m, ROLE_WORKER) == -1)
+		if (supervise_start_one(m, ROLE_WORKER, NULL, 0) == -1)
 			return -1;
 		m->workers++;
 		return 0;

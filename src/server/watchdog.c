@@ -68,8 +68,11 @@ watchdog_report(struct process *p, uint64_t silence, char state,
 {
 	char doing[OBITUARY_MAX];
 
-	log_error("%s (pid %d) has not turned for %.1f s%s; its state "
-	    "is %s: %s", p->name, (int)p->pid, (double)silence / 1000,
+	const char *did = p->role == ROLE_POOL && p->state != PROCESS_STARTING ?
+	    "has run a task" : "has not turned";
+
+	log_error("%s (pid %d) %s for %.1f s%s; its state is %s: %s", p->name,
+	    (int)p->pid, did, (double)silence / 1000,
 	    obituary_of(p, doing, sizeof(doing)), process_state_text(state),
 	    what);
 }
@@ -101,12 +104,36 @@ watchdog_insist(struct process *p, uint64_t now)
 	kill(p->pid, SIGKILL);
 }
 
+static bool
+watchdog_is_late(const struct process *p, uint64_t silence)
+{
+	uint64_t beat = watchdog_beat(&p->master->server->settings);
+
+	return silence > beat + beat / 2 + WATCHDOG_LOOK_MIN;
+}
+
+/*
+ * Who runs a task does not turn, which is no fault; it is silent for as long as
+ * that takes.
+ */
+static void
+watchdog_look_at_task(struct process *p, uint64_t now)
+{
+	uint64_t silence = watchdog_silence(p, now);
+
+	p->late = watchdog_is_late(p, silence);
+	p->looks = p->pool->timeout > 0 && silence > p->pool->timeout ?
+	    p->looks + 1 : 0;
+	if (p->looks >= WATCHDOG_LOOKS)
+		watchdog_act(p, silence, now);
+}
+
 /* Returns whether its lateness has changed. */
 static bool
 watchdog_look_at(struct process *p, uint64_t now)
 {
 	const struct server_settings *set = &p->master->server->settings;
-	uint64_t beat = watchdog_beat(set), silence = watchdog_silence(p, now);
+	uint64_t silence = watchdog_silence(p, now);
 	uint64_t limit = units_milliseconds(set->stuck_timeout);
 	bool was = p->late;
 
@@ -114,8 +141,11 @@ watchdog_look_at(struct process *p, uint64_t now)
 		watchdog_insist(p, now);
 		return false;
 	}
-	p->looks = silence > beat + beat / 2 + WATCHDOG_LOOK_MIN ?
-	    p->looks + 1 : 0;
+	if (p->role == ROLE_POOL && p->state != PROCESS_STARTING) {
+		watchdog_look_at_task(p, now);
+		return false;
+	}
+	p->looks = watchdog_is_late(p, silence) ? p->looks + 1 : 0;
 	p->late = p->state != PROCESS_STARTING && p->looks > 0;
 	if (limit > 0 && silence > limit && p->looks >= WATCHDOG_LOOKS)
 		watchdog_act(p, silence, now);

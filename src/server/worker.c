@@ -34,6 +34,8 @@
 #include "server/crash.h"
 #include "server/watchdog.h"
 #include "server/worker_state.h"
+#include "task/caller.h"
+#include "task/runner.h"
 
 /* How long to wait for a neighbour that holds the scoreboard's lock. */
 #define WORKER_CLAIM_MS		10000
@@ -62,9 +64,12 @@ void
 worker_title(void)
 {
 	worker.titled = worker.slot->live;
-	process_title("%s%s (%llu)", worker.start->name,
-	    worker.draining ? " draining" : "",
-	    (unsigned long long)worker.titled);
+	if (worker.start->pool != NULL)
+		process_title("%s", worker.start->name);
+	else
+		process_title("%s%s (%llu)", worker.start->name,
+		    worker.draining ? " draining" : "",
+		    (unsigned long long)worker.titled);
 }
 
 /* Turning is the beat; this makes an idle worker turn. */
@@ -73,13 +78,18 @@ worker_beat(struct timer *t)
 {
 	if (worker.slot->live != worker.titled)
 		worker_title();
+	/* Should one have been stopped who was about to ring a bell. */
+	callers_look();
+	runner_look();
 	loop_timer(worker.loop, t, worker.beat_ms);
 }
 
+/* Connections have ended, but their handlers may have begun tasks. */
 static void
 worker_drained(void *arg)
 {
-	loop_stop(worker.loop);
+	if (!callers_are_busy(worker_drained))
+		loop_stop(worker.loop);
 }
 
 void
@@ -211,11 +221,76 @@ worker_start_service(struct prong_service *s)
 	return 0;
 }
 
+/* --- of a pool ------------------------------------------------------------ */
+
+static bool
+worker_has_jobs(const struct prong_service *s)
+{
+	return s->handler != NULL && s->handler->jobs != NULL;
+}
+
+/* The handler that has a job is as ready as in a worker, but serves nobody. */
+static int
+worker_start_jobs(struct prong_service *s)
+{
+	const struct worker_start *start = worker.start;
+
+	s->net = worker.net;
+	s->home = s;
+	s->row = scoreboard_row(start->scoreboard, start->slot, s->index);
+	s->counters = s->row;
+	if (server_attach(s) == -1) {
+		worker.hopeless = true;
+		return -1;
+	}
+	if (!worker_has_jobs(s))
+		return 0;
+	if (worker_join_counters(s) == -1)
+		return -1;
+	if (s->handler->init != NULL && s->handler->init(s) == -1) {
+		worker.hopeless = true;
+		return -1;
+	}
+	return 0;
+}
+
+static struct prong_service *
+worker_find_jobs(uint32_t service)
+{
+	struct prong_server *server = worker.start->server;
+
+	return service < server->service_count &&
+	    worker_has_jobs(server->services[service]) ?
+	    server->services[service] : NULL;
+}
+
+static int
+worker_init_pool(void)
+{
+	struct prong_server *server = worker.start->server;
+	size_t i;
+
+	for (i = 0; i < server->service_count; i++) {
+		if (worker_start_jobs(server->services[i]) == -1)
+			return error_prefix("service \"%s\"",
+			    server->services[i]->name);
+		worker.services_up = i + 1;
+	}
+	return runner_open(worker.start->pool, worker.loop,
+	    worker.start->slot, pools_bell(server, worker.start->slot),
+	    &worker.slot->last_beat, worker_find_jobs);
+}
+
+/* --- its life ------------------------------------------------------------- */
+
 static int
 worker_init_services(void)
 {
 	struct prong_server *server = worker.start->server;
 	size_t i;
+
+	if (worker.start->pool != NULL)
+		return worker_init_pool();
 
 	for (i = 0; i < server->service_count; i++)
 		if (worker.start->serves(server->services[i]) &&
@@ -303,6 +378,7 @@ worker_drop_privileges(void)
 static void
 worker_forked(void)
 {
+	callers_forked();
 	close(worker.start->channel);
 	close(worker.start->scoreboard->connections.fd);
 	if (worker.reserve != -1)
@@ -334,18 +410,28 @@ worker_init(void)
 	if (scoreboard_claim(start->scoreboard, start->slot, WORKER_CLAIM_MS,
 	    &table) == -1)
 		return -1;
+	pools_bury(start->server, start->slot, &start->predecessor);
 	worker.slot = scoreboard_slot(start->scoreboard, start->slot);
 	crash_serving(&worker.slot->serving);
 	forks_on_fork(worker_forked);
 	forks_on_death(worker_child_died);
 	if (worker_init_loop() == -1 || worker_init_net() == -1 ||
-	    worker_init_channel() == -1)
+	    worker_init_channel() == -1 || callers_open(worker.loop,
+	    start->slot, start->pool != NULL ? -1 :
+	    pools_bell(start->server, start->slot)) == -1)
 		return -1;
 	worker.net->table = table;
 	if (post_open(worker.net, start->scoreboard, start->mailboxes) == -1)
 		return -1;
 	worker_title();
 	return worker_init_services();
+}
+
+static bool
+worker_is_up(const struct prong_service *s)
+{
+	return worker.start->pool != NULL ? worker_has_jobs(s) :
+	    worker.start->serves(s);
 }
 
 static void
@@ -356,7 +442,7 @@ worker_fini_services(void)
 	while (worker.services_up > 0) {
 		s = worker.start->server->services[--worker.services_up];
 		/* Abandoned threads still use what it would release. */
-		if (worker.start->serves(s) && s->crew == NULL &&
+		if (worker_is_up(s) && s->crew == NULL &&
 		    s->handler->exit != NULL)
 			s->handler->exit(s);
 	}
@@ -366,15 +452,18 @@ static void
 worker_fini(void)
 {
 	worker.abandons = !dispatch_stop();
+	runner_close();
 	if (worker.net != NULL) {
 		net_close_all(worker.net);
 		tasks_end(&worker.tasks);
+		callers_end();
 		loop_end_deferred(worker.loop);
 	}
 	/* What was said at the end goes out, too. */
 	post_close();
 	net_free(worker.net);
 	worker_fini_services();
+	callers_close();
 	if (worker.loop != NULL)
 		loop_timer_stop(worker.loop, &worker.beat);
 	tasks_fini(&worker.tasks);
@@ -449,6 +538,7 @@ worker_end(void)
 	post_close();
 	net_free(worker.net);
 	worker_fini_services();
+	callers_close();
 	loop_begin_deferred(worker.loop);
 	loop_on_turn(worker.loop, NULL, NULL);
 	loop_show_beat(worker.loop, NULL);

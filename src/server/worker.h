@@ -8,6 +8,7 @@
 
 #include "base/privilege.h"
 #include "net/mailbox.h"
+#include "server/pools.h"
 #include "server/server.h"
 #include "shm/scoreboard.h"
 
@@ -21,6 +22,8 @@ struct worker_start {
 	uint32_t share;		/* of the threads: the slot's, or another's */
 	bool (*serves)(const struct prong_service *);	/* of what it serves */
 	const char *name;	/* "worker 3" */
+	struct pool *pool;	/* whose tasks it runs; NULL: a worker */
+	struct pools_end predecessor;
 	int channel;
 	int report;		/* of a fatal signal */
 	pid_t master;

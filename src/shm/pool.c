@@ -44,24 +44,38 @@ pool_ring_size(uint32_t cells)
 	return size;
 }
 
-/* Where everything stands, from base on; returns how much it is. */
-static size_t
-pool_lay_out(struct pool *p, char *base)
+/* Where everything stands, from the beginning of the segment. */
+struct pool_plan {
+	size_t free_bits, done_bits, ring, cell, rooms, end;
+};
+
+static struct pool_plan
+pool_plan(const struct pool *p)
 {
 	size_t bits = pool_lines(pool_bit_words(p->cells) * sizeof(uint64_t));
-	size_t at = pool_lines(sizeof(struct pool_layout));
+	struct pool_plan plan;
+
+	plan.free_bits = pool_lines(sizeof(struct pool_layout));
+	plan.done_bits = plan.free_bits + bits;
+	plan.ring = plan.done_bits + bits;
+	plan.cell = plan.ring +
+	    pool_lines((p->ring_mask + 1) * sizeof(uint64_t));
+	plan.rooms = plan.cell + p->cells * sizeof(*p->cell);
+	plan.end = plan.rooms + p->cells * p->size;
+	return plan;
+}
+
+static void
+pool_lay_out(struct pool *p, const struct pool_plan *plan)
+{
+	char *base = p->segment.base;
 
 	p->shared = (struct pool_layout *)(void *)base;
-	p->free_bits = (uint64_t *)(void *)(base + at);
-	at += bits;
-	p->done_bits = (uint64_t *)(void *)(base + at);
-	at += bits;
-	p->ring = (uint64_t *)(void *)(base + at);
-	at += pool_lines((p->ring_mask + 1) * sizeof(uint64_t));
-	p->cell = (struct pool_cell *)(void *)(base + at);
-	at += p->cells * sizeof(*p->cell);
-	p->rooms = base + at;
-	return at + p->cells * p->size;
+	p->free_bits = (uint64_t *)(void *)(base + plan->free_bits);
+	p->done_bits = (uint64_t *)(void *)(base + plan->done_bits);
+	p->ring = (uint64_t *)(void *)(base + plan->ring);
+	p->cell = (struct pool_cell *)(void *)(base + plan->cell);
+	p->rooms = base + plan->rooms;
 }
 
 /* Each place is one of the round before the first; every cell is free. */
@@ -80,6 +94,7 @@ struct pool *
 pool_new(const char *name, uint32_t processes, uint32_t cells, size_t size,
     bool reserve)
 {
+	struct pool_plan plan;
 	struct pool *p;
 
 	if ((p = calloc(1, sizeof(*p))) == NULL ||
@@ -92,14 +107,15 @@ pool_new(const char *name, uint32_t processes, uint32_t cells, size_t size,
 	p->cells = cells;
 	p->size = pool_lines(size);
 	p->ring_mask = pool_ring_size(cells) - 1;
-	if (segment_create(&p->segment, "prong-pool", POOL_LAYOUT,
-	    pool_lay_out(p, NULL), reserve) == -1) {
+	plan = pool_plan(p);
+	if (segment_create(&p->segment, "prong-pool", POOL_LAYOUT, plan.end,
+	    reserve) == -1) {
 		error_prefix("pool \"%s\"", name);
 		p->segment.base = NULL;
 		pool_free(p);
 		return NULL;
 	}
-	pool_lay_out(p, p->segment.base);
+	pool_lay_out(p, &plan);
 	if (reserve)
 		pool_fill(p);
 	return p;
@@ -129,6 +145,12 @@ static uint64_t
 pool_id(uint32_t cell, uint32_t gen)
 {
 	return (uint64_t)gen << 32 | cell;
+}
+
+uint64_t
+pool_id_of(const struct pool *p, uint32_t cell)
+{
+	return pool_id(cell, pool_gen_of(pool_load(&p->cell[cell].state)));
 }
 
 struct pool_cell *
@@ -398,7 +420,8 @@ pool_rest(struct pool *p, uint32_t slot)
 void
 pool_arm(struct pool *p, uint32_t slot)
 {
-	pool_set_bit(p->shared->armed, slot);
+	if (!pool_has_bit(p->shared->armed, slot))
+		pool_set_bit(p->shared->armed, slot);
 }
 
 uint64_t
@@ -433,7 +456,8 @@ pool_tell(struct pool *p, uint32_t cell, uint64_t owner)
 		if (pool_has_bit(p->shared->armed, slot) &&
 		    pool_clear_bit(p->shared->armed, slot))
 			pool_ring(p, slot);
-	} else if (__atomic_load_n(&c->waiting, __ATOMIC_SEQ_CST) != 0)
+	}
+	if (__atomic_load_n(&c->waiting, __ATOMIC_SEQ_CST) != 0)
 		syscall(SYS_futex, pool_futex(c), FUTEX_WAKE, INT_MAX, NULL,
 		    NULL, 0);
 }

@@ -31,7 +31,7 @@
 #define POOL_SIZE_MIN		64
 #define POOL_SIZE_MAX		(1024 * 1024)
 #define POOL_SLOTS		4096	/* processes of a server, at most */
-#define POOL_JOB		32	/* bytes of a job's name, its NUL included */
+#define POOL_JOB		28	/* bytes of a job's name, its NUL included */
 
 enum pool_state {
 	POOL_FREE,
@@ -61,6 +61,7 @@ struct pool_cell {
 	uint32_t waiting;	/* a thread sleeps until it is over */
 	int32_t error;		/* errno of the job */
 	uint32_t service;	/* whose job it is */
+	uint32_t handle;	/* its caller's own */
 	char job[POOL_JOB];
 } __attribute__((aligned(64)));
 
@@ -82,6 +83,7 @@ struct pool {
 	const int *bells;	/* an eventfd by slot; NULL: nobody is rung */
 	uint32_t slots;
 	uint32_t hint;		/* where this process looks for a free cell */
+	uint64_t timeout;	/* of a task, for the master: ms; 0: none */
 };
 
 /* Who a process is, for the words of a cell. */
@@ -92,7 +94,7 @@ pool_me(uint32_t slot, pid_t pid)
 	    (uint64_t)((uint32_t)pid & 0x3fffff) << 16;
 }
 
-/* In an owner: a loop is to be told, of its slot; else a thread waits. */
+/* In an owner: the loop of its slot is to be told. */
 #define POOL_RINGS	1
 
 /* Before any fork.  reserve: as for segment_create().  NULL with a text. */
@@ -110,6 +112,8 @@ void pool_set_bells(struct pool *, const int *bells, uint32_t slots);
  */
 bool pool_claim(struct pool *, uint64_t me, uint64_t *id);
 struct pool_cell *pool_cell(const struct pool *, uint64_t id);
+/* The task that has a cell now, or had it last. */
+uint64_t pool_id_of(const struct pool *, uint32_t cell);
 char *pool_room(const struct pool *, uint64_t id);
 /* Puts it into the queue; owner is me, perhaps with POOL_RINGS. */
 void pool_submit(struct pool *, uint64_t id, uint64_t owner);
