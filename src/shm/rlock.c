@@ -460,8 +460,13 @@ rlock_hand_over(struct rlock *l)
 	TAILQ_FOREACH(w, &rlock_waiters, entries)
 		if (w->lock == l)
 			break;
-	if (w == NULL || handed++ % RLOCK_HANDED_MAX == RLOCK_HANDED_MAX - 1)
+	if (w == NULL)
 		return false;
+	if (handed++ % RLOCK_HANDED_MAX == RLOCK_HANDED_MAX - 1) {
+		/* It tries like them, and at once: nobody else may want it. */
+		w->wake(w);
+		return false;
+	}
 	rlock_wait_end(w);
 	rlock_own(l, w->id);
 	w->given = true;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/process.h"
 #include "dispatch/locking.h"
 #include "helper.h"
 #include "loop/task.h"
@@ -488,6 +489,34 @@ START_TEST(test_locks_tasks)
 }
 END_TEST
 
+static int64_t given_back, longest;
+
+static void
+take_once(void)
+{
+	int64_t idle;
+
+	ck_assert_int_eq(prong_rlock_lock(lock), 0);
+	idle = (int64_t)process_milliseconds() - given_back;
+	if (given_back != 0 && idle > longest)
+		longest = idle;
+	prong_sleep(1);
+	given_back = (int64_t)process_milliseconds();
+	ck_assert_int_eq(prong_rlock_unlock(lock), 0);
+}
+
+/* As long as somebody waits, a lock that is free does not lie idle. */
+START_TEST(test_locks_tasks_in_turn)
+{
+	int i;
+
+	for (i = 0; i < 2 * TASKS; i++)
+		begin(take_once);
+	run_loop();
+	ck_assert_int_lt(longest, 40);
+}
+END_TEST
+
 static void
 hold_for_100ms(void)
 {
@@ -813,6 +842,7 @@ main(void)
 	suite_add_tcase(s, loops);
 	tcase_add_checked_fixture(loops, setup_loop, teardown_loop);
 	tcase_add_test(loops, test_locks_tasks);
+	tcase_add_test(loops, test_locks_tasks_in_turn);
 	tcase_add_test(loops, test_locks_task_times_out);
 	tcase_add_test(loops, test_locks_task_waits_for_process);
 	tcase_add_test(loops, test_locks_task_ends);
