@@ -130,9 +130,12 @@ dict_calls_store(struct dict_stripe *s, const struct dict_key *k,
 static uint64_t
 dict_calls_expiry(struct dict_stripe *s, int64_t ms)
 {
+	uint64_t expiry;
+
 	if (ms == PRONG_DICT_FOREVER)
 		return 0;
-	return dict_now(s) + (uint64_t)ms;
+	expiry = dict_now(s) + (uint64_t)ms;
+	return expiry < INT64_MAX ? expiry : INT64_MAX;
 }
 
 static int

@@ -105,6 +105,18 @@ snapshot_grow(struct snapshot_writer *w, size_t more)
 	return 0;
 }
 
+/* When a key expires that had so long to live; 0: never. */
+static uint64_t
+snapshot_expiry(const struct snapshot_writer *w, int64_t ms)
+{
+	uint64_t expiry;
+
+	if (ms == PRONG_DICT_FOREVER)
+		return 0;
+	expiry = (uint64_t)w->dict->now() + (uint64_t)ms;
+	return expiry < INT64_MAX ? expiry : INT64_MAX;
+}
+
 static int
 snapshot_write_item(const struct prong_dict_item *item, void *arg)
 {
@@ -118,8 +130,7 @@ snapshot_write_item(const struct prong_dict_item *item, void *arg)
 	to = w->block + w->used;
 	snapshot_put32(to, (uint32_t)item->key_length);
 	snapshot_put32(to + 4, (uint32_t)item->length);
-	snapshot_put64(to + 8, item->ms == PRONG_DICT_FOREVER ? 0 :
-	    (uint64_t)(w->dict->now() + item->ms));
+	snapshot_put64(to + 8, snapshot_expiry(w, item->ms));
 	to += SNAPSHOT_RECORD_HEAD;
 	memcpy(to, item->key, item->key_length);
 	memcpy(to + item->key_length, item->value, item->length);

@@ -116,6 +116,40 @@ START_TEST(test_round)
 }
 END_TEST
 
+/* Bytes as above; meanwhile time goes by. */
+static int
+keep_slowly(void *arg, const void *data, size_t n)
+{
+	dicting_time += 1000;
+	return keep(arg, data, n);
+}
+
+/* Whoever asks for a time that no clock will show spoils nothing. */
+START_TEST(test_ages)
+{
+	struct prong_dict *d = dicting_new(MEMORY, DICT_EVICT_NONE), *e;
+	uint64_t count;
+	int64_t ms;
+
+	dicting_set(d, "one", "1");
+	ck_assert_int_eq(prong_dict_set(d, "set", 3, "2", 1, 0, INT64_MAX), 1);
+	ck_assert_int_eq(prong_dict_set(d, "last", 4, "3", 1, 0,
+	    INT64_MAX - dicting_time), 1);
+	dicting_set(d, "expire", "4");
+	ck_assert_int_eq(prong_dict_expire(d, "expire", 6, INT64_MAX - 1), 1);
+	length = 0;
+	ck_assert_int_eq(snapshot_save(d, keep_slowly, NULL, &count), 0);
+	ck_assert_uint_eq(count, 4);
+	e = dicting_new(MEMORY, DICT_EVICT_NONE);
+	load(e);
+	ck_assert_int_eq(prong_dict_size(e), 4);
+	ck_assert_int_eq(prong_dict_ttl(e, "set", 3, &ms), 1);
+	ck_assert_int_eq(ms, INT64_MAX - dicting_time);
+	dict_free(e);
+	dict_free(d);
+}
+END_TEST
+
 START_TEST(test_empty)
 {
 	struct prong_dict *d = dicting_new(MEMORY, DICT_EVICT_NONE);
@@ -427,6 +461,7 @@ main(void)
 	seed_init();
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, test_round);
+	tcase_add_test(tc, test_ages);
 	tcase_add_test(tc, test_empty);
 	tcase_add_test(tc, test_cut);
 	tcase_add_test(tc, test_flipped);
