@@ -20,25 +20,25 @@
 
 #define MEMORY	(128 << 10)
 
-static char path[256], new_path[264];
-static struct prong_dict *d, *e;
+static char file_path[256], new_path[264];
+static struct prong_dict *saved, *loaded;
 
 static void
 setup(void)
 {
 	helper_make_folder();
-	snprintf(path, sizeof(path), "%s/file", helper_folder);
-	snprintf(new_path, sizeof(new_path), "%s.new", path);
-	d = dicting_new(MEMORY, DICT_EVICT_NONE);
-	e = dicting_new(MEMORY, DICT_EVICT_NONE);
-	dicting_set(d, "key", "value");
+	snprintf(file_path, sizeof(file_path), "%s/file", helper_folder);
+	snprintf(new_path, sizeof(new_path), "%s.new", file_path);
+	saved = dicting_new(MEMORY, DICT_EVICT_NONE);
+	loaded = dicting_new(MEMORY, DICT_EVICT_NONE);
+	dicting_set(saved, "key", "value");
 }
 
 static void
 teardown(void)
 {
-	dict_free(d);
-	dict_free(e);
+	dict_free(saved);
+	dict_free(loaded);
 	helper_remove_folder();
 }
 
@@ -47,7 +47,7 @@ save(uint64_t keys)
 {
 	uint64_t count;
 
-	ck_assert_msg(savefile_write(path, d, &count) == 0, "%s",
+	ck_assert_msg(savefile_write(file_path, saved, &count) == 0, "%s",
 	    prong_error());
 	ck_assert_uint_eq(count, keys);
 }
@@ -59,7 +59,7 @@ refuse(int error, const char *text)
 	uint64_t count;
 
 	errno = 0;
-	ck_assert_int_eq(savefile_write(path, d, &count), -1);
+	ck_assert_int_eq(savefile_write(file_path, saved, &count), -1);
 	ck_assert_msg(errno == error, "errno %d: %s", errno, prong_error());
 	ck_assert_msg(strstr(prong_error(), text) != NULL, "%s",
 	    prong_error());
@@ -88,18 +88,18 @@ START_TEST(test_round)
 	struct stat st;
 	int before = helper_descriptors();
 
-	ck_assert_int_eq(savefile_try(path), 0);
-	ck_assert_int_eq(savefile_read(path, e), 0);
+	ck_assert_int_eq(savefile_try(file_path), 0);
+	ck_assert_int_eq(savefile_read(file_path, loaded), 0);
 	save(1);
-	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_eq(stat(file_path, &st), 0);
 	ck_assert_int_eq(st.st_mode & 0777, 0600);
 	ck_assert(!is_there(new_path));
-	dicting_set(d, "more", "of it");
+	dicting_set(saved, "more", "of it");
 	save(2);
-	ck_assert_int_eq(savefile_try(path), 0);
-	ck_assert_int_eq(savefile_read(path, e), 1);
-	ck_assert_str_eq(dicting_get(e, "key"), "value");
-	ck_assert_str_eq(dicting_get(e, "more"), "of it");
+	ck_assert_int_eq(savefile_try(file_path), 0);
+	ck_assert_int_eq(savefile_read(file_path, loaded), 1);
+	ck_assert_str_eq(dicting_get(loaded, "key"), "value");
+	ck_assert_str_eq(dicting_get(loaded, "more"), "of it");
 	ck_assert_int_eq(helper_descriptors(), before);
 }
 END_TEST
@@ -111,7 +111,7 @@ START_TEST(test_left)
 	    "that what is left of it would be found behind the end: xxxxxxxxx");
 	chmod(new_path, 0666);
 	save(1);
-	ck_assert_int_eq(savefile_read(path, e), 1);
+	ck_assert_int_eq(savefile_read(file_path, loaded), 1);
 	ck_assert(!is_there(new_path));
 }
 END_TEST
@@ -143,14 +143,14 @@ START_TEST(test_links)
 	refuse(ENXIO, "file.new");
 	ck_assert_int_eq(unlink(new_path), 0);
 	/* The file itself is replaced, whatever it is; but not read. */
-	ck_assert_int_eq(symlink(other, path), 0);
+	ck_assert_int_eq(symlink(other, file_path), 0);
 	errno = 0;
-	ck_assert_int_eq(savefile_try(path), -1);
+	ck_assert_int_eq(savefile_try(file_path), -1);
 	ck_assert_int_eq(errno, ELOOP);
-	ck_assert_int_eq(savefile_read(path, e), -1);
+	ck_assert_int_eq(savefile_read(file_path, loaded), -1);
 	ck_assert_int_eq(errno, ELOOP);
 	save(1);
-	ck_assert_int_eq(savefile_read(path, e), 1);
+	ck_assert_int_eq(savefile_read(file_path, loaded), 1);
 }
 END_TEST
 
@@ -163,18 +163,18 @@ START_TEST(test_limit)
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	refuse(EFBIG, "file.new: write");
 	ck_assert(!is_there(new_path));
-	ck_assert_int_eq(savefile_read(path, e), 1);
-	ck_assert_str_eq(dicting_get(e, "key"), "value");
+	ck_assert_int_eq(savefile_read(file_path, loaded), 1);
+	ck_assert_str_eq(dicting_get(loaded, "key"), "value");
 }
 END_TEST
 
 START_TEST(test_no_folder)
 {
-	snprintf(path, sizeof(path), "%s/none/file", helper_folder);
+	snprintf(file_path, sizeof(file_path), "%s/none/file", helper_folder);
 	refuse(ENOENT, "none: No such file");
-	ck_assert_int_eq(savefile_try(path), -1);
+	ck_assert_int_eq(savefile_try(file_path), -1);
 	ck_assert_int_eq(errno, ENOENT);
-	ck_assert_int_eq(savefile_read(path, e), -1);
+	ck_assert_int_eq(savefile_read(file_path, loaded), -1);
 }
 END_TEST
 
@@ -182,20 +182,20 @@ START_TEST(test_aside)
 {
 	char name[512], again[512];
 
-	make(path, "");
+	make(file_path, "");
 	errno = 0;
-	ck_assert_int_eq(savefile_read(path, e), -1);
+	ck_assert_int_eq(savefile_read(file_path, loaded), -1);
 	ck_assert_int_eq(errno, EBADMSG);
-	ck_assert_int_eq(savefile_set_aside(path, name, sizeof(name)), 0);
-	ck_assert(!is_there(path) && is_there(name));
+	ck_assert_int_eq(savefile_set_aside(file_path, name, sizeof(name)), 0);
+	ck_assert(!is_there(file_path) && is_there(name));
 	ck_assert_ptr_nonnull(strstr(name, "/file.damaged-"));
 	/* In the same second, most probably. */
-	make(path, "x");
-	ck_assert_int_eq(savefile_set_aside(path, again, sizeof(again)), 0);
+	make(file_path, "x");
+	ck_assert_int_eq(savefile_set_aside(file_path, again, sizeof(again)), 0);
 	ck_assert_str_ne(name, again);
 	ck_assert(is_there(name) && is_there(again));
 	errno = 0;
-	ck_assert_int_eq(savefile_set_aside(path, name, sizeof(name)), -1);
+	ck_assert_int_eq(savefile_set_aside(file_path, name, sizeof(name)), -1);
 	ck_assert_int_eq(errno, ENOENT);
 }
 END_TEST
@@ -210,7 +210,7 @@ START_TEST(test_descriptors)
 
 	for (limit.rlim_cur = limit.rlim_max = most + 8;; limit.rlim_cur--) {
 		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-		if (savefile_write(path, d, &count) == -1) {
+		if (savefile_write(file_path, saved, &count) == -1) {
 			ck_assert_int_eq(errno, EMFILE);
 			if (++failures == 2)
 				break;
