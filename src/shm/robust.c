@@ -61,7 +61,7 @@ UNUSUAL void
 robust_wake(pthread_mutex_t *mutex)
 {
 	syscall(SYS_futex, &mutex->__data.__lock, FUTEX_WAKE, 1, NULL, NULL, 0);
-	robust_pend(NULL);
+	robust_pend(robust_list, NULL);
 }
 
 #endif

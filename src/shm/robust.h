@@ -60,11 +60,10 @@ robust_entry(void *pointer)
  * program; only the compiler could change that.
  */
 static inline void
-robust_pend(void *pointer)
+robust_pend(struct robust_list_head *head, void *pointer)
 {
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	__atomic_store_n(&robust_list->list_op_pending, pointer,
-	    __ATOMIC_RELAXED);
+	__atomic_store_n(&head->list_op_pending, pointer, __ATOMIC_RELAXED);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
@@ -80,11 +79,11 @@ robust_take(pthread_mutex_t *mutex)
 	/* The library's notes of an owner: none by us. */
 	if (__builtin_expect(thread == 0 || mutex->__data.__owner != 0, 0))
 		return false;
-	robust_pend(&list->__next);
+	robust_pend(head, &list->__next);
 	if (__builtin_expect(!__atomic_compare_exchange_n(
 	    &mutex->__data.__lock, &nobody, (int)thread, false,
 	    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED), 0)) {
-		robust_pend(NULL);
+		robust_pend(head, NULL);
 		return false;
 	}
 	robust_entry(head->list.next)->__prev = (void *)&list->__next;
@@ -92,7 +91,7 @@ robust_take(pthread_mutex_t *mutex)
 	list->__prev = (void *)&head->list;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	head->list.next = (void *)&list->__next;
-	robust_pend(NULL);
+	robust_pend(head, NULL);
 	return true;
 }
 
@@ -100,6 +99,7 @@ robust_take(pthread_mutex_t *mutex)
 static inline bool
 robust_give(pthread_mutex_t *mutex)
 {
+	struct robust_list_head *head = robust_list;
 	__pthread_list_t *list = &mutex->__data.__list;
 	uint32_t word = (uint32_t)__atomic_load_n(&mutex->__data.__lock,
 	    __ATOMIC_RELAXED);
@@ -107,7 +107,7 @@ robust_give(pthread_mutex_t *mutex)
 	if (__builtin_expect((word & FUTEX_TID_MASK) != robust_thread ||
 	    mutex->__data.__owner != 0 || robust_thread == 0, 0))
 		return false;
-	robust_pend(&list->__next);
+	robust_pend(head, &list->__next);
 	robust_entry(list->__next)->__prev = list->__prev;
 	robust_entry(list->__prev)->__next = list->__next;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -116,7 +116,7 @@ robust_give(pthread_mutex_t *mutex)
 	if (__builtin_expect((word & FUTEX_WAITERS) != 0, 0))
 		robust_wake(mutex);
 	else
-		robust_pend(NULL);
+		robust_pend(head, NULL);
 	return true;
 }
 
