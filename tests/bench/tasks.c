@@ -85,7 +85,7 @@ submit(void)
 		    called, &end, NULL);
 		if (n > 0)
 			submitted += (uint64_t)n;
-	} while (n == batch && submitted - done < 4 * BATCH);
+	} while (n == batch && submitted - done < 12 * BATCH);
 	if (n == -1 && errno != EAGAIN)
 		failed++;
 }
