@@ -140,44 +140,87 @@ static const char *const table_groups[] = {
 };
 
 /*
- * Where a name is looked for: in the place of its hash, or behind.  It is much
- * larger than the table, so that place is as a rule the right one.
+ * Where a name is looked for: in the place of its hash, or behind.  There are
+ * many more places than names, so that place is as a rule the right one.
  */
 #define TABLE_PLACES	256
-#define TABLE_NAME_MAX	15
+#define TABLE_NAME_MAX	16
+
+/*
+ * The bytes of a name from its beginning and up to its end, which may overlap,
+ * with the bit set that tells a small letter from a capital one.  Names are of
+ * letters alone: a byte that is a small letter then was one, or its capital.
+ */
+struct table_key {
+	uint64_t head, tail;
+	size_t length;
+};
 
 static struct table_place {
-	char name[TABLE_NAME_MAX + 1];
+	struct table_key key;
 	const struct store_command *command;	/* NULL: nobody's */
 } table_places[TABLE_PLACES];
 static pthread_once_t table_once = PTHREAD_ONCE_INIT;
 
-static inline unsigned int
-table_hash(const char *name, size_t length)
+static inline uint64_t
+table_bytes(const char *p, size_t count)
 {
-	uint32_t hash = (uint32_t)length;
-	size_t i;
+	uint64_t eight;
+	uint32_t four;
 
-	for (i = 0; i < length; i++)
-		hash = hash * 31 + ((unsigned char)name[i] | 0x20);
-	return (hash ^ hash >> 8) % TABLE_PLACES;
+	switch (count) {
+	case 8:
+		memcpy(&eight, p, sizeof(eight));
+		return eight | 0x2020202020202020;
+	case 4:
+		memcpy(&four, p, sizeof(four));
+		return four | 0x20202020;
+	default:
+		return (unsigned char)*p | 0x20;
+	}
+}
+
+/* A name has one byte at least, and TABLE_NAME_MAX at most. */
+static inline struct table_key
+table_key(const char *p, size_t length)
+{
+	struct table_key k = { .length = length };
+	size_t part = length >= 8 ? 8 : length >= 4 ? 4 : 1;
+
+	k.head = table_bytes(p, part);
+	k.tail = table_bytes(p + length - part, part);
+	/* The one in the middle of three. */
+	k.head |= part == 1 ? table_bytes(p + length / 2, 1) << 8 : 0;
+	return k;
+}
+
+static inline unsigned int
+table_hash(const struct table_key *k)
+{
+	return (unsigned int)((k->head * 0x9e3779b97f4a7c15 ^
+	    (k->tail + k->length) * 0xc2b2ae3d27d4eb4f) >> 32) % TABLE_PLACES;
+}
+
+static inline bool
+table_is_same(const struct table_key *a, const struct table_key *b)
+{
+	return a->head == b->head && a->tail == b->tail &&
+	    a->length == b->length;
 }
 
 static void
 table_make(void)
 {
 	const struct store_command *c;
-	size_t length;
+	struct table_key key;
 	unsigned int at;
 
 	for (c = store_table; c->name != NULL; c++) {
-		length = strlen(c->name);
-		assert(length <= TABLE_NAME_MAX);
-		for (at = table_hash(c->name, length);
-		    table_places[at].command != NULL;)
+		assert(strlen(c->name) <= TABLE_NAME_MAX);
+		key = table_key(c->name, strlen(c->name));
+		for (at = table_hash(&key); table_places[at].command != NULL;)
 			at = (at + 1) % TABLE_PLACES;
-		memcpy(table_places[at].name, c->name, length);
-		table_places[at].command = c;
+		table_places[at] = (struct table_place){ key, c };
 	}
 }
 
@@ -187,35 +230,20 @@ store_table_init(void)
 	pthread_once(&table_once, table_make);
 }
 
-/* A name in small letters and another, of the same length. */
-static inline bool
-table_is(const char *name, const char *other, size_t length)
-{
-	unsigned char c;
-	size_t i;
-
-	for (i = 0; i < length; i++) {
-		c = (unsigned char)other[i];
-		if (c >= 'A' && c <= 'Z')
-			c |= 0x20;
-		if ((unsigned char)name[i] != c)
-			return false;
-	}
-	return name[length] == '\0';
-}
-
 const struct store_command *
 store_table_find(const struct store_bytes *name)
 {
 	const struct table_place *place;
+	struct table_key key;
 	unsigned int at;
 
-	if (name->length > TABLE_NAME_MAX)
+	if (name->length == 0 || name->length > TABLE_NAME_MAX)
 		return NULL;
-	at = table_hash(name->data, name->length);
+	key = table_key(name->data, name->length);
+	at = table_hash(&key);
 	for (; (place = &table_places[at])->command != NULL;
 	    at = (at + 1) % TABLE_PLACES)
-		if (table_is(place->name, name->data, name->length))
+		if (table_is_same(&place->key, &key))
 			return place->command;
 	return NULL;
 }

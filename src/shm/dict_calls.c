@@ -6,9 +6,8 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
 
+#include "base/decimal.h"
 #include "base/error.h"
 #include "shm/dict_room.h"
 
@@ -20,8 +19,6 @@ struct dict_change {
 	int64_t ms;
 	struct prong_dict_value *old;
 };
-
-#define DICT_INTEGER	20	/* bytes of the longest one: -2^63 */
 
 static int
 dict_calls_begin(struct prong_dict *d, const void *key, size_t length,
@@ -235,17 +232,12 @@ static int
 dict_calls_integer(struct dict_stripe *s, const struct dict_found *f,
     int64_t *n)
 {
-	char text[DICT_INTEGER + 1], again[DICT_INTEGER + 2];
+	char text[DECIMAL_MAX];
 
-	if (f->value_length <= DICT_INTEGER) {
+	if (f->value_length <= sizeof(text)) {
 		if (dict_table_value(s, f, text) == -1)
 			return -1;
-		text[f->value_length] = '\0';
-		errno = 0;
-		*n = strtoimax(text, NULL, 10);
-		snprintf(again, sizeof(again), "%" PRId64, *n);
-		if (errno == 0 && strlen(again) == f->value_length &&
-		    memcmp(again, text, f->value_length) == 0)
+		if (decimal_read(text, f->value_length, n))
 			return 0;
 	}
 	return error_set(EINVAL, "dict \"%s\": the value is not a decimal "
@@ -256,7 +248,7 @@ static int
 dict_calls_sum(struct dict_stripe *s, const struct dict_key *k, int64_t n,
     int64_t *sum)
 {
-	char text[DICT_INTEGER + 1];
+	char text[DECIMAL_MAX];
 	struct dict_found f;
 	int64_t old = 0;
 	int r;
@@ -267,9 +259,8 @@ dict_calls_sum(struct dict_stripe *s, const struct dict_key *k, int64_t n,
 	if (__builtin_add_overflow(old, n, sum))
 		return error_set(ERANGE, "dict \"%s\": the sum is no integer "
 		    "of 64 bits", s->dict->name);
-	snprintf(text, sizeof(text), "%" PRId64, *sum);
-	return dict_calls_store(s, k, r == 1 ? &f : NULL, text, strlen(text),
-	    r == 1 ? f.expiry : 0);
+	return dict_calls_store(s, k, r == 1 ? &f : NULL, text,
+	    decimal_write(text, *sum), r == 1 ? f.expiry : 0);
 }
 
 int

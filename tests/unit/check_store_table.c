@@ -59,7 +59,7 @@ END_TEST
 START_TEST(table_finds)
 {
 	static const char *const strangers[] = { "", "g", "ge", "gett",
-	    "get ", "\xc7\xc5\xd4", "g\0t", "GE\x74\x80", "abcdefghijklmnop",
+	    "get ", "\xc7\xc5\xd4", "g\0t", "GE\x74\x80", "abcdefghijklmnop", "randomkeyrandomke",
 	    "@get", "GEt\x14" };
 	const struct store_command *c;
 	struct store_bytes name;
@@ -93,6 +93,9 @@ START_TEST(table_makes_sense)
 	for (c = store_table; c->name != NULL; c++) {
 		ck_assert_int_ne(c->arity, 0);
 		ck_assert_ptr_nonnull(c->run);
+		/* What looking it up relies on. */
+		ck_assert_uint_eq(strspn(c->name, "abcdefghijklmnopqrstuvwxyz"),
+		    strlen(c->name));
 		ck_assert_msg((c->first_key > 0) ==
 		    (strncmp(c->arguments, "key", 3) == 0), "%s", c->name);
 		ck_assert_msg((c->arity < 0) ==
