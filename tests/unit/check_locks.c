@@ -349,6 +349,23 @@ START_TEST(test_locks_array_too_many)
 }
 END_TEST
 
+/* The number of notes, whatever somebody has made of it, leads nowhere. */
+START_TEST(test_locks_array_overwritten)
+{
+	union prong_value v = { .integer = 1 };
+	uint64_t *count = (uint64_t *)((char *)array->guard.lock +
+	    sizeof(struct rlock));
+
+	ck_assert_int_eq(prong_array_lock(array, -1), 0);
+	ck_assert_int_eq(prong_array_set(array, 0, v), 0);
+	ck_assert_uint_eq(*count, 1);
+	*count = 1ULL << 40;
+	expect_error(prong_array_set(array, 1, v), ENOSPC, "unlock before");
+	ck_assert_int_eq(prong_array_unlock(array), 0);
+	ck_assert_int_eq(prong_array_set(array, 1, v), 0);
+}
+END_TEST
+
 /* --- coroutines by hand --------------------------------------------------------- */
 
 static void
@@ -836,6 +853,7 @@ main(void)
 	tcase_add_test(tc, test_locks_dead_holder);
 	tcase_add_test(tc, test_locks_array_is_whole);
 	tcase_add_test(tc, test_locks_array_too_many);
+	tcase_add_test(tc, test_locks_array_overwritten);
 	tcase_add_test(tc, test_locks_coroutines);
 	tcase_add_test(tc, test_locks_coroutine_forks);
 	loops = tcase_create("tasks");
