@@ -317,6 +317,13 @@ prong_array_set(struct prong_array *a, size_t index, union prong_value v)
 	return 0;
 }
 
+static int
+array_no_sum(const struct prong_array *a, enum prong_array_type type)
+{
+	return error_set(ERANGE, "array \"%s\": the sum is not an %s", a->name,
+	    array_type_name(type));
+}
+
 /* a + b by the array's type; ERANGE when it does not fit. */
 static int
 array_plus(const struct prong_array *a, union prong_value x,
@@ -332,10 +339,7 @@ array_plus(const struct prong_array *a, union prong_value x,
 	else
 		overflow = __builtin_add_overflow(x.integer, y.integer,
 		    &sum->integer);
-	if (overflow)
-		return error_set(ERANGE, "array \"%s\": the sum is not an %s",
-		    a->name, array_type_name(a->type));
-	return 0;
+	return overflow ? array_no_sum(a, a->type) : 0;
 }
 
 static OUT_OF_LINE int
@@ -367,8 +371,7 @@ array_take_back(struct prong_array *a, size_t index, int64_t n)
 {
 	__atomic_fetch_sub(&array_layout(a)->cells[index], (uint64_t)n,
 	    __ATOMIC_ACQ_REL);
-	return error_set(ERANGE, "array \"%s\": the sum is not an int64",
-	    a->name);
+	return array_no_sum(a, PRONG_INT64);
 }
 
 /* Whether it is within a half of what an int64 can be. */
@@ -445,20 +448,39 @@ prong_array_unlock(struct prong_array *a)
 	return rlock_give(&a->guard);
 }
 
+/* It may run over on the way, up or down, and come back as often. */
+static int
+array_total(const struct prong_array *a, union prong_value *sum)
+{
+	union prong_value v;
+	int64_t carry = 0;
+	size_t i;
+
+	for (i = 0; i < a->length; i++) {
+		v.natural = __atomic_load_n(&array_layout(a)->cells[i],
+		    __ATOMIC_RELAXED);
+		if (a->type == PRONG_DOUBLE)
+			sum->real += v.real;
+		else if (a->type == PRONG_UINT64)
+			carry += __builtin_add_overflow(sum->natural,
+			    v.natural, &sum->natural);
+		else if (__builtin_add_overflow(sum->integer, v.integer,
+		    &sum->integer))
+			carry += v.integer < 0 ? -1 : 1;
+	}
+	return carry == 0 ? 0 : array_no_sum(a, a->type == PRONG_UINT64 ?
+	    PRONG_UINT64 : PRONG_INT64);
+}
+
 int
 prong_array_sum(struct prong_array *a, union prong_value *sum)
 {
-	union prong_value v;
-	size_t i;
-	int r = 0;
+	int r;
 
 	sum->natural = 0;	/* 0.0 as well */
 	if (prong_array_lock(a, RLOCK_ENGINE_MS) == -1)
 		return -1;
-	for (i = 0; r == 0 && i < a->length; i++) {
-		v.natural = __atomic_load_n(&array_layout(a)->cells[i], __ATOMIC_RELAXED);
-		r = array_plus(a, *sum, v, sum);
-	}
+	r = array_total(a, sum);
 	prong_array_unlock(a);
 	return r;
 }

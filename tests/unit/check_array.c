@@ -219,6 +219,10 @@ START_TEST(test_array_sum_and_snapshot)
 	ck_assert_int_eq(errno, ERANGE);
 	ck_assert_int_eq(prong_array_unlock(a), -1);
 	ck_assert_int_eq(errno, EPERM);
+	/* One that is too large on the way only. */
+	ck_assert_int_eq(prong_array_set(a, 3, integer(-100)), 0);
+	ck_assert_int_eq(prong_array_sum(a, v), 0);
+	ck_assert_int_eq(v[0].integer, INT64_MAX - 45);
 	array_free(a);
 }
 END_TEST
