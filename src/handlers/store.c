@@ -109,11 +109,27 @@ store_unknown(struct store_request *q)
 	    q->argv[0].length : 128), q->argv[0].data, text);
 }
 
+/*
+ * A web page can have a browser send what it likes behind a request's head: no
+ * word of it is obeyed, nor answered.  Redis does the same.
+ */
+static __attribute__((noinline)) bool
+store_is_http(const struct store_request *q)
+{
+	if (!store_parse_is(&q->argv[0], "post") &&
+	    !store_parse_is(&q->argv[0], "host:"))
+		return false;
+	prong_counter_add(q->store->service, STORE_ERRORS, 1);
+	return true;
+}
+
 static inline void
 store_run(struct store_request *q)
 {
 	q->command = store_table_find(&q->argv[0]);
-	if (q->command == NULL)
+	if (q->command == NULL && store_is_http(q))
+		q->closing = true;
+	else if (q->command == NULL)
 		store_unknown(q);
 	else if (!store_table_is_arity(q->command, q->argc))
 		store_error_arity(q, NULL);

@@ -66,6 +66,27 @@ START_TEST(store_quits)
 }
 END_TEST
 
+/* A browser may have been led here: nothing it sends is done. */
+START_TEST(store_closes_on_http)
+{
+	static const char *const heads[] = {
+		"POST / HTTP/1.1\r\nset k v\r\n",
+		"host: localhost\r\nset k v\r\n",
+	};
+	size_t i;
+
+	storing_begin();
+	for (i = 0; i < UNIT_COUNT(heads); i++) {
+		feed(heads[i]);
+		ck_assert_str_eq(prong_client_output(c, NULL), "");
+		ck_assert_int_eq(prong_client_end(c), PRONG_END_SERVER);
+		ck_assert_ptr_nonnull(c = prong_harness_connect(h));
+	}
+	ask("get k", "$-1\r\n");
+	storing_end();
+}
+END_TEST
+
 /* The clock of a dict goes on by itself. */
 START_TEST(store_expires)
 {
@@ -200,6 +221,7 @@ main(void)
 
 	tcase_add_test(tc, store_says_who_it_is);
 	tcase_add_test(tc, store_quits);
+	tcase_add_test(tc, store_closes_on_http);
 	tcase_add_test(tc, store_expires);
 	tcase_add_test(tc, store_is_full);
 	tcase_add_test(tc, store_is_full_and_evicts);
