@@ -156,6 +156,13 @@ void dict_unlock(struct dict_stripe *);
 /* The time of the call, the same throughout. */
 uint64_t dict_now(struct dict_stripe *);
 
+/*
+ * As prong_dict_each(), and what is in a stripe is told as it was at one
+ * moment: so all of it has room in a dict of as much memory.  Not with stripes
+ * of more than 16M, which a dict of more than 4G has.
+ */
+int dict_each_stripe(struct prong_dict *, prong_dict_each_fn *, void *arg);
+
 /* Always -1, with EIO: what is in the segment makes no sense. */
 int dict_damaged(const struct dict_stripe *);
 

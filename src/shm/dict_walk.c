@@ -16,6 +16,8 @@
 /* At most so many buckets, and about so many bytes, under one lock. */
 #define DICT_WALK_BUCKETS	1024
 #define DICT_WALK_BYTES		65536
+/* A larger stripe would be kept from others for too long. */
+#define DICT_COPY_MAX		(16U << 20)
 
 /* Entries that were copied out, one behind the other. */
 struct dict_bag {
@@ -29,6 +31,9 @@ struct dict_copy {
 	uint32_t key_length, value_length;
 	int64_t ms;
 };
+
+_Static_assert(sizeof(struct dict_copy) + DICT_ENTRY_DATA <=
+    sizeof(struct dict_block), "the copies of a stripe are no longer than it");
 
 static int
 dict_walk_copy(struct dict_stripe *s, const struct dict_found *f,
@@ -196,6 +201,47 @@ prong_dict_each(struct prong_dict *d, prong_dict_each_fn *fn, void *arg)
 	uint64_t cursor = 0;
 
 	return prong_dict_scan(d, &cursor, SIZE_MAX, fn, arg);
+}
+
+/* --- a whole stripe at a time ---------------------------------------------- */
+
+static int
+dict_walk_copy_stripe(struct prong_dict *d, uint32_t number,
+    struct dict_bag *bag)
+{
+	struct dict_stripe s;
+	uint32_t bucket;
+	int r = 0;
+
+	bag->used = bag->count = 0;
+	if (dict_lock_number(d, number, &s) == -1)
+		return -1;
+	for (bucket = 0; r == 0 && bucket < d->buckets; bucket++)
+		if ((r = dict_walk_bucket(&s, bucket, bag)) == 0 &&
+		    bag->missing > 0)
+			r = dict_damaged(&s);
+	dict_unlock(&s);
+	return r;
+}
+
+int
+dict_each_stripe(struct prong_dict *d, prong_dict_each_fn *fn, void *arg)
+{
+	struct dict_bag bag = { .data = NULL };
+	uint32_t i;
+	int r = 0;
+
+	if (d->stripe_size > DICT_COPY_MAX)
+		return prong_dict_each(d, fn, arg);
+	/* What stands before an entry's bytes is less than its block has. */
+	bag.size = (size_t)d->blocks * sizeof(struct dict_block);
+	if ((bag.data = malloc(bag.size)) == NULL)
+		return error_errno("dict \"%s\"", d->name);
+	for (i = 0; r == 0 && i < d->stripes; i++)
+		if ((r = dict_walk_copy_stripe(d, i, &bag)) == 0)
+			r = dict_walk_tell(&bag, fn, arg);
+	free(bag.data);
+	return r;
 }
 
 /* --- one, how many, none -------------------------------------------------- */

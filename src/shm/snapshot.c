@@ -152,7 +152,7 @@ snapshot_save(struct prong_dict *d, snapshot_write_fn *fn, void *arg,
 
 	if ((r = snapshot_grow(&w, SNAPSHOT_BLOCK)) == 0 &&
 	    (r = snapshot_write_header(&w)) == 0 &&
-	    (r = prong_dict_each(d, snapshot_write_item, &w)) == 0 &&
+	    (r = dict_each_stripe(d, snapshot_write_item, &w)) == 0 &&
 	    w.in_block > 0)
 		r = snapshot_write_block(&w, w.in_block);
 	if (r == 0)

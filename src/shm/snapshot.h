@@ -30,8 +30,8 @@ typedef int snapshot_write_fn(void *arg, const void *data, size_t length);
 
 /*
  * Writes what is in a dict; *count is the number of keys.  Others go on using
- * it: locks are held for a moment each, and each key is written as it was at
- * some time meanwhile.
+ * it: locks are held for a moment each, and what is under one of them is
+ * written as it was at some moment meanwhile.
  */
 int snapshot_save(struct prong_dict *, snapshot_write_fn *, void *arg,
     uint64_t *count);

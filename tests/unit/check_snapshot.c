@@ -341,6 +341,63 @@ START_TEST(test_full)
 }
 END_TEST
 
+#define BUSY_VALUE	1000
+
+static struct prong_dict *busy;
+static int busy_keys;
+
+static bool
+busy_set(const char *prefix, int number)
+{
+	static const char value[BUSY_VALUE];
+	char key[32];
+	int n = snprintf(key, sizeof(key), "%s%d", prefix, number);
+
+	return prong_dict_set(busy, key, (size_t)n, value, sizeof(value), 0,
+	    PRONG_DICT_FOREVER) == 1;
+}
+
+/* Bytes as above; meanwhile keys go, and others come that have room then. */
+static int
+keep_busily(void *arg, const void *data, size_t n)
+{
+	static int next;
+	char key[32];
+	int i, length_of_key;
+
+	for (i = 0; i < 300; i++) {
+		length_of_key = snprintf(key, sizeof(key), "k%d",
+		    (int)seed_below((unsigned int)busy_keys));
+		prong_dict_delete(busy, key, (size_t)length_of_key);
+		busy_set("n", next++);
+	}
+	return keep(arg, data, n);
+}
+
+/* What a full dict had while others used it has room in one of the same memory. */
+START_TEST(test_full_meanwhile)
+{
+	struct prong_dict *e;
+	uint64_t count;
+	int64_t keys;
+
+	seed_use();
+	busy = dicting_new(4 << 20, DICT_EVICT_NONE);
+	for (busy_keys = 0; busy_keys < 8000; busy_keys++)
+		busy_set("k", busy_keys);
+	keys = prong_dict_size(busy);
+	ck_assert_int_gt(keys, 3000);
+	length = 0;
+	ck_assert_int_eq(snapshot_save(busy, keep_busily, NULL, &count), 0);
+	ck_assert_uint_gt(count, 2000);
+	e = dicting_new(4 << 20, DICT_EVICT_NONE);
+	load(e);
+	ck_assert_int_eq(prong_dict_size(e), (int64_t)count);
+	dict_free(e);
+	dict_free(busy);
+}
+END_TEST
+
 START_TEST(test_too_small)
 {
 	struct prong_dict *d = dicting_new(1 << 20, DICT_EVICT_NONE);
@@ -468,6 +525,7 @@ main(void)
 	tcase_add_loop_test(tc, test_planted, 0, UNIT_COUNT(planted));
 	tcase_add_test(tc, test_blocks);
 	tcase_add_loop_test(tc, test_full, 0, UNIT_COUNT(evicts));
+	tcase_add_test(tc, test_full_meanwhile);
 	tcase_add_test(tc, test_too_small);
 	tcase_add_test(tc, test_write_fails);
 	tcase_add_test(tc, test_meanwhile);
