@@ -11,7 +11,7 @@
 #include "prongctl/print.h"
 #include "prongctl/table.h"
 
-/* --- arrays ----------------------------------------------------------------- */
+/* --- arrays -------------------------------------------------------------- */
 
 static const struct table_column print_array_columns[] = {
 	{ "NAME", cell_string, "name", SCOLS_FL_TRUNC },
@@ -56,7 +56,7 @@ print_array(const json_t *result)
 	    "no cells");
 }
 
-/* --- dicts ------------------------------------------------------------------ */
+/* --- dicts --------------------------------------------------------------- */
 
 static const struct table_column print_dict_columns[] = {
 	{ "NAME", cell_string, "name", SCOLS_FL_TRUNC },
@@ -124,7 +124,7 @@ print_key_deleted(const json_t *result)
 	return print_bytes("deleted ", result, "key");
 }
 
-/* --- events ------------------------------------------------------------------ */
+/* --- events -------------------------------------------------------------- */
 
 static char *
 print_waited_for(const json_t *row, const char *key)

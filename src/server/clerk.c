@@ -41,7 +41,7 @@ struct clerk {
 	size_t length, size;
 };
 
-/* --- its own life ---------------------------------------------------------- */
+/* --- its own life -------------------------------------------------------- */
 
 /* It keeps nobody's socket or lock open by its own. */
 static int
@@ -114,7 +114,7 @@ clerk_main(struct master *m, const struct clerk_task *task, int fd,
 	_exit(status);
 }
 
-/* --- what it says ----------------------------------------------------------- */
+/* --- what it says -------------------------------------------------------- */
 
 bool
 clerk_is_line(const char *text, size_t length)
@@ -247,7 +247,7 @@ clerk_heard(struct watch *w, unsigned int events)
 	clerk_conclude(c);
 }
 
-/* --- sending one ------------------------------------------------------------ */
+/* --- sending one --------------------------------------------------------- */
 
 static void
 clerk_out_of_time(struct timer *t)
@@ -434,7 +434,7 @@ clerk_wait(struct master *m, const struct clerk_task *task)
 	    process_describe_status(status, how, sizeof(how)));
 }
 
-/* --- settling --------------------------------------------------------------- */
+/* --- settling ------------------------------------------------------------ */
 
 static void
 clerk_settle_timer(struct timer *t)

@@ -124,7 +124,7 @@ control_answer(struct control_client *c, json_t *result)
 	return r;
 }
 
-/* --- answers of a clerk ----------------------------------------------------- */
+/* --- answers of a clerk -------------------------------------------------- */
 
 static char *
 control_work(struct master *m, void *arg, int *status)
@@ -165,7 +165,7 @@ control_send_clerk(struct control_client *c, const char *name,
 	c->request = NULL;
 }
 
-/* --- commands ---------------------------------------------------------------- */
+/* --- commands ------------------------------------------------------------ */
 
 /* The result; NULL: there is none, or a clerk is to bring it. */
 static json_t *

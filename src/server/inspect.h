@@ -41,7 +41,7 @@ json_t *inspect_list(const struct prong_server *, enum prong_scope,
 /* The text of an argument; "" when there is none. */
 const char *inspect_text(const json_t *request, const char *key);
 
-/* --- one file for each kind ------------------------------------------------ */
+/* --- one file for each kind ---------------------------------------------- */
 
 inspect_fn inspect_array_list;
 inspect_fn inspect_array_show;

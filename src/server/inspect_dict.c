@@ -92,7 +92,7 @@ inspect_ttl(int64_t ms)
 	    json_real((double)ms / 1000);
 }
 
-/* --- show ------------------------------------------------------------------- */
+/* --- show ---------------------------------------------------------------- */
 
 struct inspect_page {
 	json_t *items;
@@ -162,7 +162,7 @@ inspect_dict_show(struct prong_server *s, const json_t *request)
 	    json_integer((json_int_t)cursor));
 }
 
-/* --- one key ------------------------------------------------------------------ */
+/* --- one key ------------------------------------------------------------- */
 
 struct inspect_key {
 	char *data;

@@ -109,7 +109,7 @@ savefile_try(const char *path)
 	return savefile_end(savefile_end(r, fd), f.folder);
 }
 
-/* --- writing ---------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------- */
 
 static int
 savefile_put(void *arg, const void *data, size_t length)
@@ -200,7 +200,7 @@ savefile_write(const char *path, struct prong_dict *d, uint64_t *count)
 	return savefile_end(savefile_end(r, fd), f.folder);
 }
 
-/* --- reading ---------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------- */
 
 static int
 savefile_load(int fd, size_t size, const char *path, struct prong_dict *d)

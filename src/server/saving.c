@@ -31,7 +31,7 @@ struct saving {
 	bool is_last;			/* what is at work, or was */
 };
 
-/* --- reading, in a clerk ------------------------------------------------------ */
+/* --- reading, in a clerk ------------------------------------------------- */
 
 /*
  * A damaged file gets another name, so that it is neither read again nor
@@ -109,7 +109,7 @@ saving_load(struct master *m)
 	return 0;
 }
 
-/* --- writing ------------------------------------------------------------------ */
+/* --- writing ------------------------------------------------------------- */
 
 /* In a clerk. */
 static char *

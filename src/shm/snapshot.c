@@ -33,7 +33,7 @@ snapshot_sum(uint64_t before, const void *data, size_t length)
 	return siphash(key, data, length);
 }
 
-/* --- writing ---------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------- */
 
 struct snapshot_writer {
 	struct prong_dict *dict;
@@ -162,7 +162,7 @@ snapshot_save(struct prong_dict *d, snapshot_write_fn *fn, void *arg,
 	return r;
 }
 
-/* --- reading ---------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------- */
 
 struct snapshot_record {
 	const unsigned char *key, *value;
