@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -79,12 +80,16 @@ inspect_lock(struct prong_array *a)
 	    why);
 }
 
+/* What is missing is the first one, where that makes sense. */
 static int
 inspect_index(const struct prong_array *a, const json_t *request,
     const char *key, size_t *index)
 {
-	json_int_t n = json_integer_value(json_object_get(request, key));
+	const json_t *given = json_object_get(request, key);
+	json_int_t n = json_integer_value(given);
 
+	if (given == NULL ? strcmp(key, "from") != 0 : !json_is_integer(given))
+		return error_set(EINVAL, "%s is missing, or no integer", key);
 	*index = (size_t)n;
 	if (n >= 0 && *index < a->length)
 		return 0;
