@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 static const char *const declares_hows[] = { "well", "fail", "crash", "exit",
-    "hang", NULL };
+    "hang", "pool", NULL };
 
 static const struct prong_option declares_options[] = {
 	{ "how", PRONG_CHOICE, "well", declares_hows, NULL, "it declares" },
@@ -32,6 +32,9 @@ declares_declare(struct prong_service *s)
 		exit(0);
 	while (strcmp(how, "hang") == 0)
 		pause();
+	if (strcmp(how, "pool") == 0 && prong_declare(s, "pool", "crew",
+	    "processes", "1", NULL) == -1)
+		return -1;
 	return prong_declare(s, "array", "hits", "slots",
 	    prong_option_string(s, "slots"), "type", "int32", NULL);
 }
@@ -40,6 +43,9 @@ declares_declare(struct prong_service *s)
 static int
 declares_init(struct prong_service *s)
 {
+	if (strcmp(prong_option_string(s, "how"), "pool") == 0 &&
+	    prong_pool_open(s, "crew") == NULL)
+		return -1;
 	return prong_array_open(s, "hits") == NULL ? -1 : 0;
 }
 
