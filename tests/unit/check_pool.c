@@ -485,11 +485,16 @@ END_TEST
 
 START_TEST(test_no_descriptors)
 {
-	const struct rlimit none = { 0, 0 };
+	struct rlimit before, none;
+	int error;
 
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ 0, before.rlim_max };
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
 	ck_assert_ptr_null(pool_new("other", 1, CELLS, 100, true));
-	ck_assert_int_eq(errno, EMFILE);
+	error = errno;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	ck_assert_int_eq(error, EMFILE);
 	ck_assert_ptr_nonnull(strstr(error_text(), "pool \"other\""));
 }
 END_TEST
