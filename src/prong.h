@@ -201,10 +201,10 @@ struct prong_handler {
 
 /*
  * In a handler's .declare: a shared object, "array", "dict", "event" or "pool",
- * with settings as in the configuration: "slots", "64", ..., NULL.  It may be there
- * already; what it has of these settings must be the same, and what it has not
- * is set.  EEXIST: it is not the same.  EINVAL: no such kind or setting, not a
- * value for it.  EPERM: not in .declare.  ENOMEM.
+ * with settings as in the configuration: "slots", "64", ..., NULL.  It may be
+ * there already; what it has of these settings must be the same, and what it
+ * has not is set.  EEXIST: it is not the same.  EINVAL: no such kind or
+ * setting, not a value for it.  EPERM: not in .declare.  ENOMEM.
  */
 PRONG_API int prong_declare(struct prong_service *, const char *kind,
     const char *name, ...) PRONG_SENTINEL;
