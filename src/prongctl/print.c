@@ -130,10 +130,27 @@ print_worker_state(const json_t *row, const char *key)
 	return cell_string(row, key);
 }
 
+/* "pool work": there may be several of them. */
+static char *
+print_worker_role(const json_t *row, const char *key)
+{
+	const char *role = json_string_value(json_object_get(row, key));
+	const char *pool = json_string_value(json_object_get(row, "pool"));
+	json_t *both;
+	char *cell;
+
+	if (role == NULL || pool == NULL)
+		return cell_string(row, key);
+	both = json_pack("{s:s++}", key, role, " ", pool);
+	cell = cell_string(both, key);
+	json_decref(both);
+	return cell;
+}
+
 static const struct table_column print_worker_columns[] = {
 	{ "SLOT", cell_integer, "slot", SCOLS_FL_RIGHT },
 	{ "PID", cell_integer, "pid", SCOLS_FL_RIGHT },
-	{ "ROLE", cell_string, "role", 0 },
+	{ "ROLE", print_worker_role, "role", 0 },
 	{ "STATE", print_worker_state, "state", 0 },
 	{ "GENERATION", cell_integer, "generation", SCOLS_FL_RIGHT },
 	{ "STARTED", cell_duration, "started", SCOLS_FL_RIGHT },
@@ -198,13 +215,21 @@ print_text(const char *text, const json_t *result)
 	return 0;
 }
 
-/* Of workers there are several. */
 static bool
 print_is_worker(const json_t *row)
 {
 	const char *role = json_string_value(json_object_get(row, "role"));
 
 	return role != NULL && strcmp(role, "worker") == 0;
+}
+
+/* Of workers, and of the processes of a pool, there are several. */
+static const char *
+print_worker_name(const json_t *row)
+{
+	if (json_is_string(json_object_get(row, "pool")))
+		return "{role} {pool}, slot {slot}: ";
+	return print_is_worker(row) ? "{role} {slot}: " : "{role}: ";
 }
 
 /* "; next start in 12 s", "; started again 3.0s ago"; up: of the server */
@@ -244,8 +269,7 @@ print_worker_note(const json_t *worker, const json_t *up)
 	failures = json_integer_value(json_object_get(worker, "failures"));
 	if (failures <= 0 && !print_is_dead(worker))
 		return 0;
-	if (print_begin(print_is_worker(worker) ? "{role} {slot}: " :
-	    "{role}: ", worker) == -1 ||
+	if (print_begin(print_worker_name(worker), worker) == -1 ||
 	    print_begin(json_is_string(death) ? "{death}" : "died",
 	    worker) == -1)
 		return -1;
