@@ -32,6 +32,17 @@ struct savefile {
 	char new_name[NAME_MAX + sizeof(SAVEFILE_NEW)];
 };
 
+/* Who may not is the user of the workers, whoever starts the server. */
+static int
+savefile_failed(const char *what, const char *path)
+{
+	if (errno == EACCES)
+		return error_set(EACCES, "%s%s: Permission denied for user %u, "
+		    "whom the server runs as", what, path,
+		    (unsigned int)geteuid());
+	return error_errno("%s%s", what, path);
+}
+
 static int
 savefile_open(struct savefile *f, const char *path)
 {
@@ -48,7 +59,7 @@ savefile_open(struct savefile *f, const char *path)
 	strlcpy(copy, path, sizeof(copy));
 	strlcpy(folder, dirname(copy), sizeof(folder));
 	f->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return f->folder == -1 ? error_errno("folder %s", folder) : 0;
+	return f->folder == -1 ? savefile_failed("folder ", folder) : 0;
 }
 
 /* Keeps the error. */
@@ -85,8 +96,10 @@ savefile_open_old(const struct savefile *f, const char *path, struct stat *st)
 	int fd = openat(f->folder, f->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
 	    O_CLOEXEC);
 
+	if (fd == -1 && errno == ELOOP)
+		return error_set(ELOOP, "%s is a symbolic link", path);
 	if (fd == -1)
-		return errno == ENOENT ? -1 : error_errno("%s", path);
+		return errno == ENOENT ? -1 : savefile_failed("", path);
 	if (savefile_check(fd, st, path) == 0)
 		return fd;
 	return savefile_end(-1, fd);
@@ -105,7 +118,7 @@ savefile_try(const char *path)
 		return savefile_end(-1, f.folder);
 	r = faccessat(f.folder, ".", W_OK | X_OK, AT_EACCESS);
 	if (r == -1)
-		error_errno("a new file beside %s", path);
+		savefile_failed("a new file beside ", path);
 	return savefile_end(savefile_end(r, fd), f.folder);
 }
 
