@@ -97,16 +97,15 @@ store_unknown(struct store_request *q)
 	size_t i, n = 0;
 	int part;
 
-	for (i = 1; i < q->argc && n < 128; i++) {
-		part = q->argv[i].length < 128 - n ?
-		    (int)q->argv[i].length : (int)(128 - n);
+	for (i = 1; i < q->argc && n < STORE_WORD_MAX; i++) {
+		part = (int)(q->argv[i].length < STORE_WORD_MAX - n ?
+		    q->argv[i].length : STORE_WORD_MAX - n);
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "'%.*s' ",
 		    part, q->argv[i].data);
 	}
 	text[n] = '\0';
 	store_reply_error(&q->reply, "ERR unknown command '%.*s', with args "
-	    "beginning with: %s", (int)(q->argv[0].length < 128 ?
-	    q->argv[0].length : 128), q->argv[0].data, text);
+	    "beginning with: %s", STORE_WORD(&q->argv[0]), text);
 }
 
 /*

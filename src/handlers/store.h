@@ -15,6 +15,15 @@
  * commands.  store.c has the handler itself.
  */
 
+/* How long a command that looks at more than one thing waits for the dict. */
+#define STORE_WAIT_MS	10000
+
+/* A client's word in an answer that is about it: not more than its beginning. */
+#define STORE_WORD_MAX	((size_t)128)
+#define STORE_WORD(b) \
+	(int)((b)->length < STORE_WORD_MAX ? (b)->length : STORE_WORD_MAX), \
+	(b)->data
+
 /* A service's data; nobody writes to it after init, so threads share it. */
 struct store {
 	struct prong_service *service;

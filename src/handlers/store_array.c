@@ -39,8 +39,7 @@ array_open(struct store_request *q)
 		    "key holding the wrong kind of value");
 	else
 		store_reply_error(&q->reply, "ERR there is no array '%.*s' in "
-		    "the configuration", (int)(name->length < 128 ?
-		    name->length : 128), name->data);
+		    "the configuration", STORE_WORD(name));
 	return NULL;
 }
 

@@ -124,8 +124,7 @@ connection_hello_options(struct store_request *q)
 		else {
 			store_reply_error(&q->reply, "ERR Syntax error in "
 			    "HELLO option '%.*s'",
-			    (int)(q->argv[i].length < 128 ?
-			    q->argv[i].length : 128), q->argv[i].data);
+			    STORE_WORD(&q->argv[i]));
 			return false;
 		}
 	}

@@ -6,9 +6,6 @@
 
 #include "handlers/store.h"
 
-#define ERROR_WORD(b) \
-	(int)((b)->length < 128 ? (b)->length : 128), (b)->data
-
 void
 store_error_syntax(struct store_request *q)
 {
@@ -42,7 +39,7 @@ store_error_subcommand(struct store_request *q)
 		name[n++] = (char)(*p - 'a' + 'A');
 	name[n] = '\0';
 	store_reply_error(&q->reply, "ERR unknown subcommand '%.*s'. "
-	    "Try %s HELP.", ERROR_WORD(&q->argv[1]), name);
+	    "Try %s HELP.", STORE_WORD(&q->argv[1]), name);
 }
 
 void

@@ -4,7 +4,6 @@
  */
 #include "handlers/store.h"
 
-#define EXPIRE_WAIT_MS	10000
 #define EXPIRE_FOREVER	INT64_MAX	/* as a time from now */
 
 /* On what condition. */
@@ -44,8 +43,7 @@ expire_parse(struct store_request *q, unsigned int *flags)
 		if ((flag = expire_word(&q->argv[i])) == 0) {
 			store_reply_error(&q->reply,
 			    "ERR Unsupported option %.*s",
-			    (int)(q->argv[i].length < 128 ?
-			    q->argv[i].length : 128), q->argv[i].data);
+			    STORE_WORD(&q->argv[i]));
 			return false;
 		}
 		*flags |= flag;
@@ -91,7 +89,7 @@ expire_set_if(struct prong_dict *d, const struct store_bytes *key, int64_t ms,
 	int64_t old;
 	int r;
 
-	if (prong_dict_lock(d, EXPIRE_WAIT_MS) == -1)
+	if (prong_dict_lock(d, STORE_WAIT_MS) == -1)
 		return -1;
 	r = prong_dict_ttl(d, key->data, key->length, &old);
 	if (r == 1)
@@ -102,7 +100,7 @@ expire_set_if(struct prong_dict *d, const struct store_bytes *key, int64_t ms,
 }
 
 static void
-expire(struct store_request *q, int64_t unit, bool absolute)
+expire_run(struct store_request *q, int64_t unit, bool absolute)
 {
 	unsigned int flags = 0;
 	int64_t ms;
@@ -122,25 +120,25 @@ expire(struct store_request *q, int64_t unit, bool absolute)
 void
 store_expire_in(struct store_request *q)
 {
-	expire(q, 1000, false);
+	expire_run(q, 1000, false);
 }
 
 void
 store_expire_pin(struct store_request *q)
 {
-	expire(q, 1, false);
+	expire_run(q, 1, false);
 }
 
 void
 store_expire_at(struct store_request *q)
 {
-	expire(q, 1000, true);
+	expire_run(q, 1000, true);
 }
 
 void
 store_expire_pat(struct store_request *q)
 {
-	expire(q, 1, true);
+	expire_run(q, 1, true);
 }
 
 /* In units of so many ms, rounded; -2: no such key, -1: it never does. */

@@ -7,7 +7,6 @@
 
 #include "handlers/store.h"
 
-#define KEYS_WAIT_MS	10000
 /* The longest key of a dict. */
 #define KEYS_LONGEST	65535
 
@@ -37,7 +36,7 @@ keys_count(struct store_request *q,
 	size_t i;
 	int r = 0;
 
-	if (locked && prong_dict_lock(d, KEYS_WAIT_MS) == -1) {
+	if (locked && prong_dict_lock(d, STORE_WAIT_MS) == -1) {
 		store_error_dict(q);
 		return;
 	}
@@ -84,7 +83,7 @@ keys_persist(struct prong_dict *d, const struct store_bytes *key)
 	int64_t ms;
 	int r;
 
-	if (prong_dict_lock(d, KEYS_WAIT_MS) == -1)
+	if (prong_dict_lock(d, STORE_WAIT_MS) == -1)
 		return -1;
 	r = prong_dict_ttl(d, key->data, key->length, &ms);
 	if (r == 1)

@@ -13,8 +13,6 @@
 #include "handlers/store.h"
 #include "handlers/store_text.h"
 
-#define MANY_WAIT_MS	10000
-
 /* What a key had before, to be put back. */
 struct many_old {
 	bool is_none;
@@ -34,7 +32,7 @@ store_many_mget(struct store_request *q)
 {
 	bool locked = q->argc > 2;
 
-	if (locked && prong_dict_lock(q->store->dict, MANY_WAIT_MS) == -1) {
+	if (locked && prong_dict_lock(q->store->dict, STORE_WAIT_MS) == -1) {
 		store_error_dict(q);
 		return;
 	}
@@ -156,7 +154,7 @@ many_set(struct store_request *q, void (*fn)(struct store_request *, size_t))
 		store_error_arity(q, NULL);
 		return;
 	}
-	if (prong_dict_lock(q->store->dict, MANY_WAIT_MS) == -1) {
+	if (prong_dict_lock(q->store->dict, STORE_WAIT_MS) == -1) {
 		store_error_dict(q);
 		return;
 	}
