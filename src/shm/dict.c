@@ -382,17 +382,40 @@ dict_damaged(const struct dict_stripe *s)
 	    s->dict->name);
 }
 
+/*
+ * All of them together have so long.  No look at the clock while they are free:
+ * it would take longer than the lock.
+ */
+static int
+dict_lock_rest(struct dict_stripe *s, int64_t end)
+{
+	int64_t left;
+
+	if (rlock_lock(&s->head->lock, 0, dict_repair, s) == 0)
+		return 0;
+	if (errno != EBUSY)
+		return -1;
+	left = end - (int64_t)process_milliseconds();
+	/* Not 0, which would be answered with EBUSY. */
+	return rlock_lock(&s->head->lock, left > 0 ? left : 1, dict_repair, s);
+}
+
 int
 prong_dict_lock(struct prong_dict *d, int64_t ms)
 {
 	struct dict_stripe s;
+	int64_t end = 0;
 	uint32_t i;
 
+	if (ms > 0 && __builtin_add_overflow((int64_t)process_milliseconds(),
+	    ms, &end))
+		ms = RLOCK_FOREVER;
 	if (rlock_take(&d->guard, ms) == -1)
 		return -1;
 	for (i = 1; i < d->stripes; i++) {
 		dict_stripe(d, i, &s);
-		if (rlock_lock(&s.head->lock, ms, dict_repair, &s) == -1)
+		if ((ms > 0 ? dict_lock_rest(&s, end) :
+		    rlock_lock(&s.head->lock, ms, dict_repair, &s)) == -1)
 			break;
 	}
 	if (i == d->stripes)

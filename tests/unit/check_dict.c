@@ -6,10 +6,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <unistd.h>
 
 #include "dicting.h"
-#include "helper.h"
 #include "unit.h"
 
 #define MEMORY		(4 << 20)
@@ -485,61 +483,6 @@ START_TEST(test_dict_random_and_clear)
 }
 END_TEST
 
-/* --- the lock of all ------------------------------------------------------ */
-
-static int
-is_kept_out(void)
-{
-	dict->wait = 20;
-	if (prong_dict_lock(dict, 0) != -1 || errno != EBUSY)
-		return 1;
-	if (prong_dict_lock(dict, 10) != -1 || errno != ETIMEDOUT)
-		return 2;
-	if (dicting_set(dict, "a", "2") != -1 || errno != ETIMEDOUT)
-		return 3;
-	if (strstr(prong_error(), "\"d\"") == NULL)
-		return 4;
-	return prong_dict_unlock(dict) == -1 && errno == EPERM ? 0 : 5;
-}
-
-static int
-die_holding(void)
-{
-	return prong_dict_lock(dict, -1) == 0 &&
-	    dicting_set(dict, "a", "3") == 1 ? 0 : 1;
-}
-
-static int
-in_child(int (*fn)(void))
-{
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(fn());
-	ck_assert_int_ne(pid, -1);
-	return helper_wait_exit(pid);
-}
-
-START_TEST(test_dict_lock)
-{
-	ck_assert_int_eq(prong_dict_lock(dict, -1), 0);
-	ck_assert_int_eq(dicting_set(dict, "a", "1"), 1);
-	ck_assert_int_eq(prong_dict_lock(dict, 0), 0);
-	ck_assert_int_eq(in_child(is_kept_out), 0);
-	ck_assert_int_eq(prong_dict_unlock(dict), 0);
-	ck_assert_int_eq(in_child(is_kept_out), 0);
-	ck_assert_int_eq(prong_dict_unlock(dict), 0);
-	ck_assert_int_eq(dict_recovered(dict), 0);
-	ck_assert_int_eq(in_child(die_holding), 0);
-	ck_assert(is("a", "3"));
-	ck_assert_uint_eq(dict_recovered(dict), 1);
-	/* The others are taken over when somebody needs them. */
-	ck_assert_int_eq(prong_dict_lock(dict, 0), 0);
-	ck_assert_int_eq(prong_dict_unlock(dict), 0);
-	ck_assert_uint_eq(dict_recovered(dict), dict->stripes);
-}
-END_TEST
-
 int
 main(void)
 {
@@ -564,6 +507,5 @@ main(void)
 	tcase_add_test(tc, test_dict_scan);
 	tcase_add_test(tc, test_dict_each_may_change);
 	tcase_add_test(tc, test_dict_random_and_clear);
-	tcase_add_test(tc, test_dict_lock);
 	return unit_run(s);
 }
