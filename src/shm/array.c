@@ -331,9 +331,11 @@ array_plus(const struct prong_array *a, union prong_value x,
 {
 	bool overflow = false;
 
-	if (a->type == PRONG_DOUBLE)
+	if (a->type == PRONG_DOUBLE) {
 		sum->real = x.real + y.real;
-	else if (a->type == PRONG_UINT64)
+		overflow = !isfinite(sum->real) && isfinite(x.real) &&
+		    isfinite(y.real);
+	} else if (a->type == PRONG_UINT64)
 		overflow = __builtin_add_overflow(x.natural, y.natural,
 		    &sum->natural);
 	else
@@ -453,21 +455,26 @@ static int
 array_total(const struct prong_array *a, union prong_value *sum)
 {
 	union prong_value v;
+	bool is_finite = true;	/* each cell of doubles */
 	int64_t carry = 0;
 	size_t i;
 
 	for (i = 0; i < a->length; i++) {
 		v.natural = __atomic_load_n(&array_layout(a)->cells[i],
 		    __ATOMIC_RELAXED);
-		if (a->type == PRONG_DOUBLE)
+		if (a->type == PRONG_DOUBLE) {
 			sum->real += v.real;
-		else if (a->type == PRONG_UINT64)
+			is_finite = is_finite && isfinite(v.real);
+		} else if (a->type == PRONG_UINT64)
 			carry += __builtin_add_overflow(sum->natural,
 			    v.natural, &sum->natural);
 		else if (__builtin_add_overflow(sum->integer, v.integer,
 		    &sum->integer))
 			carry += v.integer < 0 ? -1 : 1;
 	}
+	if (a->type == PRONG_DOUBLE)
+		return isfinite(sum->real) || !is_finite ? 0 :
+		    array_no_sum(a, PRONG_DOUBLE);
 	return carry == 0 ? 0 : array_no_sum(a, a->type == PRONG_UINT64 ?
 	    PRONG_UINT64 : PRONG_INT64);
 }

@@ -174,6 +174,24 @@ START_TEST(test_array_double)
 	ck_assert_int_eq(prong_array_set(a, 1, v), 0);
 	ck_assert_int_eq(prong_array_sum(a, &v), 0);
 	ck_assert_double_eq(v.real, DBL_MAX);
+	/* Too large, be it for a cell or for the sum; nothing has changed. */
+	errno = 0;
+	ck_assert_int_eq(prong_array_add(a, 1, v, NULL), -1);
+	ck_assert_int_eq(errno, ERANGE);
+	ck_assert_int_eq(prong_array_get(a, 1, &v), 0);
+	ck_assert_double_eq(v.real, DBL_MAX);
+	ck_assert_int_eq(prong_array_set(a, 0, v), 0);
+	errno = 0;
+	ck_assert_int_eq(prong_array_sum(a, &v), -1);
+	ck_assert_int_eq(errno, ERANGE);
+	/* It is no overflow where somebody has put it. */
+	v.real = INFINITY;
+	ck_assert_int_eq(prong_array_set(a, 0, v), 0);
+	ck_assert_int_eq(prong_array_add(a, 0, (union prong_value){ .real = 1 },
+	    &v), 0);
+	ck_assert(isinf(v.real));
+	ck_assert_int_eq(prong_array_sum(a, &v), 0);
+	ck_assert(isinf(v.real));
 	array_free(a);
 }
 END_TEST
