@@ -13,6 +13,7 @@ struct set_options {
 	bool get;		/* the old value is the answer */
 	bool expires;
 	int64_t ms;
+	bool is_over;		/* it has expired already */
 };
 
 static const struct set_word {
@@ -70,12 +71,7 @@ set_time(struct store_request *q, size_t argument, int64_t unit, bool absolute,
 		    "'%s' command", q->command->name);
 		return false;
 	}
-	if (!store_time_expiry(q, argument, unit, absolute, ms))
-		return false;
-	/* What is over already is not there for longer than a moment. */
-	if (*ms < 1)
-		*ms = 1;
-	return true;
+	return store_time_expiry(q, argument, unit, absolute, ms);
 }
 
 static bool
@@ -99,8 +95,12 @@ set_parse(struct store_request *q, struct set_options *o)
 			time = ++i;
 		}
 	}
-	return timed == NULL ||
-	    set_time(q, time, timed->unit, timed->absolute, &o->ms);
+	if (timed == NULL)
+		return true;
+	if (!set_time(q, time, timed->unit, timed->absolute, &o->ms))
+		return false;
+	o->is_over = o->ms < 1;
+	return true;
 }
 
 static int
@@ -144,6 +144,36 @@ set_swap(struct store_request *q, const struct store_bytes *value,
 	free(memory);
 }
 
+/* A time that is over: what would be set is deleted, and was never there. */
+static void
+set_over(struct store_request *q, const struct set_options *o)
+{
+	const struct store_bytes *key = &q->argv[1];
+	struct prong_dict *d = q->store->dict;
+	bool is_there, sets;
+	ssize_t n;
+
+	if (prong_dict_lock(d, STORE_WAIT_MS) == -1) {
+		store_error_dict(q);
+		return;
+	}
+	n = prong_dict_get(d, key->data, key->length, NULL, 0);
+	is_there = n != -1;
+	sets = (o->flags & (is_there ? PRONG_DICT_ABSENT :
+	    PRONG_DICT_PRESENT)) == 0;
+	if (n == -1 && errno != ENOENT)
+		store_error_dict(q);
+	else if (o->get)
+		store_value_reply(q, key);
+	else if (sets)
+		store_reply_ok(&q->reply);
+	else
+		store_reply_nil(&q->reply);
+	if (is_there && sets)
+		prong_dict_delete(d, key->data, key->length);
+	prong_dict_unlock(d);
+}
+
 void
 store_set_set(struct store_request *q)
 {
@@ -152,6 +182,10 @@ store_set_set(struct store_request *q)
 
 	if (q->argc > 3 && !set_parse(q, &o))
 		return;
+	if (o.is_over) {
+		set_over(q, &o);
+		return;
+	}
 	if (o.get) {
 		set_swap(q, &q->argv[2], o.flags, o.ms);
 		return;
