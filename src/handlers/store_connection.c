@@ -205,9 +205,8 @@ connection_client_setinfo(struct store_request *q)
 	store_reply_ok(&q->reply);
 }
 
-/* Who asks, alone: of the others each process knows its own. */
 static void
-connection_client_list(struct store_request *q)
+connection_client_info(struct store_request *q)
 {
 	char peer[CONNECTION_ADDRESS], local[CONNECTION_ADDRESS];
 	struct prong_conn *c = q->reply.conn;
@@ -219,6 +218,65 @@ connection_client_list(struct store_request *q)
 	    prong_local(c, local, sizeof(local)), name != NULL ? name : "");
 }
 
+/* Whether who asks is of that type; -1 when there is no such type. */
+static int
+connection_is_type(const struct store_bytes *type)
+{
+	static const char *const others[] = {
+		"master", "slave", "replica", "pubsub",
+	};
+	size_t i;
+
+	if (store_parse_is(type, "normal"))
+		return 1;
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (store_parse_is(type, others[i]))
+			return 0;
+	return -1;
+}
+
+/* Whether who asks is among those numbers; -1 when one is none. */
+static int
+connection_is_named(const struct store_request *q)
+{
+	int found = 0;
+	int64_t n;
+	size_t i;
+
+	for (i = 3; i < q->argc; i++) {
+		if (!store_parse_integer(&q->argv[i], &n))
+			return -1;
+		if ((uint64_t)n == prong_conn_id(q->reply.conn))
+			found = 1;
+	}
+	return found;
+}
+
+/* Who asks, alone: of the others each process knows its own. */
+static void
+connection_client_list(struct store_request *q)
+{
+	const struct store_bytes *what = q->argc > 2 ? &q->argv[2] : NULL;
+	int listed = 1;
+
+	if (q->argc == 4 && store_parse_is(what, "type")) {
+		if ((listed = connection_is_type(&q->argv[3])) == -1)
+			store_reply_error(&q->reply, "ERR Unknown client type "
+			    "'%.*s'", STORE_WORD(&q->argv[3]));
+	} else if (q->argc > 3 && store_parse_is(what, "id")) {
+		if ((listed = connection_is_named(q)) == -1)
+			store_reply_error(&q->reply,
+			    "ERR Invalid client ID");
+	} else if (what != NULL) {
+		store_error_syntax(q);
+		return;
+	}
+	if (listed == 1)
+		connection_client_info(q);
+	else if (listed == 0)
+		store_reply_bulk(&q->reply, "", 0);
+}
+
 static const struct connection_client {
 	const char *name;
 	int arity;			/* with both words; below 0: at least */
@@ -228,7 +286,7 @@ static const struct connection_client {
 	{ "getname", 2, connection_client_getname },
 	{ "setname", 3, connection_client_setname },
 	{ "setinfo", 4, connection_client_setinfo },
-	{ "info", 2, connection_client_list },
+	{ "info", 2, connection_client_info },
 	{ "list", -2, connection_client_list },
 };
 

@@ -291,6 +291,13 @@ resp_quoted(const char *p, const char *end, char **to)
 	return p + 1;
 }
 
+/* As with Redis: not all that isspace() takes and that may stand between words. */
+static bool
+resp_ends_word(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 /* The words of a line, unquoted into bytes at to; false: open quotes. */
 static bool
 resp_words(struct store_resp *q, const char *p, const char *end, char *to)
@@ -301,11 +308,14 @@ resp_words(struct store_resp *q, const char *p, const char *end, char *to)
 		if (p == end)
 			return true;
 		q->argv[q->argc].data = to;
-		while (p < end && !isspace((unsigned char)*p)) {
-			if (*p != '"' && *p != '\'')
+		while (p < end && !resp_ends_word(*p)) {
+			if (*p != '"' && *p != '\'') {
 				*to++ = *p++;
-			else if ((p = resp_quoted(p, end, &to)) == NULL)
+				continue;
+			}
+			if ((p = resp_quoted(p, end, &to)) == NULL)
 				return false;
+			break;
 		}
 		q->argv[q->argc].length =
 		    (size_t)(to - q->argv[q->argc].data);

@@ -5,9 +5,12 @@
  * An answer says first how many keys it has, so it is made in memory, up to the
  * option reply-max, and sent as the client takes it.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "handlers/store.h"
 #include "handlers/store_text.h"
@@ -47,8 +50,6 @@ scan_failed(struct store_request *q, struct scan *s, int result)
 		    q->store->reply_max);
 	else if (s->text.error != 0)
 		store_error_memory(q);
-	else if (result == -1 && errno == EINVAL)
-		store_reply_error(&q->reply, "ERR invalid cursor");
 	else if (result == -1)
 		store_error_dict(q);
 	else
@@ -96,6 +97,21 @@ scan_option(struct store_request *q, struct scan *s, size_t i)
 	return true;
 }
 
+/* As Redis reads it, so "00" is one, and "-1", and so is nothing at all. */
+static bool
+scan_cursor(const struct store_bytes *b, uint64_t *cursor)
+{
+	char text[32], *end;
+
+	if (b->length >= sizeof(text) || memchr(b->data, '\0', b->length) != NULL)
+		return false;
+	memcpy(text, b->data, b->length);
+	text[b->length] = '\0';
+	errno = 0;
+	*cursor = strtoull(text, &end, 10);
+	return !isspace((unsigned char)text[0]) && *end == '\0' && errno == 0;
+}
+
 void
 store_scan_scan(struct store_request *q)
 {
@@ -106,7 +122,7 @@ store_scan_scan(struct store_request *q)
 	size_t i;
 	int r;
 
-	if (!store_parse_natural(&q->argv[1], &cursor)) {
+	if (!scan_cursor(&q->argv[1], &cursor)) {
 		store_reply_error(&q->reply, "ERR invalid cursor");
 		return;
 	}
@@ -117,6 +133,11 @@ store_scan_scan(struct store_request *q)
 		s.count = SCAN_COUNT_MAX;
 	r = prong_dict_scan(q->store->dict, &cursor, (size_t)s.count,
 	    scan_item, &s);
+	/* No scan has ever given it: behind it there is nothing. */
+	if (r == -1 && errno == EINVAL) {
+		r = 0;
+		cursor = 0;
+	}
 	if (scan_failed(q, &s, r))
 		return;
 	store_reply_array(&q->reply, 2);

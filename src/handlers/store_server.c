@@ -271,8 +271,12 @@ store_server_command(struct store_request *q)
 		server_command_named(q, false);
 	else if (store_parse_is(sub, "list") && q->argc == 2)
 		server_command_each(q, server_command_name, 1);
+	else if (store_parse_is(sub, "list"))
+		store_error_syntax(q);
 	else if (store_parse_is(sub, "count") && q->argc == 2)
 		store_reply_integer(&q->reply, (int64_t)store_table_count());
+	else if (store_parse_is(sub, "count"))
+		store_error_arity(q, "count");
 	else
 		store_error_subcommand(q);
 }

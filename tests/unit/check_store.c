@@ -52,6 +52,15 @@ static const struct line connection[] = {
 	{ "client what", "-ERR unknown subcommand 'what'. Try CLIENT "
 	  "HELP.\r\n" },
 	{ "client", ARITY("client") },
+	{ "client list x", SYNTAX },
+	{ "client list type", SYNTAX },
+	{ "client list type what", "-ERR Unknown client type 'what'\r\n" },
+	{ "client list type normal x", SYNTAX },
+	{ "client list type pubsub", "$0\r\n\r\n" },
+	{ "client list id", SYNTAX },
+	{ "client list id x", "-ERR Invalid client ID\r\n" },
+	{ "client list id 0 -1", "$0\r\n\r\n" },
+	{ "client list id 0 x", "-ERR Invalid client ID\r\n" },
 };
 
 static const struct line server_lines[] = {
@@ -75,6 +84,8 @@ static const struct line server_lines[] = {
 	{ "command docs nothing dbsize", "*2\r\n$6\r\ndbsize\r\n*6\r\n"
 	  "$7\r\nsummary\r\n$23\r\nhow many keys there are\r\n"
 	  "$5\r\nsince\r\n$5\r\n1.0.0\r\n$5\r\ngroup\r\n$6\r\nserver\r\n" },
+	{ "command count x", ARITY("command|count") },
+	{ "command list x", SYNTAX },
 	{ "command what", "-ERR unknown subcommand 'what'. Try COMMAND "
 	  "HELP.\r\n" },
 	{ "what", "-ERR unknown command 'what', with args beginning with: "
@@ -202,7 +213,13 @@ static const struct line keys[] = {
 	{ "scan 0 type string count 1000",
 	  "*2\r\n$1\r\n0\r\n*1\r\n$1\r\nk\r\n" },
 	{ "scan x", "-ERR invalid cursor\r\n" },
-	{ "scan 99999999999", "-ERR invalid cursor\r\n" },
+	{ "scan 1x", "-ERR invalid cursor\r\n" },
+	{ "scan \" 0\"", "-ERR invalid cursor\r\n" },
+	{ "scan 18446744073709551616", "-ERR invalid cursor\r\n" },
+	/* What no scan has ever given is a number all the same. */
+	{ "scan 99999999999", "*2\r\n$1\r\n0\r\n*0\r\n" },
+	{ "scan -1", "*2\r\n$1\r\n0\r\n*0\r\n" },
+	{ "scan 00 count 1000", "*2\r\n$1\r\n0\r\n*1\r\n$1\r\nk\r\n" },
 	{ "scan 0 count 0", SYNTAX },
 	{ "scan 0 count x", NOT_INTEGER },
 	{ "scan 0 match", SYNTAX },

@@ -32,6 +32,12 @@ START_TEST(store_says_who_it_is)
 	feed("client list\r\n");
 	ck_assert_ptr_nonnull(strstr(prong_client_output(c, NULL),
 	    " name=me db=0 user=default resp=2\n"));
+	feed("client list type normal\r\n");
+	ck_assert_ptr_nonnull(strstr(prong_client_output(c, NULL), " name=me "));
+	snprintf(text, sizeof(text), "client list id 0 %llu\r\n",
+	    (unsigned long long)id);
+	feed(text);
+	ck_assert_ptr_nonnull(strstr(prong_client_output(c, NULL), " name=me "));
 	feed("info server\r\n");
 	ck_assert_ptr_nonnull(strstr(prong_client_output(c, NULL),
 	    "\r\nredis_version:7.0.0\r\n"));
@@ -194,6 +200,11 @@ START_TEST(store_tells_an_array_from_its_type)
 	ask("aget small 0", ":127\r\n");
 	ask("aset naturals 0 18446744073709551615", "+OK\r\n");
 	ask_about("aincrby naturals 0 1", "-ERR value is out of range: ");
+	ask("aset ratios 0 1e308", "+OK\r\n");
+	ask_about("aincrby ratios 0 1e308", "-ERR value is out of range: ");
+	ask("aget ratios 0", "$6\r\n1e+308\r\n");
+	ask("aset ratios 1 1e308", "+OK\r\n");
+	ask_about("asum ratios", "-ERR value is out of range: ");
 	storing_end();
 }
 END_TEST

@@ -33,6 +33,13 @@ static const struct talk {
 	  "$11\r\nA\n\r\t\b\a\"\\qxg\r\n", false },
 	{ "echo a\"b c\"\r\n", "$4\r\nab c\r\n", false },
 	{ "echo \"\"\r\n", "$0\r\n\r\n", false },
+	/* Only some of the blanks end a word, but any may stand before one. */
+	{ "echo a\vb\f\r\n", "$4\r\na\vb\f\r\n", false },
+	{ "\fecho \v a\tb\r\n", "-ERR wrong number of arguments for 'echo' "
+	  "command\r\n", false },
+	{ "\vecho\t\fa\r\n", "$1\r\na\r\n", false },
+	{ "echo \"a\"\v\f\r\n", "$1\r\na\r\n", false },
+	{ "mget \"a\"\vb\r\n", "*2\r\n$-1\r\n$-1\r\n", false },
 	/* Nothing is asked, and nothing answered. */
 	{ "\r\n\n  \r\nPING\r\n", "+PONG\r\n", false },
 	{ "*0\r\n*-1\r\nPING\r\n", "+PONG\r\n", false },
