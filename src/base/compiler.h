@@ -19,6 +19,17 @@
 #define UNUSUAL		__attribute__((noinline, cold))
 #define ON_A_LINE	__attribute__((aligned(64)))
 
+/* Between two looks at what another CPU is about to change. */
+static IN_LINE void
+spin_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#else
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
 /*
  * Adds to a number that others may read meanwhile and nobody else changes.
  * Relaxed atomics say the same and take three instructions, since compilers do

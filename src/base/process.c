@@ -211,6 +211,15 @@ process_milliseconds(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+uint64_t
+process_nanoseconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
 /* Reads a file of /proc/PID; returns its length, 0 when there is none. */
 static size_t
 process_read(pid_t pid, const char *name, char *buf, size_t size)

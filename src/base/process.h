@@ -52,6 +52,7 @@ void process_close_others(const int *keep, size_t count);
 
 /* Milliseconds of CLOCK_MONOTONIC, the same in every process. */
 uint64_t process_milliseconds(void);
+uint64_t process_nanoseconds(void);
 
 /*
  * The state of a process as proc(5) has it ('R', 'S', 'D', 'T', 't', 'Z');

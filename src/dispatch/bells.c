@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/process.h"
 #include "dispatch/conversation.h"
 #include "dispatch/lane.h"
 #include "shm/event.h"
@@ -259,7 +260,7 @@ bells_wait_in_lane(struct prong_event *e, uint64_t since, int64_t ms)
 
 	if (event_spin(e, since))
 		return 0;
-	begin = event_clock();
+	begin = process_nanoseconds();
 	result = bells_wait(e, since, ms);
 	event_waited(begin);
 	return result;

@@ -16,7 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/compiler.h"
 #include "base/error.h"
+#include "base/process.h"
 
 /*
  * Who waits goes on looking for so long, where a wait has just been short: a
@@ -143,25 +145,6 @@ prong_event_is_set(const struct prong_event *e)
 
 /* --- waiting ------------------------------------------------------------------ */
 
-uint64_t
-event_clock(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
-static inline void
-event_pause(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#else
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-#endif
-}
-
 static bool
 event_look(const struct prong_event *e, uint64_t since)
 {
@@ -170,7 +153,7 @@ event_look(const struct prong_event *e, uint64_t since)
 	for (i = 0; i < EVENT_LOOKS; i++) {
 		if (event_has_come(e, since))
 			return true;
-		event_pause();
+		spin_pause();
 	}
 	return false;
 }
@@ -194,21 +177,21 @@ event_spin(const struct prong_event *e, uint64_t since)
 		event_vain = 0;
 		return true;
 	}
-	end = event_clock() + (++event_vain % EVENT_VAIN == 0 ?
+	end = process_nanoseconds() + (++event_vain % EVENT_VAIN == 0 ?
 	    EVENT_SHORT_NS : EVENT_SPIN_NS);
 	do
 		if (event_look(e, since)) {
 			event_vain = 0;
 			return true;
 		}
-	while (event_clock() < end);
+	while (process_nanoseconds() < end);
 	return false;
 }
 
 void
 event_waited(uint64_t begin)
 {
-	event_was_short = event_clock() - begin < EVENT_SHORT_NS;
+	event_was_short = process_nanoseconds() - begin < EVENT_SHORT_NS;
 }
 
 uint64_t
@@ -252,7 +235,7 @@ event_sleep(struct prong_event *e, uint64_t since, int64_t ms)
 
 	if (event_spin(e, since))
 		return 0;
-	begin = now = event_clock();
+	begin = now = process_nanoseconds();
 	end = ms < 0 || ms > EVENT_MS_MAX ? UINT64_MAX :
 	    begin + (uint64_t)ms * 1000000;
 	while (word = event_announce(e, since, EVENT_SLEEPERS),
@@ -265,7 +248,7 @@ event_sleep(struct prong_event *e, uint64_t since, int64_t ms)
 		if (left > EVENT_LOOK_MS * 1000000ULL)
 			left = EVENT_LOOK_MS * 1000000ULL;
 		event_doze(e, word, left);
-		now = event_clock();
+		now = process_nanoseconds();
 	}
 	event_waited(begin);
 	return 0;

@@ -79,10 +79,9 @@ int event_sleep(struct prong_event *, uint64_t since, int64_t ms);
 /*
  * Looks at it for a few microseconds, if that was long enough for this thread
  * the last time: whether it has come.  Whoever waits longer then says how long
- * it took since a time of event_clock().
+ * it took since a time of process_nanoseconds().
  */
 bool event_spin(const struct prong_event *, uint64_t since);
-uint64_t event_clock(void);
 void event_waited(uint64_t begin);
 
 /* -1 with ETIMEDOUT and its text. */

@@ -14,6 +14,7 @@
 
 #include "base/compiler.h"
 #include "base/error.h"
+#include "base/process.h"
 
 #if defined(__SANITIZE_THREAD__)
 #include <sanitizer/tsan_interface.h>
@@ -99,20 +100,11 @@ rlock_set_role(enum rlock_role role, int slot)
 	rlock_introduce();
 }
 
-static uint64_t
-rlock_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
 /* How much is left until the end, of so many milliseconds at most. */
 static uint64_t
 rlock_left(uint64_t end, uint64_t ms)
 {
-	uint64_t now = rlock_now(), left = end > now ? end - now : 0;
+	uint64_t now = process_nanoseconds(), left = end > now ? end - now : 0;
 
 	return left < ms * 1000000 ? left : ms * 1000000;
 }
@@ -291,19 +283,15 @@ rlock_deepen(struct rlock *l)
 static int
 rlock_spin(struct rlock *l, uint64_t end)
 {
-	uint64_t now = rlock_now(), pause;
+	uint64_t now = process_nanoseconds(), pause;
 	int error;
 
 	if (end > now + RLOCK_SPIN_NS)
 		end = now + RLOCK_SPIN_NS;
 	do {
 		pause = now + RLOCK_PAUSE_NS;
-		while ((now = rlock_now()) < pause)
-#if defined(__x86_64__) || defined(__i386__)
-			__builtin_ia32_pause();
-#else
-			__atomic_signal_fence(__ATOMIC_SEQ_CST);
-#endif
+		while ((now = process_nanoseconds()) < pause)
+			spin_pause();
 		error = rlock_try(l);
 	} while (error == EBUSY && now < end);
 	return error;
@@ -334,7 +322,7 @@ rlock_wait_until(struct rlock *l, const struct timespec *until)
 static int
 rlock_sleep(struct rlock *l, uint64_t begin, uint64_t end)
 {
-	uint64_t now = rlock_now();
+	uint64_t now = process_nanoseconds();
 	struct timespec until;
 	int error;
 
@@ -398,14 +386,14 @@ rlock_wait(struct rlock *l, uint64_t id, int64_t ms, bool may_park,
     bool *given)
 {
 	struct rlock_waiter w = { .lock = l, .id = id };
-	uint64_t begin = rlock_now();
+	uint64_t begin = process_nanoseconds();
 	uint64_t end = ms < 0 || ms > RLOCK_MS_MAX ? UINT64_MAX :
 	    begin + (uint64_t)ms * 1000000;
 	int error = EBUSY;
 
 	if (!rlock_is_sibling(l))
 		error = rlock_spin(l, end);
-	while (error == EBUSY && rlock_now() < end) {
+	while (error == EBUSY && process_nanoseconds() < end) {
 		error = may_park ? rlock_park(&w, end) : ENOTSUP;
 		if (error == 0) {
 			*given = true;
