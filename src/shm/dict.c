@@ -17,6 +17,7 @@
 #include "base/process.h"
 #include "base/siphash.h"
 #include "shm/dict_blocks.h"
+#include "shm/rlock_gone.h"
 
 #define DICT_ALIGN	64
 #define DICT_BRIEF_MS	5	/* no call about a key takes so long */
@@ -78,7 +79,7 @@ dict_repair(void *arg)
 {
 	struct dict_stripe *s = arg;
 
-	rlock_note("dict", s->dict->name, undo_repair(&s->head->undo,
+	rlock_gone_note("dict", s->dict->name, undo_repair(&s->head->undo,
 	    s->dict->segment.base, s->dict->segment.size));
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/compiler.h"
 #include "base/error.h"
+#include "shm/rlock_gone.h"
 
 /* In shared memory. */
 struct locks_entry {
@@ -138,7 +139,7 @@ locks_place(struct locks_layout *layout, const char *name)
 static void
 locks_note(void *arg)
 {
-	rlock_note("shared memory", "names of locks", 0);
+	rlock_gone_note("shared memory", "names of locks", 0);
 }
 
 struct prong_rlock *

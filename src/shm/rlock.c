@@ -7,7 +7,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "base/compiler.h"
 #include "base/error.h"
 #include "base/process.h"
+#include "shm/rlock_gone.h"
 
 #if defined(__SANITIZE_THREAD__)
 #include <sanitizer/tsan_interface.h>
@@ -42,33 +42,20 @@
 /* A longer time is for ever. */
 #define RLOCK_MS_MAX	(INT64_MAX / 2000000)
 
-/* The process that holds a lock, in one word. */
-#define RLOCK_SLOT_NONE	0xffffff
-#define RLOCK_WHO(pid, role, slot) \
-	((uint64_t)(uint32_t)(pid) << 32 | (uint64_t)(role) << 24 | (slot))
-
 static enum rlock_role rlock_role;
-static uint32_t rlock_slot = RLOCK_SLOT_NONE;
+static uint32_t rlock_slot = RLOCK_GONE_NO_SLOT;
 static rlock_pause_fn *rlock_pause;
-static rlock_report_fn *rlock_report;
 
 uint64_t rlock_me;
 static pthread_once_t rlock_once = PTHREAD_ONCE_INIT;
 
 static __thread TAILQ_HEAD(, rlock_waiter) rlock_waiters;
 
-/* What a repair has said. */
-static __thread struct {
-	const char *kind;		/* NULL: nothing */
-	const char *name;
-	size_t changes;
-} rlock_said;
-
 void
 rlock_set_calls(rlock_pause_fn *pause_fn, rlock_report_fn *report)
 {
 	rlock_pause = pause_fn;
-	rlock_report = report;
+	rlock_gone_set_report(report);
 }
 
 static void
@@ -88,7 +75,7 @@ static UNUSUAL void
 rlock_introduce(void)
 {
 	pthread_once(&rlock_once, rlock_register);
-	__atomic_store_n(&rlock_me, RLOCK_WHO(getpid(), rlock_role,
+	__atomic_store_n(&rlock_me, RLOCK_GONE_WHO(getpid(), rlock_role,
 	    rlock_slot), __ATOMIC_RELAXED);
 }
 
@@ -96,7 +83,7 @@ void
 rlock_set_role(enum rlock_role role, int slot)
 {
 	rlock_role = role;
-	rlock_slot = slot < 0 ? RLOCK_SLOT_NONE : (uint32_t)slot;
+	rlock_slot = slot < 0 ? RLOCK_GONE_NO_SLOT : (uint32_t)slot;
 	rlock_introduce();
 }
 
@@ -145,62 +132,10 @@ rlock_disown(struct rlock *l)
 
 /* --- holders that are gone -------------------------------------------------- */
 
-void
-rlock_note(const char *kind, const char *name, size_t changes)
-{
-	rlock_said.kind = kind;
-	rlock_said.name = name;
-	rlock_said.changes = changes;
-}
-
-/* "worker 3 (process 1234)"; killed at the very edges it left no name. */
-static void
-rlock_describe(uint64_t who, char *to, size_t size)
-{
-	static const char *const roles[RLOCK_ROLES] = {
-		"a process", "worker", "forker", "child of the forker",
-		"clerk", "task process",
-	};
-	unsigned int role = (unsigned int)(who >> 24) & 0xff;
-	uint32_t slot = (uint32_t)who & RLOCK_SLOT_NONE;
-	size_t n;
-
-	if (who == 0) {
-		snprintf(to, size, "somebody who had just taken it or was "
-		    "about to give it back");
-		return;
-	}
-	n = (size_t)snprintf(to, size, "%s", roles[role < RLOCK_ROLES ? role :
-	    RLOCK_PROGRAM]);
-	if (slot != RLOCK_SLOT_NONE)
-		n += (size_t)snprintf(to + n, size - n, " %u", slot);
-	snprintf(to + n, size - n, " (process %d)", (int)(who >> 32));
-}
-
-static UNUSUAL void
-rlock_tell(uint64_t who, const char *fate)
-{
-	char text[ERROR_MAX], holder[96], object[96] = "", done[64];
-	size_t n = rlock_said.changes;
-
-	if (rlock_report == NULL)
-		return;
-	rlock_describe(who, holder, sizeof(holder));
-	if (rlock_said.kind != NULL)
-		snprintf(object, sizeof(object), "%s \"%.64s\": ",
-		    rlock_said.kind, rlock_said.name);
-	snprintf(done, sizeof(done), "%zu change%s taken back", n,
-	    n == 1 ? " is" : "s are");
-	snprintf(text, sizeof(text), "%sa lock is free again: %s %s; %s",
-	    object, holder, fate, n > 0 ? done :
-	    "nothing had to be put right");
-	rlock_report(text);
-}
-
 static UNUSUAL void
 rlock_mend(struct rlock *l, rlock_repair_fn *repair, void *arg)
 {
-	rlock_note(NULL, NULL, 0);
+	rlock_gone_note(NULL, NULL, 0);
 	if (repair != NULL)
 		repair(arg);
 	l->depth = 0;
@@ -217,7 +152,7 @@ rlock_recover(struct rlock *l, rlock_repair_fn *repair, void *arg)
 	rlock_mend(l, repair, arg);
 	error = pthread_mutex_consistent(&l->mutex);
 	assert(error == 0);
-	rlock_tell(who, "died with it");
+	rlock_gone_tell(who, "died with it");
 }
 
 /* --- locking ------------------------------------------------------------------ */
@@ -514,7 +449,7 @@ rlock_guard_repair(void *arg)
 {
 	const struct rlock_guard *g = arg;
 
-	rlock_note(g->kind, g->name, g->repair == NULL ? 0 :
+	rlock_gone_note(g->kind, g->name, g->repair == NULL ? 0 :
 	    g->repair(g->arg));
 }
 
@@ -537,9 +472,9 @@ rlock_abandon(struct held *held, uint64_t id)
 	if (g->end != NULL)
 		changes = g->end(g->arg, id);
 	rlock_mend(l, rlock_guard_repair, g);
-	rlock_said.changes += changes;
+	rlock_gone_add(changes);
 	/* Who gets it may go on at once, and have something of his to say. */
-	rlock_tell(l->who, "had a task or coroutine that ended with it");
+	rlock_gone_tell(l->who, "had a task or coroutine that ended with it");
 	rlock_release(l);
 }
 
@@ -551,7 +486,7 @@ rlock_end(struct rlock *l, uint64_t id, rlock_repair_fn *repair, void *arg)
 	if (__atomic_load_n(&l->owner, __ATOMIC_RELAXED) != id)
 		return 0;
 	rlock_mend(l, repair, arg);
-	changes = rlock_said.changes;
+	changes = rlock_gone_changes();
 	rlock_release(l);
 	return changes;
 }

@@ -42,12 +42,6 @@ struct rlock {
  */
 typedef void rlock_repair_fn(void *arg);
 
-/*
- * For a repair, to say of what object it is and how many changes were taken
- * back: "dict", "sessions", 2.  It gets into the report, soon after.
- */
-void rlock_note(const char *kind, const char *name, size_t changes);
-
 int rlock_init(struct rlock *);
 
 /*

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "shm/rlock_gone.h"
 
 #define ROW_USED	(COUNTERS + sizeof(struct slot_threads) / 8)
 
@@ -144,7 +145,7 @@ scoreboard_open_table(struct scoreboard *sb, uint32_t slot,
 static void
 scoreboard_note(void *arg)
 {
-	rlock_note("shared memory", "scoreboard", 0);
+	rlock_gone_note("shared memory", "scoreboard", 0);
 }
 
 static int
