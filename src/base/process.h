@@ -50,7 +50,7 @@ uint64_t process_raise_descriptors(void);
 /* Closes every descriptor above standard error but those kept; -1 is none. */
 void process_close_others(const int *keep, size_t count);
 
-/* Milliseconds of CLOCK_MONOTONIC, the same in every process. */
+/* The time of CLOCK_MONOTONIC, the same in every process. */
 uint64_t process_milliseconds(void);
 uint64_t process_nanoseconds(void);
 
