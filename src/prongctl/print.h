@@ -26,6 +26,8 @@ int print_value(const json_t *result);
 int print_key_set(const json_t *result);
 int print_key_deleted(const json_t *result);
 int print_events_table(const json_t *result);
+int print_pools(const json_t *result);
+int print_pool(const json_t *result);
 
 /* A line in which {key} stands for that member of the result. */
 int print_text(const char *text, const json_t *result);

@@ -146,3 +146,56 @@ print_events_table(const json_t *result)
 	return print_rows(print_event_columns, json_object_get(result,
 	    "events"), "no events");
 }
+
+/* --- pools --------------------------------------------------------------- */
+
+static const struct table_column print_pool_columns[] = {
+	{ "NAME", cell_string, "name", SCOLS_FL_TRUNC },
+	{ "PROCS", cell_integer, "processes", SCOLS_FL_RIGHT },
+	{ "RUNNING", cell_integer, "running", SCOLS_FL_RIGHT },
+	{ "WAITING", cell_integer, "waiting", SCOLS_FL_RIGHT },
+	{ "OVER", cell_integer, "over", SCOLS_FL_RIGHT },
+	{ "QUEUE", cell_integer, "queue", SCOLS_FL_RIGHT },
+	{ "DONE", cell_integer, "done", SCOLS_FL_RIGHT },
+	{ "FAILED", cell_integer, "failed", SCOLS_FL_RIGHT },
+	{ "DIED", cell_integer, "died", SCOLS_FL_RIGHT },
+	{ "TIMED OUT", cell_integer, "timed_out", SCOLS_FL_RIGHT },
+	{ "CANCELLED", cell_integer, "cancelled", SCOLS_FL_RIGHT },
+	{ "SIZE", cell_bytes, "size", SCOLS_FL_RIGHT },
+	{ "TIMEOUT", cell_duration, "task_timeout", SCOLS_FL_RIGHT },
+	{ NULL }
+};
+
+static const struct table_column print_task_columns[] = {
+	{ "ID", cell_integer, "id", SCOLS_FL_RIGHT },
+	{ "JOB", cell_bytes_text, "job", SCOLS_FL_TRUNC },
+	{ "SERVICE", cell_string, "service", SCOLS_FL_TRUNC },
+	{ "STATE", cell_string, "state", 0 },
+	{ "PID", cell_integer, "pid", SCOLS_FL_RIGHT },
+	{ "CALLER", cell_integer, "caller_pid", SCOLS_FL_RIGHT },
+	{ "SLOT", cell_integer, "caller_slot", SCOLS_FL_RIGHT },
+	{ "LENGTH", cell_integer, "length", SCOLS_FL_RIGHT },
+	{ NULL }
+};
+
+int
+print_pools(const json_t *result)
+{
+	return print_rows(print_pool_columns, json_object_get(result, "pools"),
+	    "no pools");
+}
+
+/* The same of one, and its tasks. */
+int
+print_pool(const json_t *result)
+{
+	json_t *row = json_pack("[O]", result);
+	int n = print_rows(print_pool_columns, row, "");
+
+	json_decref(row);
+	if (n == -1)
+		return -1;
+	putchar('\n');
+	return print_rows(print_task_columns, json_object_get(result, "tasks"),
+	    "no tasks");
+}

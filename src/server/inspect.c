@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/escape.h"
 #include "server/server.h"
 
 const struct inspect_command inspect_commands[] = {
@@ -24,6 +25,8 @@ const struct inspect_command inspect_commands[] = {
 	{ "event show", inspect_event_show },
 	{ "event set", inspect_event_set },
 	{ "event clear", inspect_event_clear },
+	{ "pool", inspect_pool_list },
+	{ "pool show", inspect_pool_show },
 	{ NULL }
 };
 
@@ -77,4 +80,14 @@ inspect_list(const struct prong_server *s, enum prong_scope kind,
 	for (i = 0; i < list->count; i++, section = section->next)
 		json_array_append_new(rows, row(section, list->items[i]));
 	return json_pack("{s:o}", key, rows);
+}
+
+json_t *
+inspect_bytes(const void *data, size_t length)
+{
+	char *text = escape_bytes(data, length);
+	json_t *value = json_string(text);
+
+	free(text);
+	return value != NULL ? value : json_null();
 }

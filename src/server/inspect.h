@@ -41,6 +41,9 @@ json_t *inspect_list(const struct prong_server *, enum prong_scope,
 /* The text of an argument; "" when there is none. */
 const char *inspect_text(const json_t *request, const char *key);
 
+/* Any bytes as text. */
+json_t *inspect_bytes(const void *data, size_t length);
+
 /* --- one file for each kind ---------------------------------------------- */
 
 inspect_fn inspect_array_list;
@@ -57,5 +60,8 @@ inspect_fn inspect_event_list;
 inspect_fn inspect_event_show;
 inspect_fn inspect_event_set;
 inspect_fn inspect_event_clear;
+
+inspect_fn inspect_pool_list;
+inspect_fn inspect_pool_show;
 
 #endif

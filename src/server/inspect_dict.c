@@ -74,16 +74,6 @@ inspect_dict_list(struct prong_server *s, const json_t *request)
 	return inspect_list(s, PRONG_DICT, "dicts", inspect_dict_row);
 }
 
-static json_t *
-inspect_bytes(const void *data, size_t length)
-{
-	char *text = escape_bytes(data, length);
-	json_t *value = json_string(text);
-
-	free(text);
-	return value != NULL ? value : json_null();
-}
-
 /* In seconds; null: it does not expire. */
 static json_t *
 inspect_ttl(int64_t ms)

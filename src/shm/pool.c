@@ -254,12 +254,12 @@ pool_cancel(struct pool *p, uint64_t id)
 	for (;;) {
 		word = pool_word_of(p, id);
 		if (pool_state_of(word) == POOL_QUEUED) {
-			if (pool_change(state, word, pool_with_state(word,
+			if (pool_end(p, state, word, pool_with_state(word,
 			    POOL_DROPPED)))
 				return 1;
 		} else if (pool_state_of(word) != POOL_RUNNING)
 			return -1;
-		else if (pool_change(state, word, pool_with_state(word,
+		else if (pool_end(p, state, word, pool_with_state(word,
 		    POOL_ORPHAN)))
 			return 0;
 	}
@@ -472,7 +472,7 @@ pool_finish(struct pool *p, const struct pool_taken *t, enum pool_state how,
 
 	c->error = error;
 	c->length = length;
-	if (pool_change(&c->state, t->word, pool_with_state(t->word, how))) {
+	if (pool_end(p, &c->state, t->word, pool_with_state(t->word, how))) {
 		pool_tell(p, (uint32_t)t->id, owner);
 		return true;
 	}

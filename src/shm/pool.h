@@ -176,8 +176,32 @@ bool pool_rest(struct pool *, uint32_t slot);
 void pool_bury(struct pool *, uint32_t slot, pid_t, enum pool_state how,
     int signo);
 
+/* --- who only looks -------------------------------------------------------------- */
+
 /* How many cells are in each state, as it was while they were counted. */
 void pool_count(const struct pool *, uint32_t counts[POOL_STATES]);
+/*
+ * How many tasks have ended so: POOL_DONE to POOL_TIMED_OUT; POOL_DROPPED and
+ * POOL_ORPHAN: given up, or their caller died, while they waited or ran.
+ */
+uint64_t pool_ended(const struct pool *, enum pool_state how);
+
+struct pool_process {
+	uint32_t slot;
+	pid_t pid;
+};
+
+struct pool_view {
+	uint64_t id;
+	enum pool_state state;
+	struct pool_process caller, runner;	/* runner: once it runs */
+	uint32_t service;
+	size_t length;		/* of its argument */
+	char job[POOL_JOB];	/* any bytes up to a NUL */
+};
+
+/* A cell's task that waits or runs, also for nobody; false: it has none. */
+bool pool_view(const struct pool *, uint32_t cell, struct pool_view *);
 /* The tasks that wait, as far as anybody can tell. */
 uint64_t pool_queued(const struct pool *);
 

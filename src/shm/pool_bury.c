@@ -41,11 +41,11 @@ pool_bury_running(struct pool *p, uint32_t cell, uint64_t word,
 	struct pool_cell *c = &p->cell[cell];
 
 	if (pool_is_dead(dead, word))
-		pool_change(&c->state, word, pool_word(dead->how,
+		pool_end(p, &c->state, word, pool_word(dead->how,
 		    (uint64_t)(uint32_t)dead->signo << POOL_WHO_SHIFT,
 		    pool_gen_of(word)));
 	else if (pool_is_dead(dead, c->owner))
-		pool_change(&c->state, word, pool_with_state(word,
+		pool_end(p, &c->state, word, pool_with_state(word,
 		    POOL_ORPHAN));
 }
 
@@ -79,7 +79,7 @@ pool_bury_cell(struct pool *p, uint32_t cell, const struct pool_dead *dead)
 		break;
 	case POOL_QUEUED:
 		if (pool_is_dead(dead, word))
-			pool_change(state, word, pool_with_state(word,
+			pool_end(p, state, word, pool_with_state(word,
 			    POOL_DROPPED));
 		break;
 	case POOL_RUNNING:
@@ -147,18 +147,4 @@ pool_bury(struct pool *p, uint32_t slot, pid_t pid, enum pool_state how,
 	pool_free_lost(p);
 	/* Who was to be woken by him, or he himself, may sleep for ever. */
 	pool_wake(p, UINT32_MAX);
-}
-
-void
-pool_count(const struct pool *p, uint32_t counts[POOL_STATES])
-{
-	enum pool_state state;
-	uint32_t cell;
-
-	memset(counts, 0, POOL_STATES * sizeof(*counts));
-	for (cell = 0; cell < p->cells; cell++) {
-		state = pool_state_of(pool_load(&p->cell[cell].state));
-		if (state < POOL_STATES)
-			counts[state]++;
-	}
 }

@@ -15,6 +15,8 @@ struct pool_layout {
 	/* Of slots: who runs tasks and sleeps; whose loop is to be rung. */
 	uint64_t idle[POOL_SET_WORDS] __attribute__((aligned(64)));
 	uint64_t armed[POOL_SET_WORDS] __attribute__((aligned(64)));
+	/* Tasks so far, by what they were when their caller lost them. */
+	uint64_t ended[POOL_STATES] __attribute__((aligned(64)));
 };
 
 /*
@@ -70,6 +72,20 @@ pool_change(uint64_t *word, uint64_t from, uint64_t to)
 {
 	return __atomic_compare_exchange_n(word, &from, to, false,
 	    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+/*
+ * The same of a task that is over then, or given up, and counted as such.  A kill
+ * in between leaves it uncounted.
+ */
+static inline bool
+pool_end(struct pool *p, uint64_t *word, uint64_t from, uint64_t to)
+{
+	if (!pool_change(word, from, to))
+		return false;
+	__atomic_fetch_add(&p->shared->ended[pool_state_of(to)], 1,
+	    __ATOMIC_RELAXED);
+	return true;
 }
 
 static inline void

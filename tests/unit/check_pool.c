@@ -210,7 +210,71 @@ START_TEST(test_cancel)
 	pool_count(pool, counts);
 	ck_assert_uint_eq(counts[POOL_FREE], 5);
 	ck_assert_uint_eq(counts[POOL_DONE], 3);
+	ck_assert_uint_eq(pool_ended(pool, POOL_DONE), 3);
+	ck_assert_uint_eq(pool_ended(pool, POOL_DROPPED), 4);
+	ck_assert_uint_eq(pool_ended(pool, POOL_ORPHAN), 1);
+	ck_assert_uint_eq(pool_ended(pool, POOL_STATES), 0);
 	ck_room(5);
+}
+END_TEST
+
+/* So is a task of this cell seen. */
+static void
+ck_view(uint64_t id, enum pool_state state, uint32_t runner_slot)
+{
+	struct pool_view v;
+
+	ck_assert(pool_view(pool, (uint32_t)id, &v));
+	ck_assert_uint_eq(v.id, id);
+	ck_assert_int_eq(v.state, state);
+	ck_assert_uint_eq(v.caller.slot, OTHER);
+	ck_assert_int_eq(v.caller.pid, getpid());
+	ck_assert_uint_eq(v.runner.slot, runner_slot);
+	ck_assert_int_eq(v.runner.pid, runner_slot == 0 ? 0 : getpid());
+}
+
+START_TEST(test_view)
+{
+	struct pool_view v;
+	struct pool_taken t;
+	uint64_t id;
+
+	ck_assert(!pool_view(pool, 0, &v));
+	ck_assert(!pool_view(pool, CELLS, &v));
+	id = submit_of(other, 1);
+	ck_view(id, POOL_QUEUED, 0);
+	t = take(1);
+	ck_view(id, POOL_RUNNING, RUNNER);
+	ck_assert_int_eq(pool_cancel(pool, id), 0);
+	ck_view(id, POOL_ORPHAN, RUNNER);
+	ck_assert(!pool_finish(pool, &t, POOL_DONE, 0, 0));
+	ck_assert(!pool_view(pool, (uint32_t)id, &v));
+	id = submit_of(other, 2);
+	ck_assert_int_eq(pool_cancel(pool, id), 1);
+	ck_assert(!pool_view(pool, (uint32_t)id, &v));
+}
+END_TEST
+
+/* What stands in the memory is bounded, whoever has written it. */
+START_TEST(test_view_hostile)
+{
+	uint64_t id = submit(1);
+	struct pool_cell *cell = pool_cell(pool, id);
+	uint32_t counts[POOL_STATES];
+	struct pool_view v;
+
+	memset(cell->job, 'j', sizeof(cell->job));
+	cell->length = cell->service = UINT32_MAX;
+	cell->owner = UINT64_MAX;
+	ck_assert(pool_view(pool, (uint32_t)id, &v));
+	ck_assert_uint_eq(strlen(v.job), POOL_JOB - 1);
+	ck_assert_uint_eq(v.length, pool->size);
+	ck_assert_uint_lt(v.caller.slot, POOL_SLOTS);
+	ck_assert_int_gt(v.caller.pid, 0);
+	memset(cell, 0xff, sizeof(*cell));
+	ck_assert(!pool_view(pool, (uint32_t)id, &v));
+	pool_count(pool, counts);
+	ck_assert_uint_eq(counts[POOL_FREE], CELLS - 1);
 }
 END_TEST
 
@@ -512,6 +576,8 @@ main(void)
 	tcase_add_test(tc, test_full);
 	tcase_add_test(tc, test_late);
 	tcase_add_test(tc, test_cancel);
+	tcase_add_test(tc, test_view);
+	tcase_add_test(tc, test_view_hostile);
 	tcase_add_test(tc, test_cancel_again);
 	tcase_add_test(tc, test_wake);
 	tcase_add_test(tc, test_armed);
