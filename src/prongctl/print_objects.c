@@ -66,6 +66,7 @@ static const struct table_column print_dict_columns[] = {
 	{ "EVICT", cell_string, "evict", 0 },
 	{ "EVICTED", cell_integer, "evicted", SCOLS_FL_RIGHT },
 	{ "EXPIRED", cell_integer, "expired", SCOLS_FL_RIGHT },
+	{ "LOCKED BY", cell_integer, "holder", SCOLS_FL_RIGHT },
 	{ "RECOVERED", cell_integer, "locks_recovered", SCOLS_FL_RIGHT },
 	{ "SAVED", cell_duration, "saved", SCOLS_FL_RIGHT, true },
 	{ NULL }

@@ -47,6 +47,15 @@ inspect_saved(const char *path)
 	return json_integer(now > st.st_mtime ? now - st.st_mtime : 0);
 }
 
+/* Who holds a lock: a number, or null.  It takes none. */
+static json_t *
+inspect_dict_holder(const struct prong_dict *d)
+{
+	pid_t pid = dict_holder(d);
+
+	return pid == 0 ? json_null() : json_integer(pid);
+}
+
 static json_t *
 inspect_dict_row(const struct prong_section *section, void *item)
 {
@@ -55,7 +64,7 @@ inspect_dict_row(const struct prong_section *section, void *item)
 	struct dict_numbers n;
 
 	dict_count(d, &n);
-	return json_pack("{s:s,s:I,s:s,s:I,s:I,s:I,s:I,s:I,s:s?,s:o}",
+	return json_pack("{s:s,s:I,s:s,s:I,s:I,s:I,s:I,s:o,s:I,s:s?,s:o}",
 	    "name", section->title,
 	    "memory", (json_int_t)d->segment.size,
 	    "evict", section_text(section, "evict"),
@@ -63,6 +72,7 @@ inspect_dict_row(const struct prong_section *section, void *item)
 	    "used", (json_int_t)n.used,
 	    "evicted", (json_int_t)n.evicted,
 	    "expired", (json_int_t)n.expired,
+	    "holder", inspect_dict_holder(d),
 	    "locks_recovered", (json_int_t)dict_recovered(d),
 	    "save", path[0] == '\0' ? NULL : path,
 	    "saved", inspect_saved(path));

@@ -232,6 +232,20 @@ dict_recovered(const struct prong_dict *d)
 	return sum;
 }
 
+pid_t
+dict_holder(const struct prong_dict *d)
+{
+	struct dict_stripe s;
+	pid_t pid = 0;
+	uint32_t i;
+
+	for (i = 0; pid == 0 && i < d->stripes; i++) {
+		dict_stripe((struct prong_dict *)(uintptr_t)d, i, &s);
+		pid = rlock_holder(&s.head->lock);
+	}
+	return pid;
+}
+
 /* Whoever has written there, the sum of all stripes is no negative number. */
 static uint64_t
 dict_bounded(uint64_t n)
@@ -282,17 +296,6 @@ dict_is_first(const struct dict_stripe *s)
 	return &s->head->lock == s->dict->guard.lock;
 }
 
-static int
-dict_late(const struct prong_dict *d)
-{
-	if (errno == ETIMEDOUT)
-		return error_set(ETIMEDOUT, "dict \"%s\": another process holds"
-		    " the lock for more than %lld ms: it is stopped, or does "
-		    "too much under prong_dict_lock()", d->name,
-		    (long long)d->wait);
-	return error_prefix("dict \"%s\"", d->name);
-}
-
 /*
  * Another has a stripe for longer than it takes to do something to a key: he
  * has all of them, as a rule, and then whoever waits for the first one leaves
@@ -308,12 +311,12 @@ dict_wait(struct prong_dict *d, struct dict_stripe *s, int64_t brief)
 		if (left <= 0)
 			break;
 		if (rlock_take(&d->guard, left) == -1)
-			return errno == ETIMEDOUT ? dict_late(d) : -1;
+			return -1;
 		rlock_give(&d->guard);
 		if (rlock_lock(&s->head->lock, brief, dict_repair, s) == 0)
 			return 0;
 	}
-	return dict_late(d);
+	return error_prefix("dict \"%s\"", d->name);
 }
 
 static int
@@ -324,9 +327,7 @@ dict_lock_stripe(struct prong_dict *d, struct dict_stripe *s)
 	if (!dict_is_first(s))
 		return rlock_lock(&s->head->lock, brief, dict_repair, s) == 0 ?
 		    0 : dict_wait(d, s, brief);
-	if (rlock_take(&d->guard, d->wait) == 0)
-		return 0;
-	return errno == ETIMEDOUT ? dict_late(d) : -1;
+	return rlock_take(&d->guard, d->wait);
 }
 
 int

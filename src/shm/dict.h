@@ -119,6 +119,8 @@ void dict_free(struct prong_dict *);
 
 /* How often a lock of it was taken over from a dead holder.  Takes none. */
 uint64_t dict_recovered(const struct prong_dict *);
+/* The process that holds a lock of it, the first that is found; 0: none. */
+pid_t dict_holder(const struct prong_dict *);
 
 /*
  * What is in it now, as far as can be told without a lock: each number is right

@@ -177,8 +177,7 @@ rlock_failed(struct rlock *l, int error, rlock_repair_fn *repair, void *arg)
 	case EBUSY:
 		return error_set(EBUSY, "the lock is held by another");
 	case ETIMEDOUT:
-		return error_set(ETIMEDOUT, "the lock was held by others all "
-		    "the time");
+		return rlock_gone_late(l);
 	default:
 		errno = error;
 		return error_errno("lock");

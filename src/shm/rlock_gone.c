@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Holders of locks who are gone: what is said of them, and of what they left.
+ * Holders of locks who are gone, or who keep others waiting: what is said of
+ * them, and of what they left.
  */
 #include "shm/rlock_gone.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "base/compiler.h"
 #include "base/error.h"
+#include "base/process.h"
 
 static rlock_report_fn *gone_report;
 
@@ -86,4 +89,21 @@ rlock_gone_tell(uint64_t who, const char *fate)
 	    object, holder, fate, n > 0 ? done :
 	    "nothing had to be put right");
 	gone_report(text);
+}
+
+/* Who it is may have changed since we gave up, so no time is said of him. */
+UNUSUAL int
+rlock_gone_late(const struct rlock *l)
+{
+	uint64_t who = __atomic_load_n(&l->who, __ATOMIC_RELAXED);
+	pid_t pid = rlock_holder(l);
+	char holder[96];
+
+	if (pid == 0 || who == 0)
+		return error_set(ETIMEDOUT, "the lock was held by others all "
+		    "the time");
+	gone_describe(who, holder, sizeof(holder));
+	return error_set(ETIMEDOUT, "the lock was held by others all the time, "
+	    "now by %s%s", holder, process_state((pid_t)(who >> 32)) == 'T' ?
+	    ", which somebody has stopped" : "");
 }

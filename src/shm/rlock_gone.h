@@ -26,4 +26,7 @@ size_t rlock_gone_changes(void);
 void rlock_gone_tell(uint64_t who, const char *fate);
 void rlock_gone_set_report(rlock_report_fn *);
 
+/* -1 with ETIMEDOUT and who keeps others waiting. */
+int rlock_gone_late(const struct rlock *);
+
 #endif

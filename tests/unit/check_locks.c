@@ -545,9 +545,13 @@ hold_for_100ms(void)
 static void
 want_in_vain(void)
 {
+	char who[32];
+
 	expect_error(prong_rlock_trylock(lock), EBUSY, "lock \"one\"");
 	expect_error(prong_rlock_timedlock(lock, 10), ETIMEDOUT,
-	    "all the time");
+	    "all the time, now by ");
+	snprintf(who, sizeof(who), "(process %d)", (int)getpid());
+	ck_assert_ptr_nonnull(strstr(prong_error(), who));
 	ck_assert_int_eq(prong_rlock_timedlock(lock, GUARD_MS), 0);
 	ck_assert_int_eq(prong_rlock_unlock(lock), 0);
 }
