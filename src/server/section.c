@@ -330,6 +330,24 @@ section_dump_value(char **out, const struct prong_section *s,
 	return strings_append(out, "}\n");
 }
 
+/* What was not given, as far as there is a default; lists have none. */
+static int
+section_dump_defaults(char **out, const struct prong_section *s, int indent)
+{
+	const struct prong_option *o;
+
+	for (o = s->members; o != NULL && o->name != NULL; o++) {
+		if (o->value == NULL || o->type == PRONG_STRINGS ||
+		    section_value(s, o->name) != NULL)
+			continue;
+		if (strings_append(out, "%*s%s = ", indent, "", o->name) ==
+		    -1 || section_quote(out, o->value) == -1 ||
+		    strings_append(out, "\n") == -1)
+			return -1;
+	}
+	return 0;
+}
+
 int
 section_dump(char **out, const struct prong_section *s, int indent)
 {
@@ -343,6 +361,8 @@ section_dump(char **out, const struct prong_section *s, int indent)
 	for (v = s->values; v != NULL; v = v->next)
 		if (section_dump_value(out, s, v, indent + 2) == -1)
 			return -1;
+	if (section_dump_defaults(out, s, indent + 2) == -1)
+		return -1;
 	for (m = s->sections; m != NULL; m = m->next)
 		if (section_dump(out, m, indent + 2) == -1)
 			return -1;

@@ -73,7 +73,7 @@ int64_t section_number(const struct prong_section *, const char *name);
 /* Appends a quoted text that reads back as the same. */
 int section_quote(char **out, const char *text);
 
-/* Appends "name "title" { ... }" with every value. */
+/* Appends "name "title" { ... }" with every value, the defaults included. */
 int section_dump(char **out, const struct prong_section *, int indent);
 
 #endif

@@ -30,12 +30,22 @@ static const char expected[] =
     "\narray \"hits\" {\n"
     "  slots = \"3\"\n"
     "  values = {\"1\", \"2\"}\n"
+    "  type = \"int64\"\n"
     "}\n"
     "\ndict \"d\" {\n"
     "  evict = \"lru\"\n"
+    "  memory = \"16M\"\n"
+    "  save = \"\"\n"
+    "  save-interval = \"60s\"\n"
     "}\n"
     "\nevent \"go\" {\n"
-    "  set = \"true\"\n"
+    "  set = \"false\"\n"
+    "}\n"
+    "\npool \"p\" {\n"
+    "  processes = \"1\"\n"
+    "  queue = \"1024\"\n"
+    "  size = \"4K\"\n"
+    "  task-timeout = \"0\"\n"
     "}\n"
     "\nmenu \"m\" {\n"
     "  greeting = \"hi\\n\"\n"
@@ -65,7 +75,8 @@ START_TEST(test_dump_server)
 	prong_section_set(a, "values", "1");
 	prong_section_set(a, "values", "2");
 	prong_section_set(prong_server_section(server, "dict", "d"), "evict", "lru");
-	prong_section_set(prong_server_section(server, "event", "go"), "set", "true");
+	prong_server_section(server, "event", "go");
+	prong_server_section(server, "pool", "p");
 	m = prong_server_section(server, "menu", "m");
 	prong_section_set(m, "greeting", "hi\n");
 	s = prong_server_add(server, "s");
