@@ -453,7 +453,7 @@ command_help(const struct command *cmd, const struct command_line *line,
 	    "ever (default 10s)\n"
 	    "  -j, --json           print the result as JSON\n"
 	    "  -V, --version        print the version\n"
-	    "  -h, --help           print this\n\ncommands:\n", line->socket);
+	    "  -h, --help           print this\n\ncommands:\n", COMMAND_SOCKET);
 	for (cmd = command_table; cmd->name != NULL; cmd++)
 		printf("  %-30s  %s\n", request_usage(cmd, left,
 		    sizeof(left)), cmd->help);

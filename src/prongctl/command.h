@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define COMMAND_SOCKET	PRONG_RUNSTATEDIR "/prongd/control.sock"
+
 /* What prongctl exits with. */
 enum command_exit {
 	COMMAND_DONE = 0,

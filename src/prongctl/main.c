@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -16,7 +17,6 @@
 #include "base/units.h"
 #include "prongctl/command.h"
 
-#define MAIN_SOCKET	PRONG_RUNSTATEDIR "/prongd/control.sock"
 #define MAIN_LIMIT	INT64_C(10000000)
 
 enum { MAIN_FAST = 256 };
@@ -63,48 +63,78 @@ main_version(void)
 	return COMMAND_DONE;
 }
 
+/* One option; -1: there may be more. */
+static int
+main_option(int ch, struct command_line *line)
+{
+	switch (ch) {
+	case 's':
+		line->socket = optarg;
+		return -1;
+	case 't':
+		if (units_duration(optarg, &line->limit) == -1)
+			return main_usage("-t: %s", error_text());
+		line->has_limit = true;
+		return -1;
+	case 'j':
+		line->json = true;
+		return -1;
+	case 'V':
+		return main_version();
+	case 'h':
+		return main_run("help", line);
+	case MAIN_FAST:
+		line->flags |= COMMAND_FAST;
+		return -1;
+	default:
+		/* getopt_long(3) has said what else is wrong. */
+		if (isdigit(ch))
+			return main_usage("invalid option -- '%c'", ch);
+		command_usage(stderr);
+		return COMMAND_USAGE;
+	}
+}
+
+/* In the order of the command line, so that numbers keep their place. */
+#define MAIN_OPTIONS	"-s:t:jVh" "0::1::2::3::4::5::6::7::8::9::"
+
+/* A negative number is no option; the word that it is, or NULL. */
+static char *
+main_word(int ch, char *argv[])
+{
+	char *word = argv[optind - 1];
+
+	if (ch == 1)
+		return optarg;
+	return isdigit(ch) && word[0] == '-' && word[1] == ch ? word : NULL;
+}
+
+/* The words are moved together behind argv[0]. */
 static int
 main_parse(int argc, char *argv[], struct command_line *line)
 {
-	int ch;
+	int ch, code, words = 1;
+	char *word;
 
-	while ((ch = getopt_long(argc, argv, "s:t:jVh", main_options,
+	while ((ch = getopt_long(argc, argv, MAIN_OPTIONS, main_options,
 	    NULL)) != -1)
-		switch (ch) {
-		case 's':
-			line->socket = optarg;
-			break;
-		case 't':
-			if (units_duration(optarg, &line->limit) == -1)
-				return main_usage("-t: %s", error_text());
-			line->has_limit = true;
-			break;
-		case 'j':
-			line->json = true;
-			break;
-		case 'V':
-			return main_version();
-		case 'h':
-			return main_run("help", line);
-		case MAIN_FAST:
-			line->flags |= COMMAND_FAST;
-			break;
-		default:
-			/* getopt_long(3) has said what is wrong. */
-			command_usage(stderr);
-			return COMMAND_USAGE;
-		}
-	if (optind == argc)
+		if ((word = main_word(ch, argv)) != NULL)
+			argv[words++] = word;
+		else if ((code = main_option(ch, line)) != -1)
+			return code;
+	while (optind < argc)
+		argv[words++] = argv[optind++];
+	if (words == 1)
 		return main_usage("a command is missing (see prongctl help)");
-	line->arguments = argv + optind + 1;
-	line->argument_count = argc - optind - 1;
-	return main_run(argv[optind], line);
+	line->arguments = argv + 2;
+	line->argument_count = words - 2;
+	return main_run(argv[1], line);
 }
 
 int
 main(int argc, char *argv[])
 {
-	struct command_line line = { .socket = MAIN_SOCKET,
+	struct command_line line = { .socket = COMMAND_SOCKET,
 	    .limit = MAIN_LIMIT };
 	int code = main_parse(argc, argv, &line);
 

@@ -68,6 +68,29 @@ request_add_argument(json_t *request, const struct command_argument *a,
 	return 0;
 }
 
+/* A command of one word, which may be the first of others' two. */
+static int
+request_refuse(const struct command *cmd, const char *text)
+{
+	size_t length = strlen(cmd->name);
+	const struct command *c;
+	char list[128] = "";
+
+	for (c = command_table; c->name != NULL; c++) {
+		if (strncmp(c->name, cmd->name, length) != 0 ||
+		    c->name[length] != ' ')
+			continue;
+		if (list[0] != '\0')
+			strlcat(list, ", ", sizeof(list));
+		strlcat(list, c->name + length + 1, sizeof(list));
+	}
+	if (list[0] == '\0')
+		return error_set(EINVAL, "the command %s takes no argument",
+		    cmd->name);
+	return error_set(EINVAL, "the command %s has no \"%.64s\": there is "
+	    "%s", cmd->name, text, list);
+}
+
 static int
 request_add_arguments(json_t *request, const struct command *cmd,
     const struct command_line *line)
@@ -77,8 +100,7 @@ request_add_arguments(json_t *request, const struct command *cmd,
 
 	for (i = 0; i < line->argument_count; i++) {
 		if (a[i] == NULL && i == 0)
-			return error_set(EINVAL, "the command %s takes no "
-			    "argument", cmd->name);
+			return request_refuse(cmd, line->arguments[i]);
 		if (a[i] == NULL)
 			return error_set(EINVAL, "the command %s takes "
 			    "nothing after %s", cmd->name, a[i - 1]->name);
