@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "shm/snapshot.h"
 
 #define SAVEFILE_MODE	0600
@@ -89,6 +90,27 @@ savefile_check(int fd, struct stat *st, const char *path)
 	return 0;
 }
 
+/*
+ * By a wrong path no other file is ever set aside or replaced.  An empty one is
+ * as none: nothing can be lost with it.
+ */
+static int
+savefile_recognize(int fd, const char *path)
+{
+	char begin[SNAPSHOT_MAGIC_LENGTH];
+	ssize_t n;
+
+	while ((n = pread(fd, begin, sizeof(begin), 0)) == -1 &&
+	    errno == EINTR)
+		continue;
+	if (n == -1)
+		return error_errno("%s", path);
+	if (n == 0 || snapshot_is_one(begin, (size_t)n))
+		return 0;
+	return error_set(EINVAL, "%s is no file of a dict, and stays as it is: "
+	    "its path is wrong, or it must be moved away", path);
+}
+
 /* Its descriptor; -1 with errno ENOENT and no text: there is none. */
 static int
 savefile_open_old(const struct savefile *f, const char *path, struct stat *st)
@@ -100,7 +122,8 @@ savefile_open_old(const struct savefile *f, const char *path, struct stat *st)
 		return error_set(ELOOP, "%s is a symbolic link", path);
 	if (fd == -1)
 		return errno == ENOENT ? -1 : savefile_failed("", path);
-	if (savefile_check(fd, st, path) == 0)
+	if (savefile_check(fd, st, path) == 0 &&
+	    savefile_recognize(fd, path) == 0)
 		return fd;
 	return savefile_end(-1, fd);
 }
@@ -221,9 +244,6 @@ savefile_load(int fd, size_t size, const char *path, struct prong_dict *d)
 	int r, error;
 	void *data;
 
-	/* There is no mapping of nothing. */
-	if (size == 0)
-		return snapshot_load("", 0, d);
 	data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (data == MAP_FAILED)
 		return error_errno("%s", path);
@@ -245,6 +265,11 @@ savefile_read(const char *path, struct prong_dict *d)
 		return -1;
 	if ((fd = savefile_open_old(&f, path, &st)) == -1)
 		return savefile_end(errno == ENOENT ? 0 : -1, f.folder);
+	/* There is no mapping of nothing, either. */
+	if (st.st_size == 0) {
+		log_warning("%s is empty, and as if it were not there", path);
+		return savefile_end(savefile_end(0, fd), f.folder);
+	}
 	r = savefile_load(fd, (size_t)st.st_size, path, d) == 0 ? 1 : -1;
 	return savefile_end(savefile_end(r, fd), f.folder);
 }

@@ -26,9 +26,9 @@ int savefile_try(const char *path);
 int savefile_write(const char *path, struct prong_dict *, uint64_t *count);
 
 /*
- * Sets in an empty dict what it has: 1; 0: there is no file.  -1: EBADMSG and
- * EPROTONOSUPPORT, it is damaged or of another version; else it could not be
- * read, or what it has does not fit.
+ * Sets in an empty dict what it has: 1; 0: there is no file, or an empty one.
+ * -1: EBADMSG and EPROTONOSUPPORT, it is damaged or of another version; else it
+ * could not be read, is no dict's at all, or what it has does not fit.
  */
 int savefile_read(const char *path, struct prong_dict *);
 

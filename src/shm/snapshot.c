@@ -8,7 +8,6 @@
 #include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +15,6 @@
 #include "base/siphash.h"
 #include "shm/dict.h"
 
-#define SNAPSHOT_MAGIC		"prongdct"
 /* Records are gathered until they are so long. */
 #define SNAPSHOT_BLOCK		65536
 #define SNAPSHOT_BLOCK_HEAD	16
@@ -219,6 +217,13 @@ snapshot_check(struct snapshot_reader *r, size_t length)
 	    "byte %zu on", length, r->at);
 }
 
+bool
+snapshot_is_one(const void *data, size_t size)
+{
+	return size >= SNAPSHOT_MAGIC_LENGTH && memcmp(data, SNAPSHOT_MAGIC,
+	    SNAPSHOT_MAGIC_LENGTH) == 0;
+}
+
 static int
 snapshot_read_header(struct snapshot_reader *r)
 {
@@ -227,7 +232,7 @@ snapshot_read_header(struct snapshot_reader *r)
 
 	if (r->size < SNAPSHOT_HEADER)
 		return snapshot_cut(r);
-	if (memcmp(r->data, SNAPSHOT_MAGIC, 8) != 0)
+	if (!snapshot_is_one(r->data, r->size))
 		return error_set(EBADMSG, "it is no snapshot of a dict");
 	if (snapshot_check(r, SNAPSHOT_HEADER - SNAPSHOT_SUM) == -1)
 		return -1;

@@ -2,6 +2,7 @@
 #ifndef SHM_SNAPSHOT_H
 #define SHM_SNAPSHOT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,8 @@
  */
 #define SNAPSHOT_VERSION	1
 #define SNAPSHOT_HEADER		64
+#define SNAPSHOT_MAGIC		"prongdct"
+#define SNAPSHOT_MAGIC_LENGTH	8
 
 /* Takes bytes; -1 with a text ends the writing. */
 typedef int snapshot_write_fn(void *arg, const void *data, size_t length);
@@ -44,6 +47,9 @@ int snapshot_save(struct prong_dict *, snapshot_write_fn *, void *arg,
  * ENOSPC, EMSGSIZE: the dict is too small.
  */
 int snapshot_load(const void *, size_t, struct prong_dict *);
+
+/* Whether bytes begin as a snapshot does; those of any other file do not. */
+bool snapshot_is_one(const void *, size_t);
 
 /* The checksum of bytes that follow what has the checksum before. */
 uint64_t snapshot_sum(uint64_t before, const void *, size_t);

@@ -182,7 +182,8 @@ START_TEST(test_aside)
 {
 	char name[512], again[512];
 
-	make(file_path, "");
+	make(file_path, "prongdct and then nonsense");
+	ck_assert_int_eq(savefile_try(file_path), 0);
 	errno = 0;
 	ck_assert_int_eq(savefile_read(file_path, loaded), -1);
 	ck_assert_int_eq(errno, EBADMSG);
@@ -197,6 +198,32 @@ START_TEST(test_aside)
 	errno = 0;
 	ck_assert_int_eq(savefile_set_aside(file_path, name, sizeof(name)), -1);
 	ck_assert_int_eq(errno, ENOENT);
+}
+END_TEST
+
+/* A file of something else is not touched; an empty one is as none. */
+START_TEST(test_others)
+{
+	static const char *const texts[] = { "x", "prongdc", "prongdcx", "text "
+	    "that is longer than a header of a snapshot, which has 64 bytes" };
+	size_t i;
+
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		make(file_path, texts[i]);
+		errno = 0;
+		ck_assert_int_eq(savefile_try(file_path), -1);
+		ck_assert_int_eq(errno, EINVAL);
+		errno = 0;
+		ck_assert_int_eq(savefile_read(file_path, loaded), -1);
+		ck_assert_int_eq(errno, EINVAL);
+		ck_assert_ptr_nonnull(strstr(prong_error(),
+		    "/file is no file of a dict"));
+	}
+	make(file_path, "");
+	ck_assert_int_eq(savefile_try(file_path), 0);
+	ck_assert_int_eq(savefile_read(file_path, loaded), 0);
+	save(1);
+	ck_assert_int_eq(savefile_read(file_path, loaded), 1);
 }
 END_TEST
 
@@ -237,6 +264,7 @@ main(void)
 	tcase_add_test(tc, test_limit);
 	tcase_add_test(tc, test_no_folder);
 	tcase_add_test(tc, test_aside);
+	tcase_add_test(tc, test_others);
 	tcase_add_test(tc, test_descriptors);
 	return unit_run(s);
 }
