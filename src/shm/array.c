@@ -320,7 +320,8 @@ prong_array_set(struct prong_array *a, size_t index, union prong_value v)
 static int
 array_no_sum(const struct prong_array *a, enum prong_array_type type)
 {
-	return error_set(ERANGE, "array \"%s\": the sum is not an %s", a->name,
+	return error_set(ERANGE, "array \"%s\": the sum is not %s %s", a->name,
+	    type == PRONG_UINT64 || type == PRONG_DOUBLE ? "a" : "an",
 	    array_type_name(type));
 }
 
