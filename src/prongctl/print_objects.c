@@ -58,6 +58,16 @@ print_array(const json_t *result)
 
 /* --- dicts --------------------------------------------------------------- */
 
+/* One that is to be saved, and has not been, says so. */
+static char *
+print_saved(const json_t *row, const char *key)
+{
+	if (json_is_string(json_object_get(row, "save")) &&
+	    json_is_null(json_object_get(row, key)))
+		return strdup("never");
+	return cell_duration(row, key);
+}
+
 static const struct table_column print_dict_columns[] = {
 	{ "NAME", cell_string, "name", SCOLS_FL_TRUNC },
 	{ "MEMORY", cell_bytes, "memory", SCOLS_FL_RIGHT },
@@ -68,7 +78,7 @@ static const struct table_column print_dict_columns[] = {
 	{ "EXPIRED", cell_integer, "expired", SCOLS_FL_RIGHT },
 	{ "LOCKED BY", cell_integer, "holder", SCOLS_FL_RIGHT },
 	{ "RECOVERED", cell_integer, "locks_recovered", SCOLS_FL_RIGHT },
-	{ "SAVED", cell_duration, "saved", SCOLS_FL_RIGHT, true },
+	{ "SAVED", print_saved, "saved", SCOLS_FL_RIGHT, true },
 	{ NULL }
 };
 
