@@ -18,6 +18,8 @@
 
 /* Then something is wrong with the disk. */
 #define SAVING_MS	600000
+/* The same error is told again after so long. */
+#define SAVING_SILENCE_MS	3600000
 
 struct saving {
 	struct saving *next;
@@ -29,6 +31,13 @@ struct saving {
 	struct clerk *clerk;		/* at work */
 	bool is_started;
 	bool is_last;			/* what is at work, or was */
+	/*
+	 * The errno of the last attempt, which is the clerk's exit status (0:
+	 * it went well; -1: it was killed), and until when the log has heard
+	 * enough of that.
+	 */
+	int failure;
+	uint64_t told;			/* process_milliseconds() */
 };
 
 /* --- reading, in a clerk ------------------------------------------------- */
@@ -111,21 +120,43 @@ saving_load(struct master *m)
 
 /* --- writing ------------------------------------------------------------- */
 
-/* In a clerk. */
+/* What was told an hour ago or before is told again. */
+static bool
+saving_is_told(const struct saving *s, int failure)
+{
+	return failure == s->failure && !s->is_last &&
+	    process_milliseconds() < s->told;
+}
+
+/* The exit status of the clerk. */
+static int
+saving_fail(const struct saving *s)
+{
+	int failure = errno > 0 && errno < 256 ? errno : EIO;
+
+	if (saving_is_told(s, failure))
+		log_debug("dict \"%s\" is still not saved: %s", s->dict->name,
+		    error_text());
+	else
+		log_error("dict \"%s\" is not saved: %s; %s stays as it was",
+		    s->dict->name, error_text(), s->path);
+	return failure;
+}
+
+/* In a clerk, which has what the master knows of the attempts before. */
 static char *
 saving_write_work(struct master *m, void *arg, int *status)
 {
 	const struct saving *s = arg;
 	uint64_t count;
 
-	if (savefile_write(s->path, s->dict, &count) == -1) {
-		log_error("dict \"%s\" is not saved: %s; %s stays as it was",
-		    s->dict->name, error_text(), s->path);
-		*status = 1;
-	} else
-		log_write(s->is_last ? PRONG_INFO : PRONG_DEBUG, "dict \"%s\": "
-		    "%llu keys saved to %s", s->dict->name,
-		    (unsigned long long)count, s->path);
+	if (savefile_write(s->path, s->dict, &count) == -1)
+		*status = saving_fail(s);
+	else
+		log_write(s->is_last || s->failure != 0 ? PRONG_INFO :
+		    PRONG_DEBUG, "dict \"%s\": %llu keys saved to %s%s",
+		    s->dict->name, (unsigned long long)count, s->path,
+		    s->failure != 0 ? " again" : "");
 	return NULL;
 }
 
@@ -149,6 +180,17 @@ saving_blame(struct saving *s)
 	master_blame(s->master, why);
 }
 
+/* By what the clerk has told, or not. */
+static void
+saving_note(struct saving *s, int status)
+{
+	int failure = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+
+	if (!saving_is_told(s, failure))
+		s->told = process_milliseconds() + SAVING_SILENCE_MS;
+	s->failure = failure;
+}
+
 static void
 saving_written(struct master *m, void *arg, int status, const char *text,
     size_t length)
@@ -157,6 +199,7 @@ saving_written(struct master *m, void *arg, int status, const char *text,
 	char how[80];
 
 	s->clerk = NULL;
+	saving_note(s, status);
 	if (WIFSIGNALED(status))
 		log_error("dict \"%s\" is not saved: the clerk %s; %s stays as "
 		    "it was", s->dict->name, process_describe_status(status,
