@@ -368,14 +368,47 @@ struct declaring {
 	int pipe_end;
 	char *text;			/* what it has said */
 	size_t length;
+	char *said;			/* faults that were told, by handler */
 	bool late;
 	struct prong_service *at;	/* whose handler it was asking */
 };
 
+/*
+ * Whether it is what the same handler has said for another service: then only
+ * the name of that differs.
+ */
+static bool
+declare_is_known(struct declaring *d, const struct prong_service *s)
+{
+	char text[ERROR_MAX], name[ERROR_MAX], *p, *line = NULL;
+	bool known;
+
+	strlcpy(text, error_text(), sizeof(text));
+	snprintf(name, sizeof(name), "\"%s\"", s->name);
+	if ((p = strstr(text, name)) != NULL)
+		memmove(p, p + strlen(name), strlen(p + strlen(name)) + 1);
+	if (strings_append(&line, "\n%s: %s\n", s->settings.handler,
+	    text) == -1)
+		return false;
+	known = d->said != NULL && strstr(d->said, line) != NULL;
+	if (!known)
+		strings_append(&d->said, "%s", line);
+	free(line);
+	return known;
+}
+
+/* What is wrong with a handler is told for the first of its services. */
 static void
 declare_fault(struct declaring *d, const struct prong_service *s)
 {
+	char why[ERROR_MAX];
+	int error = errno;
+
+	strlcpy(why, error_text(), sizeof(why));
+	if (declare_is_known(d, s))
+		return;
 	d->faults++;
+	error_set(error, "%s", why);
 	d->fn(s, "handler", d->arg);
 }
 
@@ -567,5 +600,6 @@ declare_all(struct prong_server *s, const struct privilege *privilege,
 	if (d.text == NULL || declare_run(&d, privilege) == -1)
 		declare_fault(&d, s->services[0]);
 	free(d.text);
+	free(d.said);
 	return d.faults;
 }

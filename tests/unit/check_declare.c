@@ -264,6 +264,23 @@ START_TEST(test_declare_differs)
 }
 END_TEST
 
+/* Once, not for each service of the handler; another fault is another. */
+START_TEST(test_declare_differs_for_all)
+{
+	configure("array", "hits", "slots", "32");
+	add("a", "array");
+	prong_service_option(add("b", "array"), "slots", "65");
+	add("c", "array");
+	prong_service_option(add("d", "array"), "slots", "65");
+	faults[0] = '\0';
+	ck_assert_int_eq(declare_all(server, &privilege, on_fault, NULL), 2);
+	ck_assert_str_eq(faults, "a: array \"hits\": the handler of service \"a\" declares "
+	    "slots = \"64\", the configuration \"32\"\n"
+	    "b: array \"hits\": the handler of service \"b\" declares "
+	    "slots = \"65\", the configuration \"32\"\n");
+}
+END_TEST
+
 START_TEST(test_declare_differ)
 {
 	add("a", "array");
@@ -318,7 +335,7 @@ START_TEST(test_declare_check)
 	    &environment), 0);
 	ck_assert_ptr_nonnull(text = prong_server_dump(server));
 	ck_assert_ptr_nonnull(strstr(text, "\n# of the handler of service "
-	    "\"b\"\nevent \"go\" {\n}\n"));
+	    "\"b\"\nevent \"go\" {\n  set = \"false\"\n}\n"));
 	free(text);
 	/* What comes after a check is not in its way. */
 	configure("event", "go", "set", "true");
@@ -387,6 +404,7 @@ main(void)
 	tcase_add_test(tc, test_declare_option);
 	tcase_add_test(tc, test_declare_beside_configuration);
 	tcase_add_test(tc, test_declare_differs);
+	tcase_add_test(tc, test_declare_differs_for_all);
 	tcase_add_test(tc, test_declare_differ);
 	tcase_add_test(tc, test_declare_list_differs);
 	tcase_add_test(tc, test_declare_wrongly);
