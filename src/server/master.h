@@ -175,7 +175,7 @@ bool share_is_needed(const struct process *);
 
 #define OBITUARY_MAX	512
 
-/* " while serving service=... peer=..." or "". */
+/* " while serving service=... peer=...", " while running job=..." or "". */
 const char *obituary_of(const struct process *, char *buf, size_t size);
 /* Logs the backtrace that it left, if it did, and closes the report. */
 void obituary_log_report(const struct process *, pid_t pid, int report);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What is known of a process that died or is stuck: the connection that it
- * served, from the scoreboard, and the backtrace that it may have left.
+ * served, from the scoreboard, or the task that it ran, from its pool, and the
+ * backtrace that it may have left.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,36 @@
 
 /* So much of a report is logged: a process may write anything into it. */
 
+static bool
+obituary_find_task(const struct process *p, struct pool_view *v)
+{
+	uint32_t cell;
+
+	for (cell = 0; cell < p->pool->cells; cell++)
+		if (pool_view(p->pool, cell, v) && v->runner.pid == p->pid &&
+		    v->runner.slot == p->slot)
+			return true;
+	return false;
+}
+
+/* Any process may have written there, and anything. */
+static const char *
+obituary_of_task(const struct process *p, char *buf, size_t size)
+{
+	const struct prong_server *s = p->master->server;
+	struct pool_view v;
+	char *at;
+
+	if (!obituary_find_task(p, &v))
+		return buf;
+	for (at = v.job; *at != '\0'; at++)
+		if (*at <= ' ' || *at >= '\177')
+			*at = '?';
+	snprintf(buf, size, " while running job=%s service=%s", v.job,
+	    v.service < s->service_count ? s->services[v.service]->name : "?");
+	return buf;
+}
+
 const char *
 obituary_of(const struct process *p, char *buf, size_t size)
 {
@@ -24,6 +55,8 @@ obituary_of(const struct process *p, char *buf, size_t size)
 	uint64_t now = process_milliseconds();
 
 	buf[0] = '\0';
+	if (p->pool != NULL)
+		return obituary_of_task(p, buf, size);
 	/* One that died early has left its slot to the one before. */
 	if (__atomic_load_n(&scoreboard_slot(&m->scoreboard, p->slot)->pid,
 	    __ATOMIC_RELAXED) != (uint64_t)p->pid)
