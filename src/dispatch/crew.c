@@ -151,6 +151,8 @@ crew_obey(struct crew_thread *t, unsigned int commands)
 {
 	struct prong_conn *c = t->lane.conn;
 
+	if ((commands & CREW_END) != 0)
+		lane_hurry(&t->lane);
 	if (c == NULL || (c->flags & CONN_DEAD) != 0)
 		return;
 	if ((commands & CREW_END) != 0)

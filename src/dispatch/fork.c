@@ -156,6 +156,8 @@ fork_obey(int signo)
 {
 	struct prong_conn *c = fork_lane.conn;
 
+	if (signo == FORK_END)
+		lane_hurry(&fork_lane);
 	if (c == NULL || (c->flags & CONN_DEAD) != 0)
 		return;
 	if (signo == FORK_END)
@@ -216,6 +218,7 @@ fork_live(struct prong_conn *c)
 	if (forks.draining)
 		raise(FORK_DRAIN);
 	lane_serve(&fork_lane, c);
+	lane_leave(&fork_lane);
 	post_finish(FORK_FINISH_MS);
 	conntable_set_phase(c->entry, CONN_PHASE_ENDED + c->reason);
 	_exit(0);

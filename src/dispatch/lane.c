@@ -65,11 +65,18 @@ lane_is_done(const struct lane *l)
 	    (l->keeps == LANE_WHILE_BUSY && l->tasks.begun == 0);
 }
 
-/* What is deferred is this thread's to call, while it turns. */
+/* What is deferred, and who is told of a task, is this thread's to call. */
+static bool
+lane_owes_calls(const struct lane *l)
+{
+	return loop_has_deferred(l->loop) ||
+	    (l->tasks.calls > 0 && !l->hurries);
+}
+
 static bool
 lane_may_rest(const struct lane *l)
 {
-	return lane_is_done(l) && !loop_has_deferred(l->loop);
+	return lane_is_done(l) && !lane_owes_calls(l);
 }
 
 static void
@@ -151,6 +158,12 @@ lane_warm(struct lane *l)
 }
 
 void
+lane_hurry(struct lane *l)
+{
+	l->hurries = true;
+}
+
+void
 lane_leave(struct lane *l)
 {
 	tasks_end(&l->tasks);
@@ -207,13 +220,14 @@ lane_take_leave(struct lane *l, struct prong_conn *c)
 {
 	if ((c->flags & (CONN_CLOSING | CONN_DEAD)) == CONN_CLOSING)
 		c->service->ops->closed(c);
-	while (dial_is_any_closing(l->net) && loop_run(l->loop) == 0)
+	while ((dial_is_any_closing(l->net) || lane_owes_calls(l)) &&
+	    loop_run(l->loop) == 0)
 		continue;
 	if ((c->flags & CONN_DEAD) == 0)
 		conn_leave(c);
 	dial_end_all(l->net);
-	/* What was deferred at any of these ends is called here, too. */
-	while (loop_has_deferred(l->loop) && loop_run(l->loop) == 0)
+	/* What was begun at any of these ends is called here, too. */
+	while (lane_owes_calls(l) && loop_run(l->loop) == 0)
 		continue;
 	dial_end_all(l->net);
 	net_bury_dialed(l->net);

@@ -31,6 +31,7 @@ struct lane {
 	struct service_ops ops;
 	struct prong_conn *conn;	/* NULL: none */
 	enum lane_keeps keeps;
+	bool hurries;			/* does not wait for calls */
 	uint64_t counters[COUNTERS];	/* of this turn */
 	uint64_t serving;
 	char name[16];
@@ -40,6 +41,8 @@ struct lane {
 int lane_init(struct lane *, struct prong_service *home, const char *name);
 /* Makes it the lane of the calling thread. */
 void lane_enter(struct lane *);
+/* Does not wait for the calls that its handler has been promised. */
+void lane_hurry(struct lane *);
 /* And no longer; what has been begun in it ends. */
 void lane_leave(struct lane *);
 void lane_fini(struct lane *);
@@ -49,8 +52,8 @@ void lane_renew(struct lane *, struct prong_service *home);
 void lane_warm(struct lane *);
 
 /*
- * Serves a connection until it has ended (CONN_DEAD) or is to be given back;
- * its service is the home's again then.
+ * Serves a connection until it has ended (CONN_DEAD) or is to be given back,
+ * and the handler has had its calls; its service is the home's again then.
  */
 void lane_serve(struct lane *, struct prong_conn *);
 

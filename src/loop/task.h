@@ -30,6 +30,7 @@ struct tasks {
 	LIST_HEAD(task_list, task) all;
 	bool ending;
 	uint32_t begun;			/* what a handler has begun in the loop */
+	uint32_t calls;			/* of its functions, that are due in it */
 	uint64_t slow_ms;
 	void (*slow)(void *owner, uint64_t ms);		/* NULL: nobody asks */
 	void *bells;			/* whose descriptor waits here; or NULL */

@@ -201,7 +201,7 @@ calls_wait(void *arg)
 	if (caller_wait(w.handle, w.id, &ever) == -1)
 		pool_cancel(w.handle->pool, w.id);
 	caller_tell(w.handle, w.id, w.fn, w.arg);
-	tasks_here()->begun--;
+	tasks_here()->calls--;
 }
 
 static int
@@ -213,11 +213,11 @@ calls_expect_lane(struct prong_pool *h, uint64_t id, prong_pool_fn *fn,
 	if (w == NULL)
 		return error_errno("pool \"%s\"", calls_name(h));
 	*w = (struct calls_wait){ h, id, fn, arg };
-	/* Until it is over it keeps a thread that was lent. */
-	tasks_here()->begun++;
+	/* Until then the loop turns, with a connection or without. */
+	tasks_here()->calls++;
 	if (task_start(tasks_here(), calls_wait, w, NULL) == 0)
 		return 0;
-	tasks_here()->begun--;
+	tasks_here()->calls--;
 	free(w);
 	return error_errno("pool \"%s\"", calls_name(h));
 }

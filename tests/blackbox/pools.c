@@ -200,6 +200,7 @@ pools_called(const struct prong_pool_result *r, void *arg)
 	n = snprintf(text, sizeof(text), "%s %s %d %.*s", outcomes[r->outcome],
 	    r->error == 0 ? "-" : pools_errno(), r->signal, (int)r->length,
 	    r->length == 0 ? "" : (const char *)r->data);
+	prong_log(PRONG_INFO, "called: %s", text);
 	prong_post(call->conn, text, (size_t)n);
 	free(call);
 }
