@@ -274,7 +274,8 @@ START_TEST(test_declare_differs_for_all)
 	prong_service_option(add("d", "array"), "slots", "65");
 	faults[0] = '\0';
 	ck_assert_int_eq(declare_all(server, &privilege, on_fault, NULL), 2);
-	ck_assert_str_eq(faults, "a: array \"hits\": the handler of service \"a\" declares "
+	ck_assert_str_eq(faults,
+	    "a: array \"hits\": the handler of service \"a\" declares "
 	    "slots = \"64\", the configuration \"32\"\n"
 	    "b: array \"hits\": the handler of service \"b\" declares "
 	    "slots = \"65\", the configuration \"32\"\n");
