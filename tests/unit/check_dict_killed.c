@@ -21,7 +21,7 @@
  * with a sanitizer is longer.
  */
 #ifdef PRONG_SANITIZED
-#define STRIDE		23
+#define STRIDE		97
 #else
 #define STRIDE		7
 #endif
