@@ -16,15 +16,8 @@
 #include "dict_calls.h"
 #include "stepper.h"
 
-/*
- * Of so many instructions one is looked at, but for the campaign; what is built
- * with a sanitizer is longer.
- */
-#ifdef PRONG_SANITIZED
-#define STRIDE		97
-#else
+/* Of so many instructions one is looked at, but for the campaign. */
 #define STRIDE		7
-#endif
 
 static int stride = STRIDE;
 
@@ -131,6 +124,11 @@ main(void)
 	TCase *tc;
 	Suite *s;
 
+#ifdef PRONG_SANITIZED
+	/* Most of the steps would be the sanitizer's: it takes minutes. */
+	printf("1..0 # SKIP the steps would be those of a sanitizer\n");
+	return EXIT_SUCCESS;
+#endif
 	if (!stepper_can_trace())
 		return stepper_skip();
 	s = unit_suite("dict_killed", &tc);
