@@ -21,7 +21,6 @@
 #define CELLS		8
 #define SIZE		65536
 #define SOME		80	/* steps with somebody beside them */
-#define MANY		240	/* steps, and of repairs as many */
 #define LEFT		4	/* tasks that the contender leaves to others */
 
 /* Slots: those who stay, and those who are killed. */
@@ -359,24 +358,19 @@ static const struct operation {
 	struct killer killer;
 } operations[] = {
 	{ begin_two, { .name = "submit", .act = act_submit,
-	    .next = bury_caller, .check = is_discarded, .repairs = 2,
-	    .most = MANY } },
+	    .next = bury_caller, .check = is_discarded, .repairs = 2 } },
 	{ begin_three, { .name = "cancel", .act = act_cancel,
-	    .next = bury_caller, .check = is_discarded, .repairs = 2,
-	    .most = MANY } },
+	    .next = bury_caller, .check = is_discarded, .repairs = 2 } },
 	{ begin_running, { .name = "cancel, of one that runs",
 	    .act = act_cancel, .next = bury_caller,
-	    .check = is_orphan_freed, .repairs = 2,
-	    .most = MANY } },
+	    .check = is_orphan_freed, .repairs = 2 } },
 	{ begin_over, { .name = "fetch", .act = act_fetch,
-	    .next = bury_caller, .check = is_discarded, .repairs = 2,
-	    .most = MANY } },
+	    .next = bury_caller, .check = is_discarded, .repairs = 2 } },
 	{ begin_two, { .name = "run", .act = act_run, .done = note_done,
-	    .next = bury_runner, .check = is_ran, .repairs = 3,
-	    .most = MANY } },
+	    .next = bury_runner, .check = is_ran, .repairs = 3 } },
 	{ begin_dropped, { .name = "run, others given up", .act = act_run,
 	    .done = note_done, .next = bury_runner, .check = is_ran,
-	    .repairs = 3, .most = MANY } },
+	    .repairs = 3 } },
 	{ begin_two, { .name = "rest", .act = act_rest, .next = bury_runner,
 	    .check = is_untouched } },
 	{ begin_two, { .name = "submit, contended", .act = act_submit,
