@@ -20,6 +20,17 @@ socket_option(int fd, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof(value));
 }
 
+/* What connections inherit. */
+static int
+socket_set_inherited(int fd, const struct socket_options *o)
+{
+	if (socket_option(fd, IPPROTO_TCP, TCP_NODELAY, o->nodelay) == -1 ||
+	    socket_option(fd, SOL_SOCKET, SO_KEEPALIVE, o->keepalive > 0) == -1)
+		return -1;
+	return o->keepalive == 0 ? 0 :
+	    socket_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, o->keepalive);
+}
+
 static int
 socket_set_tcp(int fd, const struct address *a, const struct socket_options *o)
 {
@@ -29,13 +40,17 @@ socket_set_tcp(int fd, const struct address *a, const struct socket_options *o)
 	if (a->sa.sa_family == AF_INET6 &&
 	    socket_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) == -1)
 		return -1;
-	if (o->nodelay && socket_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) == -1)
+	return socket_set_inherited(fd, o);
+}
+
+static int
+socket_set_path(const struct address *a, const struct socket_options *o)
+{
+	bool own = o->owner != (uid_t)-1 || o->group != (gid_t)-1;
+
+	if (chmod(a->un.sun_path, o->mode) == -1)
 		return -1;
-	if (o->keepalive > 0 &&
-	    (socket_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1) == -1 ||
-	    socket_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, o->keepalive) == -1))
-		return -1;
-	return 0;
+	return own ? lchown(a->un.sun_path, o->owner, o->group) : 0;
 }
 
 /* Connects for a moment; 0, or the errno of it. */
@@ -94,13 +109,11 @@ static int
 socket_bind_unix(int fd, const struct address *a,
     const struct socket_options *o)
 {
-	bool own = o->owner != (uid_t)-1 || o->group != (gid_t)-1;
 	int error;
 
 	if (socket_bind_path(fd, a) == -1)
 		return -1;
-	if (chmod(a->un.sun_path, o->mode) == 0 &&
-	    (!own || lchown(a->un.sun_path, o->owner, o->group) == 0))
+	if (socket_set_path(a, o) == 0)
 		return 0;
 	error = errno;
 	unlink(a->un.sun_path);
@@ -181,6 +194,17 @@ socket_listen(int fd, const struct socket_options *o)
 		return error_errno("cannot listen on %s",
 		    address_of_socket(fd, false, text, sizeof(text)));
 	return 0;
+}
+
+int
+socket_adjust(int fd, const struct address *a, const struct socket_options *o)
+{
+	char text[ADDRESS_MAX];
+
+	if ((address_is_unix(a) ? socket_set_path(a, o) :
+	    socket_set_inherited(fd, o)) == -1)
+		return error_errno("%s", address_format(a, text, sizeof(text)));
+	return socket_listen(fd, o);
 }
 
 int64_t

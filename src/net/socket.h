@@ -41,6 +41,12 @@ int socket_bind_again(const struct address *, const struct socket_options *);
 int socket_listen(int fd, const struct socket_options *);
 
 /*
+ * Gives one that listens other options, for the connections that come from now
+ * on.
+ */
+int socket_adjust(int fd, const struct address *, const struct socket_options *);
+
+/*
  * How many connections wait in the queue of a listening socket; -1: the kernel
  * does not tell, as of unix sockets.
  */

@@ -90,6 +90,22 @@ arrays_make(const struct prong_section *section, bool reserve)
 	return NULL;
 }
 
+/* The values are those of the start: the array has others by now. */
+static int
+arrays_keep(const struct prong_section *section,
+    const struct prong_section *before)
+{
+	if (arrays_type(section) != arrays_type(before))
+		return error_set(EINVAL, "its type is %s and cannot become %s "
+		    "while the server runs", section_text(before, "type"),
+		    section_text(section, "type"));
+	if (section_number(section, "slots") != section_number(before, "slots"))
+		return error_set(EINVAL, "it has %s slots and cannot get %s "
+		    "while the server runs", section_text(before, "slots"),
+		    section_text(section, "slots"));
+	return 0;
+}
+
 static uint64_t
 arrays_recovered(const void *array)
 {
@@ -103,6 +119,7 @@ const struct object_kind object_array = {
 	.make = arrays_make,
 	.free = arrays_free,
 	.recovered = arrays_recovered,
+	.keep = arrays_keep,
 };
 
 struct prong_array *

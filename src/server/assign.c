@@ -2,8 +2,8 @@
 /*
  * Who accepts from which socket.
  *
- * A socket for everybody is everybody's who is ready.  A socket of a slot is
- * its process's.  While that one is not well (dead, draining, not there yet,
+ * A socket for everybody is everybody's who is ready.  That of a number is
+ * the worker's who has it.  While that one is not well (dead, draining, not there yet,
  * late, out of descriptors) the next neighbour that is accepts for it too, so
  * what waits in its queue is served.  The sockets of a paused service are
  * nobody's.  Everything is worked out anew whenever a state changes, and only
@@ -22,53 +22,49 @@ assign_is_ready(const struct process *p)
 	return p->state == PROCESS_READY;
 }
 
-/* The sockets of slots are for workers alone. */
-static bool
-assign_is_ready_worker(const struct process *p)
-{
-	return p->role == ROLE_WORKER && assign_is_ready(p);
-}
-
-static bool
-assign_is_well_worker(const struct process *p)
-{
-	return p->role == ROLE_WORKER && process_is_well(p);
-}
-
-/* The first after a slot, itself included, of which a thing is true; -1. */
-static int
-assign_next(const struct master *m, uint32_t slot,
+/*
+ * The first worker after a number, its own included, of which a thing is true;
+ * NULL.
+ */
+static const struct process *
+assign_next(const struct generation *g, uint32_t number,
     bool (*is)(const struct process *))
 {
-	uint32_t i, k;
+	const struct process *p, *first = NULL, *next = NULL;
+	uint32_t i;
 
-	for (i = 0; i < m->slots; i++) {
-		k = (slot + i) % m->slots;
-		if (is(&m->processes[k]))
-			return (int)k;
+	for (i = 0; i < g->master->slots; i++) {
+		p = &g->master->processes[i];
+		if (p->generation != g || p->role != ROLE_WORKER || !is(p))
+			continue;
+		if (first == NULL || p->number < first->number)
+			first = p;
+		if (p->number >= number &&
+		    (next == NULL || p->number < next->number))
+			next = p;
 	}
-	return -1;
+	return next != NULL ? next : first;
 }
 
-/* Who serves a slot's sockets beside its own process, or instead. */
-static int
-assign_deputy(const struct master *m, uint32_t slot)
+/* Who serves a number's sockets beside its own worker, or instead. */
+static const struct process *
+assign_deputy(const struct generation *g, uint32_t number)
 {
-	int deputy = assign_next(m, slot, assign_is_well_worker);
+	const struct process *p = assign_next(g, number, process_is_well);
 
-	return deputy != -1 ? deputy : assign_next(m, slot,
-	    assign_is_ready_worker);
+	return p != NULL ? p : assign_next(g, number, assign_is_ready);
 }
 
+/* Those of numbers are for workers alone. */
 static bool
 assign_is_wanted(const struct process *p, const struct listening_socket *s,
-    const int *deputies)
+    const struct process *const *deputies)
 {
-	if (p->master->paused[s->service->index] ||
+	if (p->generation->paused[s->service->index] ||
 	    !process_serves(p->role, s->service))
 		return false;
-	return s->slot == -1 || s->slot == (int)p->slot ||
-	    deputies[s->slot] == (int)p->slot;
+	return s->number == -1 || s->number == (int)p->number ||
+	    deputies[s->number] == p;
 }
 
 static int
@@ -90,12 +86,13 @@ assign_grow(struct process *p, size_t sockets)
 static void
 assign_set(struct process *p, uint32_t key, bool wanted, uint64_t number)
 {
-	const struct listening_socket *s = &p->master->listening.sockets[key];
+	const struct listening_socket *s =
+	    &p->generation->listening.sockets[key];
 	struct channel_message message = {
 		.kind = wanted ? CHANNEL_ACCEPT : CHANNEL_RELEASE,
 		.key = key,
 		.service = s->service->index,
-		.shared = s->slot != (int)p->slot,
+		.shared = s->number != (int)p->number,
 		.number = number,
 	};
 
@@ -105,9 +102,9 @@ assign_set(struct process *p, uint32_t key, bool wanted, uint64_t number)
 }
 
 static void
-assign_process(struct process *p, const int *deputies)
+assign_process(struct process *p, const struct process *const *deputies)
 {
-	const struct listening *l = &p->master->listening;
+	const struct listening *l = &p->generation->listening;
 	uint32_t key, last = UINT32_MAX;
 
 	if (assign_grow(p, l->count) == -1) {
@@ -124,21 +121,46 @@ assign_process(struct process *p, const int *deputies)
 		    deputies), key == last ? p->master->release : 0);
 }
 
-void
-assign_sockets(struct master *m)
+/* Numbers that have sockets. */
+static uint32_t
+assign_numbers(const struct generation *g)
 {
-	uint32_t slot;
-	int *deputies;
+	uint32_t numbers = 0;
+	size_t i;
 
-	if ((deputies = calloc(m->slots, sizeof(*deputies))) == NULL) {
+	for (i = 0; i < g->listening.count; i++)
+		if (g->listening.sockets[i].number >= (int)numbers)
+			numbers = (uint32_t)g->listening.sockets[i].number + 1;
+	return numbers;
+}
+
+static void
+assign_generation(struct generation *g)
+{
+	struct master *m = g->master;
+	uint32_t i, numbers = assign_numbers(g);
+	const struct process **deputies;
+
+	if ((deputies = calloc(numbers + 1, sizeof(*deputies))) == NULL) {
 		log_error("cannot assign sockets: out of memory");
 		return;
 	}
-	for (slot = 0; slot < m->slots; slot++)
-		deputies[slot] = assign_deputy(m, slot);
+	for (i = 0; i < numbers; i++)
+		deputies[i] = assign_deputy(g, i);
 	/* A draining process has let go of all by itself. */
-	for (slot = 0; slot < m->slots; slot++)
-		if (assign_is_ready(&m->processes[slot]))
-			assign_process(&m->processes[slot], deputies);
+	for (i = 0; i < m->slots; i++)
+		if (m->processes[i].generation == g &&
+		    assign_is_ready(&m->processes[i]))
+			assign_process(&m->processes[i], deputies);
 	free(deputies);
+}
+
+void
+assign_sockets(struct master *m)
+{
+	struct generation *g;
+
+	for (g = m->generations; g != NULL; g = g->before)
+		if (g->accepts)
+			assign_generation(g);
 }

@@ -74,7 +74,7 @@ clerk_begin(struct master *m, const struct clerk_task *task, int fd,
 	rlock_set_role(RLOCK_CLERK, -1);
 	log_after_fork();
 	if (clerk_close_others(m, fd) == -1 ||
-	    privilege_drop(&m->privilege, "") == -1 ||
+	    privilege_drop(&m->current->privilege, "") == -1 ||
 	    process_die_with_parent(master) == -1)
 		return -1;
 	alarm((unsigned int)((task->ms + 999) / 1000));
@@ -462,7 +462,8 @@ clerk_settle_work(struct master *m, void *arg, int *status)
 	if (scoreboard_settle(&m->scoreboard, p->slot, p->last,
 	    CLERK_SETTLE_MS) == -1)
 		log_warning("slot %u: %s", p->slot, error_text());
-	pools_bury(m->server, p->slot, &p->end);
+	if (p->generation != NULL)
+		pools_bury(p->generation->server, p->slot, &p->end);
 	return NULL;
 }
 

@@ -78,11 +78,10 @@ control_service(const struct master *m, const json_t *request)
 {
 	const char *name = json_string_value(json_object_get(request,
 	    "service"));
-	size_t i;
+	struct prong_service *s;
 
-	for (i = 0; name != NULL && i < m->server->service_count; i++)
-		if (strcmp(m->server->services[i]->name, name) == 0)
-			return m->server->services[i];
+	if (name != NULL && (s = server_by_name(m->server, name)) != NULL)
+		return s;
 	error_set(ENOENT, "there is no service \"%.64s\"",
 	    name == NULL ? "" : name);
 	return NULL;
@@ -125,8 +124,7 @@ commands_close(struct master *m, const json_t *request,
 	message.id = (uint64_t)json_integer_value(number);
 	p = &m->processes[message.id % m->slots];
 	if (!json_is_integer(number) || p->pid == 0 ||
-	    scoreboard_find(&m->scoreboard, p->slot, message.id, &e) == -1 ||
-	    e.service >= m->server->service_count) {
+	    scoreboard_find(&m->scoreboard, p->slot, message.id, &e) == -1) {
 		error_set(ENOENT, "there is no connection %llu",
 		    (unsigned long long)message.id);
 		return NULL;
@@ -139,10 +137,10 @@ commands_close(struct master *m, const json_t *request,
 	commands_wait_answers(m, wait);
 	log_info("closing connection %llu of service=%s peer=%s, as asked",
 	    (unsigned long long)message.id,
-	    m->server->services[e.service]->name,
+	    rows_name(&m->rows, e.service),
 	    conntable_peer(&e, peer, sizeof(peer)));
 	return json_pack("{s:I,s:s,s:s}", "id", (json_int_t)message.id,
-	    "service", m->server->services[e.service]->name, "peer", peer);
+	    "service", rows_name(&m->rows, e.service), "peer", peer);
 }
 
 static json_t *
@@ -153,10 +151,10 @@ commands_set_paused(struct master *m, const json_t *request,
 
 	if (s == NULL || commands_check_running(m) == -1)
 		return NULL;
-	if (m->paused[s->index] != paused)
+	if (m->current->paused[s->index] != paused)
 		log_info("service=%s %s, as asked", s->name,
 		    paused ? "paused" : "resumed");
-	m->paused[s->index] = paused;
+	m->current->paused[s->index] = paused;
 	m->release = ++m->number;
 	assign_sockets(m);
 	m->release = 0;
@@ -192,13 +190,13 @@ commands_scale(struct master *m, const json_t *request,
 		    m->slots);
 		return NULL;
 	}
-	while (m->workers != n)
-		if (supervise_scale(m, m->workers < n ? 1 : -1) == -1)
+	while (m->current->workers != n)
+		if (supervise_scale(m, m->current->workers < n ? 1 : -1) == -1)
 			return NULL;
-	log_info("workers=%u, as asked", m->workers);
+	log_info("workers=%u, as asked", m->current->workers);
 	wait->is_done = commands_are_ready;
 	wait->who = commands_unready;
-	return json_pack("{s:i}", "workers", (int)m->workers);
+	return json_pack("{s:i}", "workers", (int)m->current->workers);
 }
 
 static json_t *

@@ -30,7 +30,7 @@ conns_one(const struct master *m, uint32_t slot, const struct conn_entry *e,
 
 	return json_pack("{s:I,s:s,s:i,s:i,s:s,s:f,s:f,s:I,s:I,s:s}",
 	    "id", (json_int_t)e->id,
-	    "service", m->server->services[e->service]->name,
+	    "service", rows_name(&m->rows, e->service),
 	    "worker", (int)slot,
 	    "pid", (int)m->processes[slot].pid,
 	    "peer", conntable_peer(e, peer, sizeof(peer)),
@@ -71,9 +71,7 @@ conns_list(struct master *m, const json_t *request, struct control_wait *wait)
 		    &entry, page, CONNS_PAGE);
 	list = json_array();
 	for (i = 0; i < count; i++)
-		if (page[i].service < m->server->service_count)
-			json_array_append_new(list, conns_one(m, slot, &page[i],
-			    now));
+		json_array_append_new(list, conns_one(m, slot, &page[i], now));
 	if (slot < m->slots && entry != SCOREBOARD_END)
 		next = json_integer(CONNS_PLACE(slot, entry));
 	else if (slot + 1 < m->slots)

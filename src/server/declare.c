@@ -440,8 +440,8 @@ declare_take_begin(struct declaring *d, const char *const *strings)
 	unsigned long index = strings[0] == NULL ? ULONG_MAX :
 	    strtoul(strings[0], NULL, 10);
 
-	d->at = index < d->server->service_count ?
-	    d->server->services[index] : NULL;
+	d->at = index > UINT32_MAX ? NULL :
+	    server_by_row(d->server, (uint32_t)index);
 }
 
 static void

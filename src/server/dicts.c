@@ -60,12 +60,37 @@ dicts_check(const struct prong_section *section, const char **key)
 	    DICT_MEMORY_MIN >> 10, DICT_MEMORY_MAX >> 30);
 }
 
+static enum dict_evict
+dicts_eviction(const struct prong_section *section)
+{
+	return strcmp(section_text(section, "evict"), "lru") == 0 ?
+	    DICT_EVICT_LRU : DICT_EVICT_NONE;
+}
+
 static void *
 dicts_make(const struct prong_section *section, bool reserve)
 {
 	return dict_new(section->title, section_number(section, "memory"),
-	    strcmp(section_text(section, "evict"), "lru") == 0 ?
-	    DICT_EVICT_LRU : DICT_EVICT_NONE, reserve);
+	    dicts_eviction(section), reserve);
+}
+
+static int
+dicts_keep(const struct prong_section *section,
+    const struct prong_section *before)
+{
+	if (section_number(section, "memory") ==
+	    section_number(before, "memory"))
+		return 0;
+	return error_set(EINVAL, "its memory is %s and cannot become %s while "
+	    "the server runs", section_text(before, "memory"),
+	    section_text(section, "memory"));
+}
+
+/* Each process has its own idea of it: those that are forked from now on. */
+static void
+dicts_adjust(void *dict, const struct prong_section *section)
+{
+	((struct prong_dict *)dict)->evict = dicts_eviction(section);
 }
 
 static void
@@ -91,6 +116,8 @@ const struct object_kind object_dict = {
 	.make = dicts_make,
 	.free = dicts_free,
 	.recovered = dicts_recovered,
+	.keep = dicts_keep,
+	.adjust = dicts_adjust,
 };
 
 struct prong_dict *

@@ -23,6 +23,14 @@ events_free(void *event)
 	event_free(event);
 }
 
+/* Whether it is set at the start says nothing of later. */
+static int
+events_keep(const struct prong_section *section,
+    const struct prong_section *before)
+{
+	return 0;
+}
+
 static int
 events_descriptor(const void *event)
 {
@@ -35,6 +43,7 @@ const struct object_kind object_event = {
 	.make = events_make,
 	.free = events_free,
 	.descriptor = events_descriptor,
+	.keep = events_keep,
 };
 
 struct prong_event *

@@ -194,9 +194,10 @@ inner_open(struct prong_server *server)
 
 	if (prepare_services(server) == -1 ||
 	    declare_here(server) == -1 ||
-	    listening_open(&inner.listening, server, 1) == -1 ||
+	    listening_open(&inner.listening, server, 1, NULL) == -1 ||
 	    prepare_memory(server, &inner.scoreboard, 1, inner_capacity()) ==
-	    -1)
+	    -1 || prepare_counters(server, &inner.scoreboard) == -1 ||
+	    objects_make(server) == -1)
 		return -1;
 	inner.stop = (struct watch){ inner_asked_to_stop, server->stop,
 	    PRONG_READ };

@@ -60,7 +60,7 @@ listening_append(struct listening *l, const struct listening_socket *new)
 
 /* Sockets of their own balance better, but a unix socket cannot have them. */
 static bool
-listening_is_per_slot(const struct prong_service *s, const struct address *a)
+listening_is_per_worker(const struct prong_service *s, const struct address *a)
 {
 	if (address_is_unix(a) || s->settings.accept == ACCEPT_SHARED ||
 	    dispatch_is_forked(s))
@@ -69,22 +69,110 @@ listening_is_per_slot(const struct prong_service *s, const struct address *a)
 	return s->settings.accept != ACCEPT_AUTO || !dispatch_is_limited(s);
 }
 
+static bool
+listening_is_bound(const struct listening *l, const struct address *a)
+{
+	size_t i;
+
+	for (i = 0; i < l->count; i++)
+		if (address_is_equal(&l->sockets[i].address, a))
+			return true;
+	return false;
+}
+
+/* Any free port: which one that became is remembered for the service. */
+static bool
+listening_is_any_port(const struct address *a)
+{
+	return (a->sa.sa_family == AF_INET && a->in.sin_port == 0) ||
+	    (a->sa.sa_family == AF_INET6 && a->in6.sin6_port == 0);
+}
+
+/* What before has for an address that is wanted; NULL: nothing. */
+static const struct listening_socket *
+listening_find(const struct listening *l, const struct listening *before,
+    const struct prong_service *service, const struct address *a)
+{
+	const struct listening_socket *s;
+	size_t i;
+
+	for (i = 0; before != NULL && i < before->count; i++) {
+		s = &before->sockets[i];
+		if (listening_is_bound(l, &s->address))
+			continue;
+		if (listening_is_any_port(a) ? strcmp(s->name, service->name) ==
+		    0 && address_is_equal(&s->wanted, a) :
+		    address_is_equal(&s->address, a))
+			return s;
+	}
+	return NULL;
+}
+
+/* Takes all sockets of an address over: 0, or how many there were, or -1. */
+static int
+listening_take(struct listening *l, struct listening_socket *new,
+    const struct listening *before)
+{
+	const struct listening_socket *found;
+	int count = 0;
+	size_t i;
+
+	found = listening_find(l, before, new->service, &new->wanted);
+	if (found == NULL)
+		return 0;
+	new->address = found->address;
+	new->is_shared = true;
+	for (i = 0; i < before->count; i++) {
+		if (!address_is_equal(&before->sockets[i].address,
+		    &new->address))
+			continue;
+		new->fd = before->sockets[i].fd;
+		new->number = before->sockets[i].number;
+		if (listening_append(l, new) == -1)
+			return -1;
+		count++;
+	}
+	return count;
+}
+
+static bool
+listening_has(const struct listening *l, const struct listening_socket *like,
+    int number)
+{
+	size_t i;
+
+	for (i = 0; i < l->count; i++)
+		if (l->sockets[i].number == number &&
+		    address_is_equal(&l->sockets[i].address, &like->address))
+			return true;
+	return false;
+}
+
 static int
 listening_open_address(struct listening *l, struct prong_service *service,
-    struct address *a, const struct socket_options *o, int slots)
+    struct address *a, const struct socket_options *o, int workers,
+    const struct listening *before)
 {
-	struct listening_socket new = { .service = service };
-	int slot;
+	struct listening_socket new = { .service = service, .wanted = *a };
+	int number, taken;
 
-	new.slot = listening_is_per_slot(service, a) ? 0 : -1;
-	if ((new.fd = socket_bind(a, new.slot == 0, o)) == -1)
+	strlcpy(new.name, service->name, sizeof(new.name));
+	if ((taken = listening_take(l, &new, before)) == -1)
 		return -1;
-	new.address = *a;
-	if (listening_append(l, &new) == -1)
-		return -1;
-	for (slot = 1; new.slot != -1 && slot < slots; slot++) {
-		new.slot = slot;
-		if ((new.fd = socket_bind_again(a, o)) == -1 ||
+	if (taken == 0) {
+		new.number = listening_is_per_worker(service, a) ? 0 : -1;
+		if ((new.fd = socket_bind(a, new.number == 0, o)) == -1)
+			return -1;
+		new.address = *a;
+		if (listening_append(l, &new) == -1)
+			return -1;
+	}
+	new.is_shared = false;
+	for (number = 1; new.number != -1 && number < workers; number++) {
+		if (listening_has(l, &new, number))
+			continue;
+		new.number = number;
+		if ((new.fd = socket_bind_again(&new.address, o)) == -1 ||
 		    listening_append(l, &new) == -1)
 			return -1;
 	}
@@ -93,7 +181,7 @@ listening_open_address(struct listening *l, struct prong_service *service,
 
 static int
 listening_open_service(struct listening *l, struct prong_service *service,
-    int slots)
+    int workers, const struct listening *before)
 {
 	const struct strings *listen = &service->settings.listen;
 	struct socket_options o;
@@ -110,7 +198,7 @@ listening_open_service(struct listening *l, struct prong_service *service,
 			return -1;
 		for (k = 0; r == 0 && k < count; k++)
 			r = listening_open_address(l, service, &list[k], &o,
-			    slots);
+			    workers, before);
 		free(list);
 	}
 	return r;
@@ -118,13 +206,13 @@ listening_open_service(struct listening *l, struct prong_service *service,
 
 int
 listening_open(struct listening *l, const struct prong_server *server,
-    int slots)
+    int workers, const struct listening *before)
 {
 	size_t i;
 
 	for (i = 0; i < server->service_count; i++)
-		if (listening_open_service(l, server->services[i], slots) ==
-		    -1) {
+		if (listening_open_service(l, server->services[i], workers,
+		    before) == -1) {
 			listening_close(l, true);
 			return error_prefix("service \"%s\"",
 			    server->services[i]->name);
@@ -140,29 +228,45 @@ listening_start(struct listening *l)
 	size_t i;
 
 	for (i = 0; i < l->count; i++)
-		if (listening_options(l->sockets[i].service, &o, &key) == -1 ||
-		    socket_listen(l->sockets[i].fd, &o) == -1)
+		if (!l->sockets[i].is_shared &&
+		    (listening_options(l->sockets[i].service, &o, &key) == -1 ||
+		    socket_listen(l->sockets[i].fd, &o) == -1))
 			return error_prefix("service \"%s\"",
 			    l->sockets[i].service->name);
 	return 0;
 }
 
-static bool
-listening_has(const struct listening *l, const struct listening_socket *like,
-    int slot)
+/* What its service wants of a socket that listens already, as of now. */
+static void
+listening_adjust(const struct listening_socket *s)
 {
-	size_t i;
+	struct socket_options o;
+	const char *key;
 
-	for (i = 0; i < l->count; i++)
-		if (l->sockets[i].slot == slot &&
-		    l->sockets[i].service == like->service &&
-		    address_is_equal(&l->sockets[i].address, &like->address))
-			return true;
-	return false;
+	if (listening_options(s->service, &o, &key) == -1 ||
+	    socket_adjust(s->fd, &s->address, &o) == -1)
+		log_warning("service=%s: %s; the listening socket stays as it "
+		    "is", s->service->name, error_text());
+}
+
+void
+listening_keep(struct listening *l, struct listening *before)
+{
+	size_t i, k;
+
+	for (i = 0; i < l->count; i++) {
+		if (!l->sockets[i].is_shared)
+			continue;
+		l->sockets[i].is_shared = false;
+		listening_adjust(&l->sockets[i]);
+		for (k = 0; k < before->count; k++)
+			if (before->sockets[k].fd == l->sockets[i].fd)
+				before->sockets[k].is_shared = true;
+	}
 }
 
 int
-listening_add_slot(struct listening *l, int slot)
+listening_add_worker(struct listening *l, int number)
 {
 	struct listening_socket new;
 	struct socket_options o;
@@ -171,9 +275,10 @@ listening_add_slot(struct listening *l, int slot)
 
 	for (i = 0; i < count; i++) {
 		new = l->sockets[i];
-		if (new.slot != 0 || listening_has(l, &new, slot))
+		if (new.number != 0 || listening_has(l, &new, number))
 			continue;
-		new.slot = slot;
+		new.number = number;
+		new.is_shared = false;
 		if (listening_options(new.service, &o, &key) == -1 ||
 		    (new.fd = socket_bind_again(&new.address, &o)) == -1)
 			return -1;
@@ -194,7 +299,7 @@ listening_log(const struct listening *l)
 	size_t i;
 
 	for (i = 0; i < l->count; i++)
-		if (l->sockets[i].slot <= 0)
+		if (l->sockets[i].number <= 0)
 			log_info("listening on %s service=%s",
 			    address_format(&l->sockets[i].address, text,
 			    sizeof(text)), l->sockets[i].service->name);
@@ -219,6 +324,8 @@ listening_close(struct listening *l, bool remove)
 	size_t i;
 
 	for (i = 0; i < l->count; i++) {
+		if (l->sockets[i].is_shared)
+			continue;
 		if (remove && address_is_unix(&l->sockets[i].address))
 			unlink(l->sockets[i].address.un.sun_path);
 		close(l->sockets[i].fd);

@@ -9,14 +9,21 @@
 /*
  * The listening sockets, made and kept by the master so that their queues
  * outlive any worker.  An address has one socket for all workers, or one for
- * each slot (reuseport); those of a slot without a ready worker are served by
- * a neighbour.
+ * each (reuseport), by their numbers; that of a number without a ready worker
+ * is served by a neighbour.
+ *
+ * A new generation takes over the sockets that it has in common with the one
+ * before it, so their queues live on: they are in both lists until the change
+ * is certain.
  */
 struct listening_socket {
 	int fd;
 	struct prong_service *service;
-	struct address address;
-	int slot;		/* whose it is; -1: everybody's */
+	struct address wanted;	/* as configured: the port may be 0 */
+	struct address address;	/* as bound */
+	char name[72];		/* the service's, which may be gone by then */
+	int number;		/* of the worker whose it is; -1: everybody's */
+	bool is_shared;		/* in another generation's list, which keeps it */
 };
 
 struct listening {
@@ -25,14 +32,19 @@ struct listening {
 };
 
 /*
- * Binds every address of every service, with sockets for so many slots; all
- * or none.  Nothing listens until listening_start().
+ * Binds every address of every service, with sockets for so many workers, but
+ * for those that there are in before (or NULL); all or none.  New ones do not
+ * listen until listening_start().
  */
-int listening_open(struct listening *, const struct prong_server *, int slots);
+int listening_open(struct listening *, const struct prong_server *, int workers,
+    const struct listening *before);
 int listening_start(struct listening *);
 
-/* Makes the sockets of one more slot, where there are none yet. */
-int listening_add_slot(struct listening *, int slot);
+/* Which of two lists keeps what they have in common: from now on the first. */
+void listening_keep(struct listening *, struct listening *before);
+
+/* Makes the sockets of one more worker, where there are none yet. */
+int listening_add_worker(struct listening *, int number);
 
 /* How many wait in the queues of a service; -1: the kernel does not tell. */
 int64_t listening_queued(const struct listening *,
@@ -41,7 +53,7 @@ int64_t listening_queued(const struct listening *,
 /* Logs each address, with the port that port 0 became. */
 void listening_log(const struct listening *);
 
-/* Closes all; unlink: and removes the paths of unix sockets. */
+/* Closes those it keeps; remove: and the paths of unix sockets, too. */
 void listening_close(struct listening *, bool remove);
 
 /*

@@ -25,9 +25,6 @@
 #include "server/saving.h"
 #include "server/watchdog.h"
 
-/* How long a stop at once waits before it kills. */
-#define MASTER_STOP_MS		2000
-
 const char *
 master_state_name(enum master_state state)
 {
@@ -41,115 +38,78 @@ master_state_name(enum master_state state)
 	return names[state];
 }
 
-static void
-master_tell_all(struct master *m, enum channel_kind kind, int fd)
-{
-	struct channel_message message = { .kind = kind };
-	uint32_t i;
-
-	for (i = 0; i < m->slots; i++)
-		if (m->processes[i].pid != 0 && (kind != CHANNEL_DRAIN ||
-		    m->processes[i].role != ROLE_POOL))
-			process_tell(&m->processes[i], &message, fd);
-}
-
-static void
-master_kill_all(struct timer *t)
-{
-	struct master *m = (struct master *)((char *)t -
-	    offsetof(struct master, deadline));
-	uint32_t i;
-
-	for (i = 0; i < m->slots; i++)
-		if (m->processes[i].pid != 0) {
-			log_warning("%s (pid %d) does not stop: killed",
-			    m->processes[i].name,
-			    (int)m->processes[i].pid);
-			kill(m->processes[i].pid, SIGKILL);
-		}
-}
-
-/* Starts of dead workers that were planned do not happen any more. */
-static void
-master_cancel_starts(struct master *m)
+static bool
+master_has_processes(const struct master *m)
 {
 	uint32_t i;
 
 	for (i = 0; i < m->slots; i++)
-		if (m->processes[i].state == PROCESS_WAITING) {
-			loop_timer_stop(m->loop, &m->processes[i].timer);
-			m->processes[i].state = PROCESS_NONE;
-		}
-}
-
-bool
-master_has_callers(const struct master *m)
-{
-	uint32_t i;
-
-	for (i = 0; i < m->slots; i++)
-		if (m->processes[i].pid != 0 &&
-		    m->processes[i].role != ROLE_POOL)
+		if (m->processes[i].pid != 0)
 			return true;
 	return false;
 }
 
-/* Pools are there as long as anybody who may wait for a task. */
 void
-master_process_gone(struct master *m)
+master_finish(struct master *m)
+{
+	if (m->state >= MASTER_DRAINING && !master_has_processes(m) &&
+	    !saving_finish(m))
+		loop_stop(m->loop);
+}
+
+/* The slots of one that is gone are anybody's. */
+static void
+master_forget(struct master *m, struct generation *g)
 {
 	uint32_t i;
 
-	if (m->state < MASTER_DRAINING || master_has_callers(m))
-		return;
 	for (i = 0; i < m->slots; i++)
-		if (m->processes[i].pid != 0) {
-			master_stop(m);
-			return;
-		}
-	master_cancel_starts(m);
-	if (!saving_finish(m))
-		loop_stop(m->loop);
+		if (m->processes[i].generation == g)
+			m->processes[i].generation = NULL;
+	generation_free(g);
+}
+
+void
+master_generation_gone(struct master *m, struct generation *g)
+{
+	if (m->state >= MASTER_DRAINING) {
+		master_finish(m);
+		return;
+	}
+	log_info("generation %u has ended", g->number);
+	master_forget(m, g);
 }
 
 void
 master_stop(struct master *m)
 {
+	struct generation *g, *before;
+
 	if (m->state == MASTER_STOPPING)
 		return;
 	m->state = MASTER_STOPPING;
-	master_cancel_starts(m);
-	master_tell_all(m, CHANNEL_STOP, -1);
-	m->deadline.fn = master_kill_all;
-	loop_timer(m->loop, &m->deadline, MASTER_STOP_MS);
-	master_process_gone(m);
-}
-
-static void
-master_drained_long_enough(struct timer *t)
-{
-	struct master *m = (struct master *)((char *)t -
-	    offsetof(struct master, deadline));
-
-	log_warning("drain-timeout is over: closing what is still open");
-	master_stop(m);
+	for (g = m->generations; g != NULL; g = before) {
+		before = g->before;
+		generation_end(g);
+	}
+	master_finish(m);
 }
 
 void
 master_drain(struct master *m, uint64_t ms)
 {
+	struct generation *g;
+
 	if (m->state >= MASTER_DRAINING)
 		return;
 	m->state = MASTER_DRAINING;
 	log_info("draining");
-	master_cancel_starts(m);
-	master_tell_all(m, CHANNEL_DRAIN, -1);
-	/* Who comes now is refused at once, and not left waiting. */
-	listening_close(&m->listening, true);
-	m->deadline.fn = master_drained_long_enough;
-	if (ms > 0)
-		loop_timer_exact(m->loop, &m->deadline, ms);
-	master_process_gone(m);
+	for (g = m->generations; g != NULL; g = g->before) {
+		generation_drain(g, ms);
+		/* Who comes now is refused at once, and not left waiting. */
+		listening_close(&g->listening, true);
+	}
+	master_finish(m);
 }
 
 void
@@ -225,7 +185,21 @@ master_scale(struct master *m, int change)
 	if (supervise_scale(m, change) == -1)
 		log_warning("%s", error_text());
 	else
-		log_info("workers=%u", m->workers);
+		log_info("workers=%u", m->current->workers);
+}
+
+void
+master_is_ready(struct master *m)
+{
+	struct generation *g = m->current;
+
+	m->state = MASTER_RUNNING;
+	generation_succeed(g);
+	log_info("ready workers=%u services=%zu", g->workers,
+	    g->server->service_count);
+	saving_start(m);
+	if (m->ready != NULL)
+		m->ready(m->ready_arg);
 }
 
 static void
@@ -275,20 +249,15 @@ master_open_processes(struct master *m)
 	uint32_t i;
 
 	m->slots = (uint32_t)m->server->settings.max_processes;
-	m->workers = (uint32_t)server_workers(m->server);
-	m->tasks = pools_processes(m->server);
-	m->forkers = (uint32_t)server_processes(m->server) - m->workers -
-	    m->tasks;
-	if (m->workers + m->forkers + m->tasks > m->slots)
-		return error_set(EINVAL, "workers is %u, and pools have %u "
-		    "processes, but max-processes is only %u", m->workers,
-		    m->tasks, m->slots);
+	if (rows_open(&m->rows,
+	    (uint32_t)m->server->settings.max_services) == -1)
+		return -1;
 	m->processes = calloc(m->slots, sizeof(*m->processes));
 	if (m->processes == NULL)
 		return error_errno("processes");
 	for (i = 0; i < m->slots; i++) {
 		m->processes[i].master = m;
-		m->processes[i].slot = m->processes[i].share = i;
+		m->processes[i].slot = i;
 		m->processes[i].channel.fd = -1;
 		m->processes[i].report = -1;
 	}
@@ -297,12 +266,18 @@ master_open_processes(struct master *m)
 		return error_errno("mailboxes");
 	for (i = 0; i < m->slots; i++)
 		m->mailboxes[i].in = m->mailboxes[i].out = -1;
-	for (i = 0; i < m->workers + m->forkers; i++)
+	return 0;
+}
+
+/* Those of the start are there before the first fork. */
+static int
+master_open_mailboxes(struct master *m)
+{
+	uint32_t i;
+
+	for (i = 0; i < m->current->workers + m->current->forkers; i++)
 		if (process_open_mailbox(m, i) == -1)
 			return -1;
-	m->paused = calloc(m->server->service_count, sizeof(*m->paused));
-	if (m->paused == NULL)
-		return error_errno("services");
 	return 0;
 }
 
@@ -354,10 +329,10 @@ master_open_loop(struct master *m)
 	    SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU, SIGWINCH, 0 };
 
 	if ((m->loop = loop_new(LOOP_AUTO, 0)) == NULL ||
-	    (!m->server->leaves_signals && signals_open(&m->signals, m->loop,
+	    (!m->program->leaves_signals && signals_open(&m->signals, m->loop,
 	    list, master_signal, m) == -1))
 		return -1;
-	m->stop = (struct watch){ master_asked_to_stop, m->server->stop,
+	m->stop = (struct watch){ master_asked_to_stop, m->program->stop,
 	    PRONG_READ };
 	if (loop_add(m->loop, &m->stop) == -1)
 		return -1;
@@ -374,38 +349,41 @@ static int
 master_open(struct master *m)
 {
 	const struct server_settings *set = &m->server->settings;
+	struct privilege privilege;
 
 	/* A file that may not grow, a log for one, is no reason to die. */
-	if (!m->server->leaves_signals) {
+	if (!m->program->leaves_signals) {
 		signal(SIGXFSZ, SIG_IGN);
 		signal(SIGPIPE, SIG_IGN);
 	}
 	m->started = process_milliseconds();
-	m->generation = 1;
 	m->oom_kills[0] = m->oom_kills[1] = oom_kills();
 	umask((mode_t)set->umask);
 	if (prepare_log(m->server) == -1 ||
-	    privilege_find(&m->privilege, set->user, set->group) == -1 ||
+	    privilege_find(&privilege, set->user, set->group) == -1 ||
 	    prepare_services(m->server) == -1 ||
-	    prepare_declared(m->server, &m->privilege) == -1 ||
-	    master_open_processes(m) == -1)
+	    prepare_declared(m->server, &privilege) == -1 ||
+	    master_open_processes(m) == -1 ||
+	    (m->current = generation_new(m, m->server, false)) == NULL ||
+	    master_open_mailboxes(m) == -1)
 		return -1;
 	/* The pidfile may be in it, and sockets of services. */
 	control_make_folder(set);
 	if (master_open_pidfile(m) == -1 ||
-	    listening_open(&m->listening, m->server, (int)m->workers) == -1 ||
+	    generation_bind(m->current, NULL) == -1 ||
 	    prepare_memory(m->server, &m->scoreboard, m->slots,
-	    master_table_capacity(set)) == -1 || saving_load(m) == -1 ||
-	    pools_open_bells(m->server, m->slots, &m->bells) == -1 ||
+	    master_table_capacity(set)) == -1 ||
+	    generation_share(m->current, NULL) == -1 || saving_load(m) == -1 ||
 	    master_open_loop(m) == -1 ||
-	    listening_start(&m->listening) == -1)
+	    listening_start(&m->current->listening) == -1)
 		return -1;
 	/* Without the signal nobody would wait for them. */
-	if (!m->server->leaves_signals)
+	if (!m->program->leaves_signals)
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
 	process_title("master");
-	listening_log(&m->listening);
-	return supervise_start_all(m);
+	listening_log(&m->current->listening);
+	return supervise_start_canary(m->current) == -1 ? -1 :
+	    supervise_start_rest(m->current);
 }
 
 static void
@@ -413,33 +391,32 @@ master_close(struct master *m)
 {
 	uint32_t i;
 
-	if (m->loop != NULL) {
-		loop_timer_stop(m->loop, &m->deadline);
+	if (m->loop != NULL)
 		watchdog_stop(m);
-	}
 	for (i = 0; m->processes != NULL && i < m->slots; i++)
 		process_gone(&m->processes[i]);
 	for (i = 0; m->mailboxes != NULL && i < m->slots; i++)
 		mailbox_close(&m->mailboxes[i]);
-	listening_close(&m->listening, true);
 	control_close(m->control);
 	clerk_close(m);
 	saving_close(m);
+	pidlock_remove(m->pidlock, m->server->settings.pidfile);
+	while (m->generations != NULL)
+		generation_free(m->generations);
 	reaper_close(m);
 	signals_close(&m->signals);
 	loop_free(m->loop);
 	scoreboard_close(&m->scoreboard);
-	pools_close_bells(m->bells, m->slots);
-	pidlock_remove(m->pidlock, m->server->settings.pidfile);
+	rows_close(&m->rows);
 	free(m->processes);
 	free(m->mailboxes);
-	free(m->paused);
 }
 
 int
 prong_server_run(struct prong_server *server, void (*ready)(void *), void *arg)
 {
 	struct master m = {
+		.program = server,
 		.server = server,
 		.pidlock = -1,
 		.signals.watch.fd = -1,

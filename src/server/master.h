@@ -8,14 +8,14 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "base/privilege.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
 #include "net/mailbox.h"
 #include "server/backoff.h"
 #include "server/channel.h"
-#include "server/listening.h"
+#include "server/generation.h"
 #include "server/pools.h"
+#include "server/rows.h"
 #include "server/server.h"
 #include "shm/scoreboard.h"
 
@@ -46,7 +46,9 @@ enum process_role {
 /* A slot of the scoreboard and the process in it. */
 struct process {
 	struct master *master;
+	struct generation *generation;	/* NULL: of none that there still is */
 	uint32_t slot;
+	uint32_t number;	/* of a worker, within its generation */
 	uint32_t share;		/* of the threads: see share.c */
 	enum process_role role;
 	char name[80];		/* "worker 3", "forker", "pool work 0" */
@@ -85,7 +87,11 @@ enum master_state {
 };
 
 struct master {
-	struct prong_server *server;
+	struct prong_server *program;	/* what prong_server_run() was given */
+	struct prong_server *server;	/* of the current generation */
+	struct generation *generations;	/* newest first */
+	struct generation *current;
+	uint32_t last_generation;
 	enum master_state state;
 	struct loop *loop;
 	struct signals signals;
@@ -93,32 +99,25 @@ struct master {
 	struct clerk *clerks;		/* at work */
 	struct saving *savings;		/* dicts with a file */
 	struct watch stop;		/* asked for by the program itself */
-	struct listening listening;
 	struct scoreboard scoreboard;
+	struct rows rows;
 	struct process *processes;
 	struct mailbox *mailboxes;	/* by slot: once made, they stay */
 	uint32_t slots;
-	uint32_t workers;		/* wanted */
-	uint32_t forkers;		/* the same: 0 or 1 */
-	uint32_t tasks;			/* the same: of all pools */
-	int *bells;			/* by slot; NULL: there are no pools */
 	int pidlock;
 	struct control *control;
-	struct timer deadline;		/* of draining, then of stopping */
 	struct timer watchdog;
 	uint64_t watched;		/* when it last looked */
 	uint64_t watched_from;		/* silence before does not count */
-	struct privilege privilege;	/* of the others */
 	struct backoff_pace pace;
 	uint64_t oom_kills[2];		/* a second ago or two, and since */
 	uint64_t oom_looked;		/* when that was */
 	uint64_t number;		/* of the last message to be answered */
 	uint64_t release;		/* of letting go of a paused one; or 0 */
-	bool *paused;			/* by service */
 	uint64_t started;
-	uint32_t generation;
 	uint64_t restarts_crash;
 	uint64_t restarts_stuck;
+	uint64_t recovered;		/* locks of objects that are gone */
 	void (*ready)(void *);
 	void *ready_arg;
 	int result;			/* of prong_server_run() */
@@ -155,7 +154,11 @@ void process_gone(struct process *);
 
 /* --- supervise.c: how many there are, and what becomes of the dead ------ */
 
-int supervise_start_all(struct master *);
+/* Starts the first worker of a generation; then all others. */
+int supervise_start_canary(struct generation *);
+int supervise_start_rest(struct generation *);
+/* How many slots are free. */
+uint32_t supervise_room(const struct master *);
 /* A child of the master's has ended: one of these, or another's. */
 void supervise_ended(struct master *, pid_t, int status);
 /* change: +1 or -1.  -1 with ERANGE when there can be no more or no fewer. */
@@ -198,10 +201,12 @@ void master_ask_all(struct master *, struct channel_message *, int fd);
 bool master_is_answered(const struct master *, uint64_t number);
 /* Opens the log files anew, here and in the processes. */
 int master_reopen_logs(struct master *);
-/* Whether a process lives that may wait for a task of a pool. */
-bool master_has_callers(const struct master *);
-/* A process has gone: ends the run when it was the last of a stop. */
-void master_process_gone(struct master *);
+/* The last process of a generation has gone, and it is not to have others. */
+void master_generation_gone(struct master *, struct generation *);
+/* All of the first one are ready: it serves. */
+void master_is_ready(struct master *);
+/* Ends the run, when nothing of a stop is left to be waited for. */
+void master_finish(struct master *);
 /* The run has failed: how it will end, and that it ends now. */
 void master_blame(struct master *, const char *why);
 void master_fail(struct master *, const char *why);

@@ -31,7 +31,7 @@ obituary_find_task(const struct process *p, struct pool_view *v)
 static const char *
 obituary_of_task(const struct process *p, char *buf, size_t size)
 {
-	const struct prong_server *s = p->master->server;
+	const struct prong_service *s;
 	struct pool_view v;
 	char *at;
 
@@ -40,8 +40,9 @@ obituary_of_task(const struct process *p, char *buf, size_t size)
 	for (at = v.job; *at != '\0'; at++)
 		if (*at <= ' ' || *at >= '\177')
 			*at = '?';
+	s = server_by_row(p->generation->server, v.service);
 	snprintf(buf, size, " while running job=%s service=%s", v.job,
-	    v.service < s->service_count ? s->services[v.service]->name : "?");
+	    s == NULL ? "?" : s->name);
 	return buf;
 }
 
@@ -62,9 +63,8 @@ obituary_of(const struct process *p, char *buf, size_t size)
 	    __ATOMIC_RELAXED) != (uint64_t)p->pid)
 		return buf;
 	if (scoreboard_serving(&m->scoreboard, p->slot, &e) == -1 ||
-	    e.service >= m->server->service_count)
+	    (s = server_by_row(p->generation->server, e.service)) == NULL)
 		return buf;
-	s = m->server->services[e.service];
 	snprintf(buf, size, " while serving service=%s handler=%s peer=%s "
 	    "id=%llu, connected for %.1f s", s->name, s->settings.handler,
 	    conntable_peer(&e, peer, sizeof(peer)), (unsigned long long)e.id,

@@ -59,39 +59,155 @@ objects_report(const char *text)
 	log_warning("%s", text);
 }
 
-static int
-objects_make_kind(struct prong_server *s, enum prong_scope kind)
+/* The number of a section by its name; -1: there is none, or no object. */
+static int64_t
+objects_number(const struct object_list *list, const char *name)
 {
-	struct object_list *list = &s->objects[kind];
-	const struct prong_section *section;
-	void *item;
+	const struct prong_section *section = list->sections;
+	size_t i;
 
-	for (section = list->sections; section != NULL;
-	    section = section->next) {
-		item = object_kinds[kind]->make(section, !s->is_checked);
-		if (item == NULL)
-			return -1;
-		if (server_append(&list->items, &list->count, item) == -1) {
-			object_kinds[kind]->free(item);
-			return -1;
-		}
+	for (i = 0; i < list->count; i++, section = section->next)
+		if (strcmp(section->title, name) == 0)
+			return (int64_t)i;
+	return -1;
+}
+
+static struct prong_section *
+objects_section(const struct object_list *list, int64_t number)
+{
+	struct prong_section *section = list->sections;
+
+	while (number-- > 0)
+		section = section->next;
+	return section;
+}
+
+static int
+objects_append(struct object_list *list, void *item, bool is_shared)
+{
+	bool *shared = reallocarray(list->shared, list->count + 1,
+	    sizeof(*shared));
+
+	if (shared == NULL)
+		return error_errno("shared objects");
+	list->shared = shared;
+	shared[list->count] = is_shared;
+	return server_append(&list->items, &list->count, item);
+}
+
+/* The one of before, for a section; NULL with errno 0: it has none. */
+static void *
+objects_kept(const struct object_kind *kind, struct object_list *before,
+    const struct prong_section *section)
+{
+	int64_t number;
+
+	errno = 0;
+	if (before == NULL || kind->keep == NULL ||
+	    (number = objects_number(before, section->title)) == -1)
+		return NULL;
+	if (kind->keep(section, objects_section(before, number)) == -1) {
+		error_prefix("%s \"%s\"", kind->name, section->title);
+		return NULL;
 	}
+	return before->items[number];
+}
+
+static int
+objects_make_one(struct prong_server *s, enum prong_scope number,
+    struct object_list *before, const struct prong_section *section)
+{
+	const struct object_kind *kind = object_kinds[number];
+	void *item = objects_kept(kind, before, section);
+	bool is_kept = item != NULL;
+
+	if (is_kept && kind->adjust != NULL)
+		kind->adjust(item, section);
+	if (item == NULL && (errno != 0 ||
+	    (item = kind->make(section, !s->is_checked)) == NULL))
+		return -1;
+	if (objects_append(&s->objects[number], item, is_kept) == 0)
+		return 0;
+	if (!is_kept)
+		kind->free(item);
+	return -1;
+}
+
+int
+objects_follow(struct prong_server *s, struct prong_server *before)
+{
+	const struct prong_section *section;
+	enum prong_scope kind;
+
+	objects_free(s);
+	rlock_set_calls(locking_pause, objects_report);
+	if (before == NULL && locks_create(&s->locks) == -1)
+		return -1;
+	if (before != NULL) {
+		s->locks = before->locks;
+		s->shares_locks = true;
+	}
+	for (kind = OBJECT_FIRST; kind < OBJECT_KINDS; kind++)
+		for (section = s->objects[kind].sections; section != NULL;
+		    section = section->next)
+			if (objects_make_one(s, kind, before == NULL ? NULL :
+			    &before->objects[kind], section) == -1)
+				return -1;
 	return 0;
 }
 
 int
 objects_make(struct prong_server *s)
 {
-	enum prong_scope kind;
+	return objects_follow(s, NULL);
+}
 
-	objects_free(s);
-	rlock_set_calls(locking_pause, objects_report);
-	if (locks_create(&s->locks) == -1)
-		return -1;
-	for (kind = OBJECT_FIRST; kind < OBJECT_KINDS; kind++)
-		if (objects_make_kind(s, kind) == -1)
-			return -1;
-	return 0;
+static void
+objects_drop(struct object_list *list, const void *item)
+{
+	size_t i;
+
+	for (i = 0; i < list->count; i++)
+		if (list->items[i] == item)
+			list->shared[i] = true;
+}
+
+void
+objects_keep(struct prong_server *s, struct prong_server *before)
+{
+	struct object_list *list;
+	enum prong_scope kind;
+	size_t i;
+
+	for (kind = OBJECT_FIRST; kind < OBJECT_KINDS; kind++) {
+		list = &s->objects[kind];
+		for (i = 0; i < list->count; i++)
+			if (list->shared[i]) {
+				list->shared[i] = false;
+				objects_drop(&before->objects[kind],
+				    list->items[i]);
+			}
+	}
+	s->shares_locks = false;
+	before->shares_locks = true;
+}
+
+void
+objects_adjust(struct prong_server *s)
+{
+	const struct prong_section *section;
+	struct object_list *list;
+	enum prong_scope kind;
+	size_t i;
+
+	for (kind = OBJECT_FIRST; kind < OBJECT_KINDS; kind++) {
+		list = &s->objects[kind];
+		section = list->sections;
+		for (i = 0; i < list->count; i++, section = section->next)
+			if (object_kinds[kind]->adjust != NULL)
+				object_kinds[kind]->adjust(list->items[i],
+				    section);
+	}
 }
 
 void
@@ -102,11 +218,19 @@ objects_free(struct prong_server *s)
 
 	for (kind = OBJECT_FIRST; kind < OBJECT_KINDS; kind++) {
 		list = &s->objects[kind];
-		while (list->count > 0)
-			object_kinds[kind]->free(list->items[--list->count]);
+		while (list->count-- > 0)
+			if (!list->shared[list->count])
+				object_kinds[kind]->free(
+				    list->items[list->count]);
 		free(list->items);
+		free(list->shared);
 		list->items = NULL;
+		list->shared = NULL;
+		list->count = 0;
 	}
+	if (s->shares_locks)
+		s->locks = (struct locks){ .guards = NULL };
+	s->shares_locks = false;
 	locks_close(&s->locks);
 }
 
@@ -115,12 +239,10 @@ objects_find(const struct prong_server *s, enum prong_scope kind,
     const char *name)
 {
 	const struct object_list *list = &s->objects[kind];
-	const struct prong_section *section = list->sections;
-	size_t i;
+	int64_t number = objects_number(list, name);
 
-	for (i = 0; i < list->count; i++, section = section->next)
-		if (strcmp(section->title, name) == 0)
-			return list->items[i];
+	if (number != -1)
+		return list->items[number];
 	error_set(ENOENT, "there is no %s \"%s\"", object_kinds[kind]->name,
 	    name);
 	return NULL;
@@ -153,13 +275,14 @@ objects_descriptors(const struct prong_server *s, int *fds)
 uint64_t
 objects_recovered(const struct prong_server *s)
 {
-	uint64_t sum = locks_recovered(&s->locks);
+	uint64_t sum = s->shares_locks ? 0 : locks_recovered(&s->locks);
 	enum prong_scope kind;
 	size_t i;
 
 	for (kind = OBJECT_FIRST; kind < OBJECT_KINDS; kind++)
 		for (i = 0; i < s->objects[kind].count; i++)
-			if (object_kinds[kind]->recovered != NULL)
+			if (object_kinds[kind]->recovered != NULL &&
+			    !s->objects[kind].shared[i])
 				sum += object_kinds[kind]->recovered(
 				    s->objects[kind].items[i]);
 	return sum;

@@ -39,6 +39,14 @@ struct object_kind {
 	uint64_t (*recovered)(const void *);
 	/* What every process keeps open for it.  NULL: nothing. */
 	int (*descriptor)(const void *);
+	/*
+	 * Whether the object of a section can be that of another, in the next
+	 * generation; -1 with a text that names what is in the way.  NULL: each
+	 * generation has one of its own.
+	 */
+	int (*keep)(const struct prong_section *, const struct prong_section *);
+	/* Sets what may change of an object that is kept.  NULL: nothing. */
+	void (*adjust)(void *, const struct prong_section *);
 };
 extern const struct object_kind *const object_kinds[OBJECT_KINDS];
 extern const struct object_kind object_array;
@@ -50,6 +58,7 @@ extern const struct object_kind object_pool;
 struct object_list {
 	struct prong_section *sections;
 	void **items;
+	bool *shared;			/* with the generation before */
 	size_t count;
 };
 
@@ -66,6 +75,16 @@ struct prong_section *objects_add(struct prong_server *, enum prong_scope,
  */
 int objects_make(struct prong_server *);
 void objects_free(struct prong_server *);
+
+/*
+ * The same, but those that the generation before has, too, are shared with it.
+ * EINVAL: one cannot be what it is to be.  objects_keep(): the first has them
+ * alone from now on, and the one before only those that the first does not
+ * have.  objects_adjust(): they are again as this one wants them.
+ */
+int objects_follow(struct prong_server *, struct prong_server *before);
+void objects_keep(struct prong_server *, struct prong_server *before);
+void objects_adjust(struct prong_server *);
 
 /* The object, made, of this name; NULL with ENOENT. */
 void *objects_find(const struct prong_server *, enum prong_scope,

@@ -124,27 +124,23 @@ prepare_needs_sources(const struct prong_server *s)
 	return false;
 }
 
-/* Its memory is taken before there is anybody who could touch it. */
-static int
+/* It is taken before there is anybody who could touch it. */
+int
 prepare_counters(struct prong_server *s, struct scoreboard *sb)
 {
 	size_t i;
 
 	for (i = 0; i < s->service_count; i++)
 		if (s->services[i]->may_count &&
-		    tallies_back(&sb->tallies, (uint32_t)i) == -1)
+		    tallies_back(&sb->tallies, s->services[i]->index) == -1)
 			return -1;
-	return 0;
+	return prepare_needs_sources(s) ? ledger_back_sources(&sb->ledger) : 0;
 }
 
 int
 prepare_memory(struct prong_server *s, struct scoreboard *sb, uint32_t slots,
     uint32_t capacity)
 {
-	if (scoreboard_create(sb, slots, (uint32_t)s->settings.max_services,
-	    capacity, prepare_needs_sources(s) ?
-	    (uint32_t)s->settings.max_sources : 0) == -1 ||
-	    prepare_counters(s, sb) == -1)
-		return -1;
-	return objects_make(s);
+	return scoreboard_create(sb, slots, (uint32_t)s->settings.max_services,
+	    capacity, (uint32_t)s->settings.max_sources);
 }

@@ -22,8 +22,11 @@ int prepare_services(struct prong_server *);
 /* Asks the handlers which shared objects they need; as above. */
 int prepare_declared(struct prong_server *, const struct privilege *);
 
-/* Makes the scoreboard, with tables of so many entries, and the arrays. */
+/* Makes the scoreboard, with tables of so many entries. */
 int prepare_memory(struct prong_server *, struct scoreboard *, uint32_t slots,
     uint32_t capacity);
+
+/* Takes the memory that the services count in. */
+int prepare_counters(struct prong_server *, struct scoreboard *);
 
 #endif

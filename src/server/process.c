@@ -115,7 +115,7 @@ process_set_full(struct process *p, bool full)
 		memset(p->serves, 0, p->serves_size * sizeof(*p->serves));
 	log_write(full ? PRONG_WARNING : PRONG_INFO, "%s (pid %d) %s%s",
 	    p->name, (int)p->pid, full ? "has no descriptors left" :
-	    "has descriptors again", full && p->master->workers > 1 ?
+	    "has descriptors again", full && p->generation->workers > 1 ?
 	    "; a neighbour accepts for it" : "");
 	if (p->master->state == MASTER_RUNNING)
 		assign_sockets(p->master);
@@ -260,9 +260,9 @@ static void
 process_child(struct process *p, int end, int report, pid_t master)
 {
 	struct worker_start start = {
-		.server = p->master->server,
+		.server = p->generation->server,
 		.scoreboard = &p->master->scoreboard,
-		.privilege = &p->master->privilege,
+		.privilege = &p->generation->privilege,
 		.mailboxes = p->master->mailboxes,
 		.slot = p->slot,
 		.share = p->share,

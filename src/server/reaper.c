@@ -84,7 +84,7 @@ reaper_add(struct master *m, pid_t pid)
 {
 	int error;
 
-	if (!m->server->leaves_signals || reaper_watch(m, pid) == 0)
+	if (!m->program->leaves_signals || reaper_watch(m, pid) == 0)
 		return 0;
 	error = errno;
 	kill(pid, SIGKILL);

@@ -208,7 +208,7 @@ saving_written(struct master *m, void *arg, int status, const char *text,
 		saving_arm(s);
 	else if (status != 0)
 		saving_blame(s);
-	master_process_gone(m);
+	master_finish(m);
 }
 
 static void

@@ -202,19 +202,38 @@ server_check_name(const char *name)
 }
 
 struct prong_service *
+server_by_name(const struct prong_server *s, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < s->service_count; i++)
+		if (strcmp(s->services[i]->name, name) == 0)
+			return s->services[i];
+	return NULL;
+}
+
+struct prong_service *
+server_by_row(const struct prong_server *s, uint32_t row)
+{
+	size_t i;
+
+	for (i = 0; i < s->service_count; i++)
+		if (s->services[i]->index == row)
+			return s->services[i];
+	return NULL;
+}
+
+struct prong_service *
 prong_server_add(struct prong_server *s, const char *name)
 {
 	struct prong_service *service;
-	size_t i;
 
 	if (server_check_name(name) == -1)
 		return NULL;
-	for (i = 0; i < s->service_count; i++)
-		if (strcmp(s->services[i]->name, name) == 0) {
-			error_set(EEXIST, "there is a service \"%s\" already",
-			    name);
-			return NULL;
-		}
+	if (server_by_name(s, name) != NULL) {
+		error_set(EEXIST, "there is a service \"%s\" already", name);
+		return NULL;
+	}
 	if ((service = calloc(1, sizeof(*service))) == NULL ||
 	    (service->name = strdup(name)) == NULL ||
 	    settings_init(PRONG_SERVICE, &service->settings) == -1 ||

@@ -34,8 +34,14 @@ struct prong_server {
 	struct prong_section *sections;		/* menu "hotline" and such */
 	struct object_list objects[OBJECT_KINDS];
 	struct locks locks;			/* made with them */
+	bool shares_locks;			/* another generation has them */
 	bool is_checked;			/* and not to be served */
 };
+
+/* The service of a name, or of a row of the scoreboard; NULL: there is none. */
+struct prong_service *server_by_name(const struct prong_server *,
+    const char *name);
+struct prong_service *server_by_row(const struct prong_server *, uint32_t row);
 
 /* One that the server was given, or of a module that is loaded here. */
 const struct prong_handler *server_handler(const struct prong_server *,

@@ -4,7 +4,7 @@
  *
  * A service's threads are of all workers together, so each has a part of them,
  * a share; with fewer threads than workers some shares are without.  A share is
- * a slot's at first, and each is one worker's alone.  The dead has no threads
+ * that of a worker's number at first, and each is one worker's alone.  The dead has no threads
  * any more, so one that is ready and has fewer gets its share, and leaves the
  * successor its own: nobody waits for a worker that is dead, and at no time
  * there are more threads than there may be.  A share is never taken from one
@@ -20,7 +20,7 @@
 static bool
 share_is_more(const struct process *p, uint32_t share)
 {
-	const struct prong_server *server = p->master->server;
+	const struct prong_server *server = p->generation->server;
 	const struct prong_service *s;
 	size_t i;
 
@@ -57,7 +57,8 @@ share_pass_on(struct process *p)
 		return;
 	for (i = 0; i < p->master->slots; i++) {
 		other = &p->master->processes[i];
-		if (other->role == ROLE_WORKER &&
+		if (other->generation == p->generation &&
+		    other->role == ROLE_WORKER &&
 		    other->state == PROCESS_READY && !other->stuck &&
 		    share_is_more(other, p->share) &&
 		    (least == NULL || other->share > least->share))
@@ -77,7 +78,8 @@ share_inherit(struct process *p)
 		return;
 	for (i = 0; i < p->master->slots; i++) {
 		other = &p->master->processes[i];
-		if (other->role == ROLE_WORKER &&
+		if (other->generation == p->generation &&
+		    other->role == ROLE_WORKER &&
 		    other->state == PROCESS_WAITING &&
 		    share_is_more(p, other->share) &&
 		    (most == NULL || other->share < most->share))
@@ -105,6 +107,7 @@ share_is_only_crew(const struct process *p, const struct prong_service *s)
 		return false;
 	for (i = 0; i < m->slots; i++)
 		if (i != p->slot && share_is_had(&m->processes[i]) &&
+		    m->processes[i].generation == p->generation &&
 		    worker_threads(s, m->processes[i].share) > 0)
 			return false;
 	return true;
@@ -113,7 +116,7 @@ share_is_only_crew(const struct process *p, const struct prong_service *s)
 bool
 share_is_needed(const struct process *p)
 {
-	const struct prong_server *server = p->master->server;
+	const struct prong_server *server = p->generation->server;
 	size_t i;
 
 	for (i = 0; i < server->service_count; i++)

@@ -79,7 +79,8 @@ status_worker(struct master *m, struct process *p, uint64_t now)
 	    "pid", (int)p->pid,
 	    "role", process_role_name(p->role),
 	    "state", process_state_name(p->state),
-	    "generation", (int)m->generation,
+	    "generation", p->generation == NULL ? 0 :
+	    (int)p->generation->number,
 	    "started", status_seconds(m->started, p->started),
 	    "last_beat", beat == 0 ? 0 : status_seconds(beat, now),
 	    "active", alive ? (json_int_t)__atomic_load_n(&s->live,
@@ -124,15 +125,16 @@ status_counters_of(const uint64_t *counters)
 static json_t *
 status_listen(struct master *m, const struct prong_service *service)
 {
+	const struct listening *l = &m->current->listening;
 	json_t *list = json_array();
 	char text[ADDRESS_MAX];
 	size_t i;
 
-	for (i = 0; i < m->listening.count; i++)
-		if (m->listening.sockets[i].service == service &&
-		    m->listening.sockets[i].slot <= 0)
+	for (i = 0; i < l->count; i++)
+		if (l->sockets[i].service == service &&
+		    l->sockets[i].number <= 0)
 			json_array_append_new(list, json_string(address_format(
-			    &m->listening.sockets[i].address, text,
+			    &l->sockets[i].address, text,
 			    sizeof(text))));
 	return list;
 }
@@ -140,11 +142,12 @@ status_listen(struct master *m, const struct prong_service *service)
 static const char *
 status_accept(struct master *m, const struct prong_service *service)
 {
+	const struct listening *l = &m->current->listening;
 	size_t i;
 
-	for (i = 0; i < m->listening.count; i++)
-		if (m->listening.sockets[i].service == service &&
-		    m->listening.sockets[i].slot >= 0)
+	for (i = 0; i < l->count; i++)
+		if (l->sockets[i].service == service &&
+		    l->sockets[i].number >= 0)
 			return "reuseport";
 	return "shared";
 }
@@ -186,7 +189,7 @@ static json_t *
 status_places(struct master *m, const struct prong_service *s)
 {
 	struct slot_threads sum = { .all = 0 };
-	int64_t queued = listening_queued(&m->listening, s);
+	int64_t queued = listening_queued(&m->current->listening, s);
 	json_t *object;
 	uint32_t slot;
 
@@ -226,7 +229,7 @@ status_service(struct master *m, struct prong_service *s, uint64_t active,
 	    s->settings.framing,
 	    "accept", status_accept(m, s),
 	    "listen", status_listen(m, s),
-	    "paused", m->paused[s->index],
+	    "paused", m->current->paused[s->index],
 	    "active", (json_int_t)active,
 	    "counters", status_counters_of(counters),
 	    "own", status_own(m, s));
@@ -235,12 +238,33 @@ status_service(struct master *m, struct prong_service *s, uint64_t active,
 	return row;
 }
 
+/* What services that the configuration has no more add to the whole. */
+static void
+status_add_gone(struct master *m, const uint64_t *active,
+    struct status_totals *totals)
+{
+	uint32_t row, slot;
+	int i;
+
+	for (i = 0; i < COUNTERS; i++)
+		totals->counters[i] += m->rows.retired[i];
+	for (row = 0; row < m->rows.count; row++) {
+		if (server_by_row(m->server, row) != NULL)
+			continue;
+		totals->active += active[row];
+		for (slot = 0; slot < m->slots; slot++)
+			scoreboard_add_row(&m->scoreboard, slot, row,
+			    totals->counters);
+	}
+}
+
 /* only: one of them, or NULL for all. */
 static json_t *
 status_service_list(struct master *m, struct status_totals *totals,
     const struct prong_service *only)
 {
 	json_t *list = json_array();
+	struct prong_service *service;
 	uint64_t *active;
 	uint32_t slot;
 	size_t i;
@@ -251,12 +275,28 @@ status_service_list(struct master *m, struct status_totals *totals,
 	/* Ends before beginnings: the tables are counted first. */
 	for (slot = 0; slot < m->slots; slot++)
 		scoreboard_add_active(&m->scoreboard, slot, active);
-	for (i = 0; i < m->server->service_count; i++)
-		if (only == NULL || m->server->services[i] == only)
-			json_array_append_new(list, status_service(m,
-			    m->server->services[i], active[i], totals));
+	for (i = 0; i < m->server->service_count; i++) {
+		service = m->server->services[i];
+		if (only == NULL || service == only)
+			json_array_append_new(list, status_service(m, service,
+			    active[service->index], totals));
+	}
+	if (only == NULL)
+		status_add_gone(m, active, totals);
 	free(active);
 	return list;
+}
+
+/* Of objects that all generations have, or had. */
+static uint64_t
+status_recovered(const struct master *m)
+{
+	const struct generation *g;
+	uint64_t sum = m->recovered;
+
+	for (g = m->generations; g != NULL; g = g->before)
+		sum += objects_recovered(g->server);
+	return sum;
 }
 
 static void
@@ -268,7 +308,7 @@ status_globals(struct master *m, uint64_t active,
 		[GLOBAL_RESTARTS_CRASH] = m->restarts_crash,
 		[GLOBAL_RESTARTS_STUCK] = m->restarts_stuck,
 		[GLOBAL_LOCKS_RECOVERED] = scoreboard_recovered(&m->scoreboard) +
-	    objects_recovered(m->server),
+	    status_recovered(m),
 		[GLOBAL_UPTIME] = (process_milliseconds() - m->started) / 1000,
 	};
 
@@ -316,7 +356,7 @@ status_all(struct master *m, const json_t *request, struct control_wait *wait)
 	    "version", prong_version(),
 	    "pid", (int)getpid(),
 	    "uptime", status_seconds(m->started, process_milliseconds()),
-	    "generation", (int)m->generation,
+	    "generation", (int)m->current->number,
 	    "state", master_state_name(m->state),
 	    "workers", status_worker_list(m),
 	    "services", services,

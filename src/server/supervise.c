@@ -34,70 +34,107 @@ supervise_free_slot(struct master *m)
 	return NULL;
 }
 
-/* Number is that of a process within its pool. */
+uint32_t
+supervise_room(const struct master *m)
+{
+	uint32_t i, room = 0;
+
+	for (i = 0; i < m->slots; i++)
+		room += m->processes[i].state == PROCESS_NONE;
+	return room;
+}
+
 static void
-supervise_name(struct process *p, uint32_t number)
+supervise_name(struct process *p)
 {
 	if (p->role == ROLE_FORKER)
 		strlcpy(p->name, "forker", sizeof(p->name));
 	else if (p->role == ROLE_POOL)
 		snprintf(p->name, sizeof(p->name), "pool %s %u",
-		    p->pool->name, number);
+		    p->pool->name, p->number);
 	else
-		snprintf(p->name, sizeof(p->name), "worker %u", p->slot);
+		snprintf(p->name, sizeof(p->name), "worker %u", p->number);
 }
 
+/* Number is that of a worker, or of a process within its pool. */
 static int
-supervise_start_one(struct master *m, enum process_role role,
+supervise_start_one(struct generation *g, enum process_role role,
     struct pool *pool, uint32_t number)
 {
+	struct master *m = g->master;
 	struct process *p;
 	int r;
 
 	if ((p = supervise_free_slot(m)) == NULL)
 		return error_set(ERANGE, "there is no room for another worker: "
 		    "max-processes is %u", m->slots);
+	p->generation = g;
 	p->role = role;
 	p->pool = pool;
-	supervise_name(p, number);
-	p->backoff.failures = 0;
+	p->number = p->share = number;
+	supervise_name(p);
+	p->backoff = (struct backoff){ .failures = 0 };
 	p->death[0] = '\0';
+	p->end = (struct pools_end){ .pid = 0 };
 	r = role != ROLE_WORKER ? 0 :
-	    listening_add_slot(&m->listening, (int)p->slot);
+	    listening_add_worker(&g->listening, (int)number);
 	if (r == 0)
 		r = process_start(p);
 	/* New sockets have a reader from the start, whoever it is. */
-	if (m->state == MASTER_RUNNING)
-		assign_sockets(m);
+	assign_sockets(m);
 	return r;
 }
 
+/* The lowest that no worker of it has. */
+static uint32_t
+supervise_free_number(const struct generation *g)
+{
+	const struct process *p = g->master->processes;
+	uint32_t number, i;
+
+	for (number = 0;; number++) {
+		for (i = 0; i < g->master->slots; i++)
+			if (p[i].generation == g && p[i].role == ROLE_WORKER &&
+			    p[i].state != PROCESS_NONE &&
+			    p[i].number == number)
+				break;
+		if (i == g->master->slots)
+			return number;
+	}
+}
+
 static int
-supervise_start_pools(struct master *m)
+supervise_start_pools(struct generation *g)
 {
 	struct pool *pool;
 	uint32_t i;
 	size_t n;
 
-	for (n = 0; (pool = pools_at(m->server, n)) != NULL; n++)
+	for (n = 0; (pool = pools_at(g->server, n)) != NULL; n++)
 		for (i = 0; i < pool->processes; i++)
-			if (supervise_start_one(m, ROLE_POOL, pool, i) == -1)
+			if (supervise_start_one(g, ROLE_POOL, pool, i) == -1)
 				return -1;
 	return 0;
 }
 
 int
-supervise_start_all(struct master *m)
+supervise_start_canary(struct generation *g)
+{
+	return supervise_start_one(g, ROLE_WORKER, NULL, 0);
+}
+
+int
+supervise_start_rest(struct generation *g)
 {
 	uint32_t i;
 
-	for (i = 0; i < m->workers; i++)
-		if (supervise_start_one(m, ROLE_WORKER, NULL, 0) == -1)
+	for (i = 1; i < g->workers; i++)
+		if (supervise_start_one(g, ROLE_WORKER, NULL, i) == -1)
 			return -1;
-	if (m->forkers > 0 &&
-	    supervise_start_one(m, ROLE_FORKER, NULL, 0) == -1)
+	if (g->forkers > 0 &&
+	    supervise_start_one(g, ROLE_FORKER, NULL, 0) == -1)
 		return -1;
-	return supervise_start_pools(m);
+	return supervise_start_pools(g);
 }
 
 static void supervise_restart(struct process *);
@@ -216,6 +253,14 @@ supervise_replace(struct process *p, enum death how, uint64_t lived,
 	assign_sockets(m);
 }
 
+/* Whether it has ended as one that drains does, with nothing left open. */
+static bool
+supervise_is_tidy(const struct process *p, int status, pid_t pid)
+{
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
+	    scoreboard_live(&p->master->scoreboard, p->slot, pid) == 0;
+}
+
 /* While the whole server stops, or the slot is given up. */
 static void
 supervise_let_go(struct process *p, int status, enum death how, pid_t pid,
@@ -231,26 +276,21 @@ supervise_let_go(struct process *p, int status, enum death how, pid_t pid,
 			log_warning("%s (pid %d) %s%s, while stopping",
 			    p->name, (int)pid, p->death, doing);
 		/* How a worker ends shows in how the server ends. */
-		if (WIFEXITED(status) && p->role != ROLE_POOL) {
+		if (WIFEXITED(status) && p->role != ROLE_POOL &&
+		    m->state >= MASTER_DRAINING) {
 			errno = ECHILD;
 			master_blame(m, "a worker ended badly");
 		}
 	}
-	/* Tasks of a dead caller are not to be run for nobody. */
-	if (m->state < MASTER_DRAINING ||
-	    (m->state == MASTER_DRAINING && m->bells != NULL))
+	/*
+	 * What it left open is to be booked; and tasks of a dead caller are not
+	 * to be run for nobody.
+	 */
+	if ((m->state < MASTER_DRAINING && !supervise_is_tidy(p, status, pid)) ||
+	    (p->generation->state == GENERATION_DRAINING &&
+	    p->generation->bells != NULL))
 		clerk_settle(p);
-	master_process_gone(m);
-}
-
-/* Who drains may still wait for a task. */
-static bool
-supervise_is_wanted(const struct process *p)
-{
-	const struct master *m = p->master;
-
-	return m->state < MASTER_DRAINING || (m->state == MASTER_DRAINING &&
-	    p->role == ROLE_POOL && master_has_callers(m));
+	generation_process_gone(p->generation);
 }
 
 static void
@@ -272,7 +312,8 @@ supervise_died(struct process *p, int status)
 	obituary_of(p, doing, sizeof(doing));
 	p->report = -1;
 	process_gone(p);
-	if (was == PROCESS_DRAINING || !supervise_is_wanted(p))
+	if (was == PROCESS_DRAINING ||
+	    !generation_wants(p->generation, p->role))
 		supervise_let_go(p, status, how, pid, doing);
 	else if (m->state == MASTER_STARTING) {
 		if (how != DEATH_HOPELESS)
@@ -308,7 +349,6 @@ void
 supervise_ready(struct process *p)
 {
 	struct master *m = p->master;
-	uint32_t i, ready = 0;
 
 	p->state = PROCESS_READY;
 	backoff_ready(&p->backoff);
@@ -320,17 +360,8 @@ supervise_ready(struct process *p)
 		}
 		return;
 	}
-	for (i = 0; i < m->slots; i++)
-		ready += m->processes[i].state == PROCESS_READY;
-	if (ready < m->workers + m->forkers + m->tasks)
-		return;
-	m->state = MASTER_RUNNING;
-	assign_sockets(m);
-	log_info("ready workers=%u services=%zu", m->workers,
-	    m->server->service_count);
-	saving_start(m);
-	if (m->ready != NULL)
-		m->ready(m->ready_arg);
+	if (generation_is_ready(p->generation))
+		master_is_ready(m);
 }
 
 static void
@@ -350,7 +381,7 @@ static void
 supervise_limit_drain(struct process *p)
 {
 	uint64_t ms = units_milliseconds(
-	    p->master->server->settings.drain_timeout);
+	    p->generation->server->settings.drain_timeout);
 
 	p->timer.fn = supervise_drained_long_enough;
 	if (ms > 0)
@@ -365,6 +396,7 @@ supervise_is_only_ready(const struct process *p)
 
 	for (i = 0; i < m->slots; i++)
 		if (i != p->slot && m->processes[i].role == ROLE_WORKER &&
+		    m->processes[i].generation == p->generation &&
 		    m->processes[i].state == PROCESS_READY)
 			return false;
 	return p->state == PROCESS_READY;
@@ -375,42 +407,47 @@ supervise_is_only_ready(const struct process *p)
  * nobody who alone has the threads of a service, be it dead for the moment.
  */
 static struct process *
-supervise_spare(struct master *m)
+supervise_spare(const struct generation *g)
 {
 	static const enum process_state order[] =
 	    { PROCESS_WAITING, PROCESS_STARTING, PROCESS_READY };
+	struct process *p, *last = NULL;
 	size_t k;
 	uint32_t i;
 
-	for (k = 0; k < sizeof(order) / sizeof(order[0]); k++)
-		for (i = m->slots; i-- > 0;)
-			if (m->processes[i].role == ROLE_WORKER &&
-			    m->processes[i].state == order[k] &&
-			    !share_is_needed(&m->processes[i]))
-				return &m->processes[i];
-	return NULL;
+	for (k = 0; last == NULL && k < sizeof(order) / sizeof(order[0]); k++)
+		for (i = 0; i < g->master->slots; i++) {
+			p = &g->master->processes[i];
+			if (p->generation == g && p->role == ROLE_WORKER &&
+			    p->state == order[k] && !share_is_needed(p) &&
+			    (last == NULL || p->number > last->number))
+				last = p;
+		}
+	return last;
 }
 
 int
 supervise_scale(struct master *m, int change)
 {
 	struct channel_message drain = { .kind = CHANNEL_DRAIN };
+	struct generation *g = m->current;
 	struct process *p;
 
 	if (change > 0) {
-		if (supervise_start_one(m, ROLE_WORKER, NULL, 0) == -1)
+		if (supervise_start_one(g, ROLE_WORKER, NULL,
+		    supervise_free_number(g)) == -1)
 			return -1;
-		m->workers++;
+		g->workers++;
 		return 0;
 	}
-	if (m->workers == 1)
+	if (g->workers == 1)
 		return error_set(ERANGE, "there must be at least one worker");
-	p = supervise_spare(m);
+	p = supervise_spare(g);
 	if (p == NULL || supervise_is_only_ready(p))
 		return error_set(EBUSY, "%u workers are left: the only one "
 		    "with threads for a service is not ready, and the others "
-		    "are to serve meanwhile", m->workers);
-	m->workers--;
+		    "are to serve meanwhile", g->workers);
+	g->workers--;
 	if (p->state == PROCESS_WAITING) {
 		loop_timer_stop(m->loop, &p->timer);
 		p->state = PROCESS_NONE;

@@ -107,7 +107,7 @@ watchdog_insist(struct process *p, uint64_t now)
 static bool
 watchdog_is_late(const struct process *p, uint64_t silence)
 {
-	uint64_t beat = watchdog_beat(&p->master->server->settings);
+	uint64_t beat = watchdog_beat(&p->generation->server->settings);
 
 	return silence > beat + beat / 2 + WATCHDOG_LOOK_MIN;
 }
@@ -132,7 +132,7 @@ watchdog_look_at_task(struct process *p, uint64_t now)
 static bool
 watchdog_look_at(struct process *p, uint64_t now)
 {
-	const struct server_settings *set = &p->master->server->settings;
+	const struct server_settings *set = &p->generation->server->settings;
 	uint64_t silence = watchdog_silence(p, now);
 	uint64_t limit = units_milliseconds(set->stuck_timeout);
 	bool was = p->late;
@@ -151,7 +151,7 @@ watchdog_look_at(struct process *p, uint64_t now)
 		watchdog_act(p, silence, now);
 	if (p->late && !was)
 		log_warning("%s (pid %d) has missed a beat%s", p->name,
-		    (int)p->pid, p->master->workers > 1 ?
+		    (int)p->pid, p->generation->workers > 1 ?
 		    "; a neighbour accepts for it" : "");
 	if (was && !p->late)
 		log_info("%s (pid %d) turns again", p->name,

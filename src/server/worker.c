@@ -189,8 +189,9 @@ worker_join_counters(struct prong_service *s)
 	return -1;
 }
 
+/* place: in the list of the server's, by which they are taken down again. */
 static int
-worker_start_service(struct prong_service *s)
+worker_start_service(struct prong_service *s, size_t place)
 {
 	const struct worker_start *start = worker.start;
 	const struct dispatch_mode *mode =
@@ -214,7 +215,7 @@ worker_start_service(struct prong_service *s)
 		worker.hopeless = true;
 		return -1;
 	}
-	worker.services_up = s->index + 1;
+	worker.services_up = place + 1;
 	if (mode->start != NULL && mode->start(s) == -1)
 		return -1;
 	worker.has_crews |= s->crew != NULL;
@@ -257,11 +258,9 @@ worker_start_jobs(struct prong_service *s)
 static struct prong_service *
 worker_find_jobs(uint32_t service)
 {
-	struct prong_server *server = worker.start->server;
+	struct prong_service *s = server_by_row(worker.start->server, service);
 
-	return service < server->service_count &&
-	    worker_has_jobs(server->services[service]) ?
-	    server->services[service] : NULL;
+	return s != NULL && worker_has_jobs(s) ? s : NULL;
 }
 
 static int
@@ -294,7 +293,7 @@ worker_init_services(void)
 
 	for (i = 0; i < server->service_count; i++)
 		if (worker.start->serves(server->services[i]) &&
-		    worker_start_service(server->services[i]) == -1)
+		    worker_start_service(server->services[i], i) == -1)
 			return error_prefix("service \"%s\"",
 			    server->services[i]->name);
 	return 0;
@@ -525,7 +524,7 @@ worker_begin(const struct worker_start *start)
 int
 worker_accept(uint32_t service, uint32_t key, int fd)
 {
-	return listener_add(worker.start->server->services[service], key,
+	return listener_add(server_by_row(worker.start->server, service), key,
 	    false, fd);
 }
 

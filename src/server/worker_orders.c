@@ -54,9 +54,10 @@ worker_close_one(struct watch *w, void *arg)
 static void
 worker_take_socket(const struct channel_message *m, int fd)
 {
-	struct prong_server *server = worker.start->server;
+	struct prong_service *s = server_by_row(worker.start->server,
+	    m->service);
 
-	if (m->service >= server->service_count)
+	if (s == NULL)
 		return;
 	if (fd == -1) {
 		/* It comes again when the shortage is over. */
@@ -65,8 +66,7 @@ worker_take_socket(const struct channel_message *m, int fd)
 		worker_full(true);
 		return;
 	}
-	if (listener_add(server->services[m->service], m->key, m->shared != 0,
-	    fd) == -1)
+	if (listener_add(s, m->key, m->shared != 0, fd) == -1)
 		log_error("%s: %s", worker.start->name, error_text());
 }
 

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "base/error.h"
+
 /*
  * The word of a count: from the top the number of the operation that wrote it,
  * the slot of its process, the count.
@@ -53,10 +55,23 @@ ledger_create(struct ledger *l, uint32_t slots, uint32_t services,
 	l->sources = sources;
 	if (segment_create(&l->segment, "prong-ledger", LEDGER_LAYOUT,
 	    ledger_accounts_offset(l) + ledger_accounts(l) *
-	    sizeof(struct account), true) == -1)
+	    sizeof(struct account), false) == -1)
 		return -1;
+	if (segment_back(&l->segment, 0, (off_t)(ledger_accounts_offset(l) +
+	    l->services * sizeof(struct account))) == -1) {
+		ledger_close(l);
+		return error_errno("shared memory for limits");
+	}
 	layout = l->segment.base;
 	arc4random_buf(layout->secret, sizeof(layout->secret));
+	return 0;
+}
+
+int
+ledger_back_sources(const struct ledger *l)
+{
+	if (segment_back(&l->segment, 0, (off_t)l->segment.size) == -1)
+		return error_errno("shared memory for limits by source");
 	return 0;
 }
 

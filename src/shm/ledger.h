@@ -70,9 +70,13 @@ struct ledger {
 	uint32_t sources;
 };
 
-/* sources: for how many there is room; 0 when no limit needs them. */
+/*
+ * sources: for how many there is room, whose memory is taken when a limit needs
+ * them, by ledger_back_sources().
+ */
 int ledger_create(struct ledger *, uint32_t slots, uint32_t services,
     uint32_t sources);
+int ledger_back_sources(const struct ledger *);
 void ledger_close(struct ledger *);
 
 /* The account of a service is the one of its index. */

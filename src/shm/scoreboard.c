@@ -117,6 +117,13 @@ scoreboard_threads(const struct scoreboard *sb, uint32_t slot,
 	    COUNTERS);
 }
 
+void
+scoreboard_clear_row(struct scoreboard *sb, uint32_t slot, uint32_t service)
+{
+	memset(scoreboard_row(sb, slot, service), 0,
+	    ROW_WORDS * sizeof(uint64_t));
+}
+
 static void
 scoreboard_open_table(struct scoreboard *sb, uint32_t slot,
     struct conntable *t)

@@ -97,6 +97,10 @@ int scoreboard_settle(struct scoreboard *, uint32_t slot, uint64_t last,
 int scoreboard_tally(struct scoreboard *, uint32_t slot, uint32_t service,
     const struct prong_counter *, struct tally *, int64_t ms);
 
+/* Of a service that is gone, in a slot whose process does not serve it. */
+void scoreboard_clear_row(struct scoreboard *, uint32_t slot,
+    uint32_t service);
+
 struct slot *scoreboard_slot(const struct scoreboard *, uint32_t slot);
 uint64_t *scoreboard_row(const struct scoreboard *, uint32_t slot,
     uint32_t service);

@@ -190,6 +190,14 @@ tallies_back(struct tallies *t, uint32_t service)
 	return 0;
 }
 
+void
+tallies_clear(struct tallies *t, uint32_t service)
+{
+	if (t->backed[service])
+		memset((char *)t->segment.base + tallies_offset(t, service), 0,
+		    tallies_block_size(t));
+}
+
 /* The cell of a name; -1: there is no room for another. */
 static int
 tallies_find(struct tally_block *b, const struct prong_counter *c)

@@ -57,6 +57,9 @@ int tallies_create(struct tallies *, uint32_t slots, uint32_t services);
 void tallies_close(struct tallies *);
 int tallies_back(struct tallies *, uint32_t service);
 
+/* Forgets those of a service that is gone. */
+void tallies_clear(struct tallies *, uint32_t service);
+
 /*
  * Has the tally count in a slot's row.  Nobody else may be at it.  ENOSPC: the
  * service has had too many counters of other names.

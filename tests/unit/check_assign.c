@@ -13,10 +13,13 @@
 #include "unit.h"
 
 #define SLOTS	4
-/* Socket 0 is everybody's, 1 to 4 are those of slots 0 to 3. */
+/* Socket 0 is everybody's, 1 to 4 are those of numbers 0 to 3. */
 #define SOCKETS	(1 + SLOTS)
 
 static struct master master;
+static struct generation generation = {
+	.master = &master, .accepts = true,
+};
 static struct process processes[SLOTS];
 static struct listening_socket sockets[SOCKETS];
 static struct prong_service service = { .index = 3 };
@@ -32,21 +35,23 @@ setup(void)
 	for (i = 0; i < SOCKETS; i++)
 		sockets[i] = (struct listening_socket){
 			.fd = open("/dev/null", O_RDWR | O_CLOEXEC),
-			.service = &service, .slot = i - 1,
+			.service = &service, .number = i - 1,
 		};
 	for (i = 0; i < SLOTS; i++) {
 		ck_assert_int_eq(channel_open(pair), 0);
 		processes[i] = (struct process){
-			.master = &master, .slot = (uint32_t)i,
+			.master = &master, .generation = &generation,
+			.slot = (uint32_t)i, .number = (uint32_t)i,
 			.channel.fd = pair[0],
 		};
 		ends[i] = pair[1];
 	}
+	master.generations = master.current = &generation;
 	master.processes = processes;
 	master.slots = SLOTS;
-	master.paused = paused;
-	master.listening.sockets = sockets;
-	master.listening.count = SOCKETS;
+	generation.paused = paused;
+	generation.listening.sockets = sockets;
+	generation.listening.count = SOCKETS;
 }
 
 static void
@@ -83,7 +88,7 @@ told(int slot)
 			close(fd);
 		ck_assert_uint_eq(m.service, sockets[m.key].service->index);
 		/* Its own is its own; all others it may share. */
-		ck_assert_int_eq(m.shared != 0, sockets[m.key].slot != slot);
+		ck_assert_int_eq(m.shared != 0, sockets[m.key].number != slot);
 		/* Who pauses a service waits until all have let go of all. */
 		if (m.kind == CHANNEL_RELEASE) {
 			ck_assert_uint_eq(number, 0);
@@ -169,13 +174,13 @@ START_TEST(test_assign_replaced)
 }
 END_TEST
 
-/* A socket more, for a slot more. */
+/* A socket more, for a worker more. */
 START_TEST(test_assign_more_sockets)
 {
-	master.listening.count = SOCKETS - 1;
+	generation.listening.count = SOCKETS - 1;
 	processes[0].state = PROCESS_READY;
 	expect("+0 +1 +2 +3 ", "", "", "");
-	master.listening.count = SOCKETS;
+	generation.listening.count = SOCKETS;
 	expect("+4 ", "", "", "");
 	processes[3].state = PROCESS_READY;
 	expect("-2 -3 -4 ", "", "", "+0 +2 +3 +4 ");

@@ -65,7 +65,7 @@ START_TEST(test_listening_sockets)
 {
 	static const struct {
 		const char *accept;
-		bool per_slot;
+		bool per_worker;
 	} modes[] = {
 		{ "auto", true }, { "shared", false }, { "reuseport", true },
 	};
@@ -76,17 +76,17 @@ START_TEST(test_listening_sockets)
 	    modes[_i].accept), 0);
 	listen_on("127.0.0.1:0");
 	listen_on("127.0.0.1:0");
-	ck_assert_int_eq(listening_open(&listening, server, SLOTS), 0);
-	ck_assert_uint_eq(listening.count, modes[_i].per_slot ? 2 * SLOTS : 2);
+	ck_assert_int_eq(listening_open(&listening, server, SLOTS, NULL), 0);
+	ck_assert_uint_eq(listening.count, modes[_i].per_worker ? 2 * SLOTS : 2);
 	for (i = 0; i < listening.count; i++) {
 		s = &listening.sockets[i];
 		ck_assert_ptr_eq(s->service, service);
-		ck_assert_int_eq(s->slot, modes[_i].per_slot ?
+		ck_assert_int_eq(s->number, modes[_i].per_worker ?
 		    (int)(i % SLOTS) : -1);
 		/* All of an address have its port; two have two. */
 		ck_assert_int_eq(address_is_equal(&s->address,
 		    &listening.sockets[0].address),
-		    modes[_i].per_slot ? i < SLOTS : i == 0);
+		    modes[_i].per_worker ? i < SLOTS : i == 0);
 		ck_assert(!answers(&s->address));
 	}
 	ck_assert_int_eq(listening_start(&listening), 0);
@@ -101,16 +101,16 @@ START_TEST(test_listening_unix)
 	const char *path = helper_path("one.sock");
 
 	listen_on_path(path);
-	ck_assert_int_eq(listening_open(&listening, server, SLOTS), 0);
+	ck_assert_int_eq(listening_open(&listening, server, SLOTS, NULL), 0);
 	ck_assert_uint_eq(listening.count, 1);
-	ck_assert_int_eq(listening.sockets[0].slot, -1);
+	ck_assert_int_eq(listening.sockets[0].number, -1);
 	ck_assert_int_eq(listening_start(&listening), 0);
 	ck_assert(answers(&listening.sockets[0].address));
 	/* Removed when asked to, and only then. */
 	listening_close(&listening, false);
 	ck_assert_uint_eq(listening.count, 0);
 	ck_assert_int_eq(access(path, F_OK), 0);
-	ck_assert_int_eq(listening_open(&listening, server, SLOTS), 0);
+	ck_assert_int_eq(listening_open(&listening, server, SLOTS, NULL), 0);
 	listening_close(&listening, true);
 	ck_assert_int_eq(access(path, F_OK), -1);
 	listening_close(&listening, true);
@@ -124,11 +124,11 @@ START_TEST(test_listening_several_services)
 	listen_on("127.0.0.1:0");
 	ck_assert_int_eq(prong_service_set(other, "listen", "127.0.0.1:0"), 0);
 	ck_assert_int_eq(prong_service_set(other, "accept", "shared"), 0);
-	ck_assert_int_eq(listening_open(&listening, server, 2), 0);
+	ck_assert_int_eq(listening_open(&listening, server, 2, NULL), 0);
 	ck_assert_uint_eq(listening.count, 3);
 	ck_assert_ptr_eq(listening.sockets[1].service, service);
 	ck_assert_ptr_eq(listening.sockets[2].service, other);
-	ck_assert_int_eq(listening.sockets[2].slot, -1);
+	ck_assert_int_eq(listening.sockets[2].number, -1);
 }
 END_TEST
 
@@ -153,7 +153,7 @@ START_TEST(test_listening_all_or_none)
 	snprintf(text, sizeof(text), "127.0.0.1:%u", ntohs(in_use.sin_port));
 	listen_on(text);
 	errno = 0;
-	ck_assert_int_eq(listening_open(&listening, server, SLOTS), -1);
+	ck_assert_int_eq(listening_open(&listening, server, SLOTS, NULL), -1);
 	ck_assert_ptr_nonnull(strstr(error_text(), text));
 	ck_assert_uint_eq(listening.count, 0);
 	ck_assert_int_eq(helper_descriptors(), before);
@@ -169,16 +169,16 @@ START_TEST(test_listening_live_unix_socket)
 	struct listening live = { .count = 0 };
 
 	listen_on_path(path);
-	ck_assert_int_eq(listening_open(&live, server, 1), 0);
+	ck_assert_int_eq(listening_open(&live, server, 1, NULL), 0);
 	ck_assert_int_eq(listening_start(&live), 0);
-	ck_assert_int_eq(listening_open(&listening, server, 1), -1);
+	ck_assert_int_eq(listening_open(&listening, server, 1, NULL), -1);
 	ck_assert_int_eq(access(path, F_OK), 0);
 	ck_assert(answers(&live.sockets[0].address));
 	listening_close(&live, true);
 }
 END_TEST
 
-START_TEST(test_listening_add_slot)
+START_TEST(test_listening_add_worker)
 {
 	struct address a;
 	size_t i;
@@ -186,22 +186,22 @@ START_TEST(test_listening_add_slot)
 	listen_on("127.0.0.1:0");
 	listen_on("127.0.0.1:0");
 	listen_on_path(helper_path("add.sock"));
-	ck_assert_int_eq(listening_open(&listening, server, 2), 0);
+	ck_assert_int_eq(listening_open(&listening, server, 2, NULL), 0);
 	ck_assert_int_eq(listening_start(&listening), 0);
 	ck_assert_uint_eq(listening.count, 5);
 	/* Those are there. */
-	ck_assert_int_eq(listening_add_slot(&listening, 0), 0);
-	ck_assert_int_eq(listening_add_slot(&listening, 1), 0);
+	ck_assert_int_eq(listening_add_worker(&listening, 0), 0);
+	ck_assert_int_eq(listening_add_worker(&listening, 1), 0);
 	ck_assert_uint_eq(listening.count, 5);
-	ck_assert_int_eq(listening_add_slot(&listening, 7), 0);
+	ck_assert_int_eq(listening_add_worker(&listening, 7), 0);
 	ck_assert_uint_eq(listening.count, 7);
 	for (i = 5; i < 7; i++) {
-		ck_assert_int_eq(listening.sockets[i].slot, 7);
+		ck_assert_int_eq(listening.sockets[i].number, 7);
 		ck_assert_ptr_eq(listening.sockets[i].service, service);
 		ck_assert(address_is_equal(&listening.sockets[i].address,
 		    &listening.sockets[(i - 5) * 2].address));
 	}
-	ck_assert_int_eq(listening_add_slot(&listening, 7), 0);
+	ck_assert_int_eq(listening_add_worker(&listening, 7), 0);
 	ck_assert_uint_eq(listening.count, 7);
 	/* It listens on its own, when all others are closed. */
 	a = listening.sockets[5].address;
@@ -263,7 +263,7 @@ main(void)
 	tcase_add_test(tc, test_listening_several_services);
 	tcase_add_test(tc, test_listening_all_or_none);
 	tcase_add_test(tc, test_listening_live_unix_socket);
-	tcase_add_test(tc, test_listening_add_slot);
+	tcase_add_test(tc, test_listening_add_worker);
 	tcase_add_test(tc, test_listening_options);
 	return unit_run(s);
 }

@@ -26,6 +26,9 @@
 
 static struct prong_server server;
 static struct master master;
+static struct generation generation = {
+	.master = &master, .server = &server, .accepts = true,
+};
 static struct process processes[SLOTS];
 static struct listening_socket sockets[SLOTS];
 static char service_name[] = "lazy";
@@ -107,15 +110,17 @@ setup(void)
 	master.server = &server;
 	master.state = MASTER_RUNNING;
 	master.loop = loop_new(LOOP_AUTO, 0);
+	master.generations = master.current = &generation;
 	master.processes = processes;
 	master.slots = SLOTS;
-	master.paused = paused;
-	master.listening.sockets = sockets;
-	master.listening.count = SLOTS;
+	generation.paused = paused;
+	generation.listening.sockets = sockets;
+	generation.listening.count = SLOTS;
 	for (i = 0; i < SLOTS; i++) {
 		ck_assert_int_eq(channel_open(pair), 0);
 		processes[i] = (struct process){
-			.master = &master, .slot = (uint32_t)i,
+			.master = &master, .generation = &generation,
+			.slot = (uint32_t)i, .number = (uint32_t)i,
 			.channel.fd = pair[0], .report = -1,
 		};
 		snprintf(processes[i].name, sizeof(processes[i].name),
@@ -123,7 +128,7 @@ setup(void)
 		ends[i] = pair[1];
 		sockets[i] = (struct listening_socket){
 			.fd = open("/dev/null", O_RDWR | O_CLOEXEC),
-			.service = &service, .slot = i,
+			.service = &service, .number = i,
 		};
 		start_process(i, false);
 	}
