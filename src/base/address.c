@@ -103,6 +103,9 @@ address_is_name(const char *text)
 		return false;
 	if (parts.port[strspn(parts.port, "0123456789")] != '\0')
 		return true;
+	/* "fe80::1%eth0": what interfaces there are the kernel knows. */
+	if (strchr(parts.host, ':') != NULL)
+		parts.host[strcspn(parts.host, "%")] = '\0';
 	return strcmp(parts.host, "*") != 0 &&
 	    inet_pton(AF_INET, parts.host, &any) != 1 &&
 	    inet_pton(AF_INET6, parts.host, &any) != 1;

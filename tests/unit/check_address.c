@@ -103,6 +103,9 @@ static const struct {
 	{ "localhost:7007", true },
 	{ "127.0.0.1:http", true },
 	{ "127.1:80", true },
+	{ "[fe80::1%nowhere0]:80", false },
+	{ "[fe80::1%nowhere0]:http", true },
+	{ "127.0.0.1%lo:80", true },
 };
 
 START_TEST(test_address_is_name)
