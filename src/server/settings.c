@@ -418,55 +418,67 @@ settings_free(enum prong_scope scope, void *settings)
 	}
 }
 
-static int
-settings_dump_list(const struct strings *list, char **out)
+/* A number as text that is read back as the same. */
+static const char *
+settings_format(const struct setting *s, int64_t n, char buf[UNITS_MAX])
 {
-	size_t i;
+	switch (s->type) {
+	case SETTING_SIZE:
+		return units_format_size(n, buf);
+	case SETTING_DURATION:
+		return units_format_duration(n, buf);
+	case SETTING_MODE:
+		snprintf(buf, UNITS_MAX, "%04o", (unsigned int)n);
+		return buf;
+	case SETTING_DECIMAL:
+		return units_format_decimal(n, buf);
+	case SETTING_BOOL:
+		return n ? "true" : "false";
+	case SETTING_CHOICE:
+		return s->choices[n];
+	default:
+		snprintf(buf, UNITS_MAX, "%lld", (long long)n);
+		return buf;
+	}
+}
 
-	if (strings_append(out, "{") == -1)
-		return -1;
-	for (i = 0; i < list->count; i++)
-		if ((i > 0 && strings_append(out, ", ") == -1) ||
-		    section_quote(out, list->items[i]) == -1)
-			return -1;
-	return strings_append(out, "}\n");
+bool
+settings_next(struct settings_walk *w)
+{
+	const struct setting *s = &setting_tables[w->scope][w->index];
+	const char *field = (const char *)w->settings + s->offset;
+	const struct strings *list = (const void *)field;
+
+	if (s->public.key == NULL)
+		return false;
+	w->index++;
+	w->key = s->public.key;
+	w->list = s->type == SETTING_LIST;
+	w->text = w->list || s->type == SETTING_STRING;
+	w->values = w->list ? (const char *const *)list->items : &w->one;
+	w->count = w->list ? list->count : 1;
+	if (!w->list)
+		w->one = w->text ? *(char *const *)(const void *)field :
+		    settings_format(s, *(const int64_t *)(const void *)field,
+		    w->buffer);
+	w->bare = s->type == SETTING_INT || s->type == SETTING_BOOL;
+	return true;
 }
 
 static int
-settings_dump_value(const struct setting *s, const void *settings, char **out)
+settings_dump_value(const struct settings_walk *w, char **out)
 {
-	const char *field = (const char *)settings + s->offset;
-	int64_t n = 0;
-	char text[UNITS_MAX];
+	size_t i;
 
-	if (s->type == SETTING_LIST)
-		return settings_dump_list((const void *)field, out);
-	if (s->type == SETTING_STRING) {
-		if (section_quote(out, *(char *const *)(const void *)field) ==
-		    -1)
+	if (w->bare)
+		return strings_append(out, "%s\n", w->one);
+	if (w->list && strings_append(out, "{") == -1)
+		return -1;
+	for (i = 0; i < w->count; i++)
+		if ((i > 0 && strings_append(out, ", ") == -1) ||
+		    section_quote(out, w->values[i]) == -1)
 			return -1;
-		return strings_append(out, "\n");
-	}
-	n = *(const int64_t *)(const void *)field;
-	switch (s->type) {
-	case SETTING_SIZE:
-		return strings_append(out, "\"%s\"\n",
-		    units_format_size(n, text));
-	case SETTING_DURATION:
-		return strings_append(out, "\"%s\"\n",
-		    units_format_duration(n, text));
-	case SETTING_MODE:
-		return strings_append(out, "\"%04o\"\n", (unsigned int)n);
-	case SETTING_DECIMAL:
-		return strings_append(out, "\"%s\"\n",
-		    units_format_decimal(n, text));
-	case SETTING_BOOL:
-		return strings_append(out, "%s\n", n ? "true" : "false");
-	case SETTING_CHOICE:
-		return strings_append(out, "\"%s\"\n", s->choices[n]);
-	default:
-		return strings_append(out, "%lld\n", (long long)n);
-	}
+	return strings_append(out, w->list ? "}\n" : "\n");
 }
 
 /* Keys with a dot stand together in the table: a section of the first part. */
@@ -474,27 +486,27 @@ int
 settings_dump(enum prong_scope scope, const void *settings, char **out,
     int indent)
 {
-	const struct setting *s;
+	struct settings_walk w = { .scope = scope, .settings = settings };
 	const char *dot, *open = NULL;
 	size_t length = 0;
 
-	for (s = setting_tables[scope]; s->public.key != NULL; s++) {
-		dot = strchr(s->public.key, '.');
+	while (settings_next(&w)) {
+		dot = strchr(w.key, '.');
 		if (open != NULL && (dot == NULL || strncmp(open,
-		    s->public.key, length + 1) != 0)) {
+		    w.key, length + 1) != 0)) {
 			strings_append(out, "%*s}\n", indent, "");
 			open = NULL;
 		}
 		if (dot != NULL && open == NULL) {
-			open = s->public.key;
+			open = w.key;
 			length = (size_t)(dot - open);
 			strings_append(out, "%*s%.*s {\n", indent, "",
 			    (int)length, open);
 		}
 		if (strings_append(out, "%*s%s = ",
 		    open != NULL ? indent + 2 : indent, "",
-		    dot != NULL ? dot + 1 : s->public.key) == -1 ||
-		    settings_dump_value(s, settings, out) == -1)
+		    dot != NULL ? dot + 1 : w.key) == -1 ||
+		    settings_dump_value(&w, out) == -1)
 			return -1;
 	}
 	return open == NULL ? 0 : strings_append(out, "%*s}\n", indent, "");

@@ -2,7 +2,10 @@
 #ifndef SERVER_SETTINGS_H
 #define SERVER_SETTINGS_H
 
+#include <stdbool.h>
+
 #include "base/strings.h"
+#include "base/units.h"
 #include "net/service.h"
 #include "prong.h"
 
@@ -48,6 +51,29 @@ void settings_free(enum prong_scope, void *settings);
 /* ENOENT: no such key.  EINVAL, ERANGE: not a value.  ENOMEM. */
 int settings_set(enum prong_scope, void *settings, const char *key,
     const char *value);
+
+/*
+ * Goes through all of them, in the order of the table.  Begins with scope and
+ * settings set and the rest zeroed; false behind the last.  The values are
+ * texts that settings_set() makes the same of, and valid until the next call:
+ * a list has any number of them, everything else one.  Equal values have equal
+ * texts.
+ */
+struct settings_walk {
+	enum prong_scope scope;
+	const void *settings;
+	const char *key;
+	const char *const *values;
+	size_t count;
+	bool list;
+	bool text;		/* anybody's words, and not a number or a choice */
+	bool bare;		/* stands without quotes in prongd.conf(5) */
+	/* its own */
+	size_t index;
+	const char *one;
+	char buffer[UNITS_MAX];
+};
+bool settings_next(struct settings_walk *);
 
 /* Appends all of them as in prongd.conf(5). */
 int settings_dump(enum prong_scope, const void *settings, char **out,
