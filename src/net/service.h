@@ -92,6 +92,8 @@ struct prong_service {
 	struct prong_server *server;
 	struct prong_section *options;		/* of the handler */
 	bool may_count;				/* its handler may have them */
+	bool prefers_framing;			/* that is its handler's choice */
+	struct strings found;			/* numeric: what listen stands for */
 	struct admission *admission;		/* who is let in */
 	struct service_settings settings;
 };

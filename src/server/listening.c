@@ -183,7 +183,9 @@ static int
 listening_open_service(struct listening *l, struct prong_service *service,
     int workers, const struct listening *before)
 {
-	const struct strings *listen = &service->settings.listen;
+	/* Names that were looked up already are not, once more. */
+	const struct strings *listen = service->found.count > 0 ?
+	    &service->found : &service->settings.listen;
 	struct socket_options o;
 	struct address *list;
 	const char *key;

@@ -91,6 +91,7 @@ server_free_service(struct prong_service *s)
 		return;
 	admission_free(s->admission);
 	settings_free(PRONG_SERVICE, &s->settings);
+	strings_free(&s->found);
 	section_free(s->options);
 	free(s->tally);
 	free(s->name);
@@ -251,6 +252,8 @@ prong_server_add(struct prong_server *s, const char *name)
 int
 prong_service_set(struct prong_service *s, const char *key, const char *value)
 {
+	if (strcmp(key, "framing") == 0)
+		s->prefers_framing = false;
 	return settings_set(PRONG_SERVICE, &s->settings, key, value);
 }
 
@@ -314,9 +317,12 @@ server_resolve_framing(struct prong_service *s)
 	enum prong_framing preferred = h->framing != 0 ? h->framing :
 	    h->frame != NULL ? PRONG_OWN : PRONG_RAW;
 
-	if (s->settings.framing[0] == '\0' &&
-	    prong_service_set(s, "framing", frame_name(preferred)) == -1)
-		return -1;
+	if (s->settings.framing[0] == '\0') {
+		if (prong_service_set(s, "framing", frame_name(preferred)) ==
+		    -1)
+			return -1;
+		s->prefers_framing = true;
+	}
 	s->framing = frame_by_name(s->settings.framing);
 	if ((server_framings(h) & s->framing) == 0)
 		return error_set(EINVAL, "handler \"%s\" cannot be used with "
