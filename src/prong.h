@@ -928,6 +928,17 @@ PRONG_API void prong_server_log(struct prong_server *, prong_log_fn *,
 PRONG_API void prong_server_signals(struct prong_server *, bool take);
 
 /*
+ * How a reload makes the server anew: fn is called in a process of its own,
+ * which ends afterwards, and returns one as prong_server_new() made it, with
+ * all that it is to have; or NULL.  What it writes to standard error, or
+ * prong_set_error(), is why not, and is told to who has asked for the reload.
+ * Without fn there is none.
+ */
+typedef struct prong_server *prong_load_fn(void *arg);
+PRONG_API void prong_server_load(struct prong_server *, prong_load_fn *,
+    void *arg);
+
+/*
  * Binds, forks, serves, and returns when the server has stopped: 0, or -1
  * when it could not start or failed.  ready, which may be NULL, is called
  * once when every worker is ready to serve.

@@ -100,6 +100,32 @@ admission_free(struct admission *a)
 	free(a);
 }
 
+bool
+admission_allows_entry(const struct prong_service *s,
+    const struct conn_entry *e)
+{
+	const struct access *rules = s->admission->access;
+	struct address a = { .length = sizeof(a.storage) };
+	const struct access_peer who = { .address = &a, .uid = (uid_t)-1,
+	    .gid = (gid_t)-1 };
+
+	a.sa.sa_family = e->family;
+	if (rules == NULL)
+		return true;
+	switch (e->family) {
+	case AF_INET:
+		memcpy(&a.in.sin_addr, e->address, sizeof(a.in.sin_addr));
+		break;
+	case AF_INET6:
+		memcpy(&a.in6.sin6_addr, e->address, sizeof(a.in6.sin6_addr));
+		break;
+	default:
+		if (access_needs_credentials(rules))
+			return true;
+	}
+	return access_allows(rules, &who);
+}
+
 void
 admission_describe(struct conn_entry *e, const struct prong_service *s,
     int fd, const struct address *peer)

@@ -52,6 +52,14 @@ enum counter admission_gate(struct prong_service *, int fd,
     const struct address *peer);
 
 /*
+ * Whether one who is connected would be let in by the rules now.  Of peers of
+ * unix sockets the groups are not known any more: where rules ask for users or
+ * groups, they stay.
+ */
+bool admission_allows_entry(const struct prong_service *,
+    const struct conn_entry *);
+
+/*
  * Takes its share of the limits for an entry of the table: 0, or the reason.
  * The entry holds nothing then.
  */

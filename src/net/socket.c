@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
 
@@ -205,6 +206,32 @@ socket_adjust(int fd, const struct address *a, const struct socket_options *o)
 	    socket_set_inherited(fd, o)) == -1)
 		return error_errno("%s", address_format(a, text, sizeof(text)));
 	return socket_listen(fd, o);
+}
+
+/* A filter of a TCP socket sees packets from the TCP header on (RFC 9293 3.1). */
+#define SOCKET_TCP_FLAGS	13	/* offset of their byte */
+#define SOCKET_TCP_SYN		0x02
+#define SOCKET_TCP_ACK		0x10
+
+int
+socket_refuse(int fd)
+{
+	static struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, SOCKET_TCP_FLAGS),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K,
+		    SOCKET_TCP_SYN | SOCKET_TCP_ACK),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SOCKET_TCP_SYN, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	const struct sock_fprog program = {
+		.len = sizeof(code) / sizeof(code[0]), .filter = code,
+	};
+
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
+	    sizeof(program)) == -1)
+		return error_errno("cannot refuse connections");
+	return 0;
 }
 
 int64_t

@@ -47,6 +47,12 @@ int socket_listen(int fd, const struct socket_options *);
 int socket_adjust(int fd, const struct address *, const struct socket_options *);
 
 /*
+ * Lets nobody begin a connection to one that listens, as if nothing that they
+ * send arrived; those that have begun come to their end.  For good.
+ */
+int socket_refuse(int fd);
+
+/*
  * How many connections wait in the queue of a listening socket; -1: the kernel
  * does not tell, as of unix sockets.
  */

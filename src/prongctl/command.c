@@ -27,6 +27,7 @@ typedef int command_run_fn(const struct command *,
     const struct command_line *, json_t *);
 
 static command_run_fn command_ask;
+static command_run_fn command_await;
 static command_run_fn command_list;
 static command_run_fn command_stop;
 static command_run_fn command_help;
@@ -81,6 +82,9 @@ const struct command command_table[] = {
 	  .waiting = "is not ready yet" },
 	{ "log-level", "log error, warning, info or debug and above", 0,
 	  { &command_level }, command_ask, .text = "log level: {level}" },
+	{ "reload", "use the configuration that is there now; --dry-run: say "
+	  "what would change", COMMAND_DRY_RUN,
+	  { NULL }, command_await, print_reload },
 	{ "reopen", "open the log files again, once renamed", 0,
 	  { NULL }, command_ask, print_reopened },
 	{ "array", "a table of the arrays", 0,
@@ -178,6 +182,23 @@ command_fail(enum command_exit code, const char *text)
 	return code;
 }
 
+/* The server has said it in several lines: each is one here. */
+static int
+command_fail_lines(enum command_exit code, const json_t *lines)
+{
+	const char *line;
+	size_t i;
+
+	for (i = 0; i < json_array_size(lines); i++)
+		if ((line = json_string_value(json_array_get(lines, i))) !=
+		    NULL)
+			command_fail(code, line);
+	return code;
+}
+
+/* Those of the last refusal, or NULL. */
+static json_t *command_errors;
+
 /*
  * Takes the result out of an answer: *result is to be released; or says why
  * there is none.
@@ -196,6 +217,8 @@ command_judge(json_t *answer, json_t **result)
 		*result = NULL;
 	} else if (json_is_false(ok)) {
 		reason = json_string_value(json_object_get(answer, "error"));
+		json_decref(command_errors);
+		command_errors = json_incref(json_object_get(answer, "errors"));
 		return error_set(EPERM, "%s", reason != NULL ? reason :
 		    "the server refused without a reason");
 	}
@@ -262,6 +285,8 @@ command_show(const struct command *cmd, const struct command_line *line,
 {
 	int n = 0;
 
+	if (code != COMMAND_DONE && json_array_size(command_errors) > 0)
+		return command_fail_lines(code, command_errors);
 	if (code != COMMAND_DONE)
 		return command_fail(code, error_text());
 	if (line->json)
@@ -285,6 +310,26 @@ command_ask(const struct command *cmd, const struct command_line *line,
 	int code;
 
 	code = command_call(&c, line, request, &result);
+	client_close(&c);
+	code = command_show(cmd, line, code, result);
+	json_decref(result);
+	return code;
+}
+
+/* The same for what takes its time: without a limit unless one is given. */
+static int
+command_await(const struct command *cmd, const struct command_line *line,
+    json_t *request)
+{
+	struct client c;
+	json_t *result = NULL;
+	int code = command_open(&c, line);
+
+	if (code == COMMAND_DONE && !line->has_limit)
+		client_set_limit(&c, 0);
+	if (code == COMMAND_DONE &&
+	    command_exchange(&c, request, &result) == -1)
+		code = COMMAND_REFUSED;
 	client_close(&c);
 	code = command_show(cmd, line, code, result);
 	json_decref(result);

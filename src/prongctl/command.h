@@ -20,6 +20,7 @@ enum command_exit {
 /* Options that only some commands have. */
 enum command_flag {
 	COMMAND_FAST = 1 << 0,
+	COMMAND_DRY_RUN = 1 << 1,
 };
 
 enum command_kind {

@@ -19,7 +19,7 @@
 
 #define MAIN_LIMIT	INT64_C(10000000)
 
-enum { MAIN_FAST = 256 };
+enum { MAIN_FAST = 256, MAIN_DRY_RUN };
 
 static const struct option main_options[] = {
 	{ "socket", required_argument, NULL, 's' },
@@ -28,6 +28,7 @@ static const struct option main_options[] = {
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "fast", no_argument, NULL, MAIN_FAST },
+	{ "dry-run", no_argument, NULL, MAIN_DRY_RUN },
 	{ NULL }
 };
 
@@ -85,6 +86,9 @@ main_option(int ch, struct command_line *line)
 		return main_run("help", line);
 	case MAIN_FAST:
 		line->flags |= COMMAND_FAST;
+		return -1;
+	case MAIN_DRY_RUN:
+		line->flags |= COMMAND_DRY_RUN;
 		return -1;
 	default:
 		/* getopt_long(3) has said what else is wrong. */

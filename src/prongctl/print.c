@@ -512,6 +512,27 @@ print_reopened(const json_t *result)
 	return 0;
 }
 
+/* What has changed, or would: it has not when there is no time that it took. */
+int
+print_reload(const json_t *result)
+{
+	const json_t *changes = json_object_get(result, "changes"), *line;
+	const json_t *seconds = json_object_get(result, "seconds");
+	char safe[1024];
+	size_t i;
+
+	json_array_foreach(changes, i, line)
+		printf("%s\n", cell_safe(json_string_value(line) != NULL ?
+		    json_string_value(line) : "-", safe, sizeof(safe)));
+	if (seconds == NULL && json_array_size(changes) == 0)
+		puts("nothing would change");
+	else if (seconds != NULL)
+		printf("generation %lld serves, after %.2f s\n",
+		    (long long)json_integer_value(json_object_get(result,
+		    "generation")), json_number_value(seconds));
+	return 0;
+}
+
 int
 print_json(const json_t *result)
 {

@@ -16,6 +16,7 @@ int print_services(const json_t *result);
 int print_conns(const json_t *result);
 int print_counters(const json_t *result);
 int print_reopened(const json_t *result);
+int print_reload(const json_t *result);
 
 /* Of shared objects: print_objects.c. */
 int print_arrays(const json_t *result);

@@ -17,6 +17,7 @@ static const struct {
 	const char *name;
 } request_flags[] = {
 	{ COMMAND_FAST, "fast" },
+	{ COMMAND_DRY_RUN, "dry-run" },
 };
 
 #define REQUEST_FLAGS	(sizeof(request_flags) / sizeof(request_flags[0]))

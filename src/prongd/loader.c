@@ -132,6 +132,25 @@ loader_child(const struct loader *l, const struct options *o, pid_t parent)
 	return code;
 }
 
+struct prong_server *
+loader_again(void *arg)
+{
+	const struct options *o = arg;
+	struct setup *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		err(1, "loader");
+	/* A file of a relative name is where it was at the start. */
+	if (o->folder != NULL && chdir(o->folder) == -1)
+		warn("%s", o->folder);
+	setup_make(s, o);
+	loader_enter(o);
+	if (loader_verdict(s) == 0)
+		return s->server;
+	problem_print(&s->problems, "", stderr);
+	return NULL;
+}
+
 static int64_t
 loader_now(void)
 {

@@ -15,4 +15,10 @@
  */
 int loader_run(const struct options *, struct sources *);
 
+/*
+ * The same at a reload, in a process that prong_server_load() has made: the
+ * server, or NULL when what is wrong has been printed.  arg: struct options.
+ */
+struct prong_server *loader_again(void *arg);
+
 #endif

@@ -33,7 +33,7 @@ main_descriptors(void)
 
 /* Serves what the loader has passed; returns the exit code. */
 static int
-main_serve(const struct options *o, struct setup *s)
+main_serve(struct options *o, struct setup *s)
 {
 	struct daemon daemon;
 	int result;
@@ -45,6 +45,7 @@ main_serve(const struct options *o, struct setup *s)
 		problem_print(&s->problems, "", stderr);
 		return 1;
 	}
+	prong_server_load(s->server, loader_again, o);
 	result = prong_server_run(s->server,
 	    o->foreground ? NULL : daemon_ready, &daemon);
 	if (result == -1 && apply_failure(s->root, prong_error(), &s->problems))

@@ -255,6 +255,7 @@ options_parse(struct options *o, int argc, char **argv)
 		fprintf(stderr, "prongd: -q goes with -t\n");
 		return options_usage(stderr);
 	}
+	o->folder = getcwd(NULL, 0);
 	if (o->file == NULL && o->listen_count == 0)
 		o->file = OPTIONS_FILE;
 	return -1;
@@ -271,5 +272,6 @@ options_free(struct options *o)
 		free(o->listens[i].pairs);
 	}
 	free(o->listens);
+	free(o->folder);
 	*o = (struct options){ NULL };
 }

@@ -61,7 +61,8 @@ assign_is_wanted(const struct process *p, const struct listening_socket *s,
     const struct process *const *deputies)
 {
 	if (p->generation->paused[s->service->index] ||
-	    !process_serves(p->role, s->service))
+	    !process_serves(p->role, s->service) ||
+	    (p->generation->state == GENERATION_RETIRING && s->is_shared))
 		return false;
 	return s->number == -1 || s->number == (int)p->number ||
 	    deputies[s->number] == p;

@@ -22,8 +22,8 @@
 #include "base/rlimits.h"
 #include "dispatch/dispatch.h"
 #include "loop/task.h"
+#include "server/check.h"
 #include "server/declare.h"
-#include "server/listening.h"
 #include "server/pools.h"
 #include "server/savefile.h"
 #include "task/caller.h"
@@ -49,6 +49,14 @@ check_problem(struct check *c, const void *object, const char *key)
 {
 	c->problems++;
 	c->fn(object, key, error_text(), c->arg);
+}
+
+static const struct listening *check_held;
+
+void
+check_hold(const struct listening *l)
+{
+	check_held = l;
 }
 
 /* A problem of the machine, not of what is written. */
@@ -122,7 +130,10 @@ check_is_held(struct check *c, const struct address *a)
 	char text[ADDRESS_MAX];
 	size_t i;
 
-	if (!c->asked)
+	for (i = 0; check_held != NULL && i < check_held->count; i++)
+		if (address_is_equal(&check_held->sockets[i].address, a))
+			return true;
+	if (!c->asked && check_held == NULL)
 		check_find_held(c);
 	address_format(a, text, sizeof(text));
 	for (i = 0; i < c->held.count; i++)

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "server/control.h"
+#include "server/reload.h"
 
 /* --- what is waited for -------------------------------------------------- */
 
@@ -241,6 +242,20 @@ commands_log_level(struct master *m, const json_t *request,
 	return json_pack("{s:s}", "level", name);
 }
 
+/* It is answered when it is over, well or not. */
+static json_t *
+commands_reload(struct master *m, const json_t *request,
+    struct control_wait *wait)
+{
+	wait->number = json_is_true(json_object_get(request, "dry-run")) ?
+	    reload_ask_changes(m) : reload_ask(m);
+	if (wait->number == 0)
+		return NULL;
+	wait->is_done = reload_is_done;
+	wait->finish = reload_result;
+	return json_object();
+}
+
 const struct control_command control_commands[] = {
 	{ "status", status_all },
 	{ "workers", status_workers },
@@ -251,6 +266,7 @@ const struct control_command control_commands[] = {
 	{ "pause", commands_pause },
 	{ "resume", commands_resume },
 	{ "scale", commands_scale },
+	{ "reload", commands_reload },
 	{ "reopen", commands_reopen },
 	{ "log-level", commands_log_level },
 	{ "stop", commands_stop },

@@ -47,6 +47,9 @@ struct control {
 	struct address address;
 	struct control_client *clients;
 	unsigned int count;
+	bool moves;			/* a reload is to have it elsewhere */
+	int next;			/* the socket there; or -1 */
+	struct address next_address;
 	struct timer resume;		/* accept again after a shortage */
 	struct timer glance;		/* at what clients wait for */
 };
@@ -89,9 +92,12 @@ control_plain(const char *text, char *buf, size_t size)
 	return buf;
 }
 
-/* The answer as a line without its end, allocated; NULL: no memory. */
+/*
+ * The answer as a line without its end, allocated; NULL: no memory.  errors:
+ * lines beside the text, or NULL.
+ */
 static char *
-control_text(json_t *result)
+control_text(json_t *result, json_t *errors)
 {
 	char why[ERROR_MAX], *text;
 	json_t *answer;
@@ -101,6 +107,8 @@ control_text(json_t *result)
 	else
 		answer = json_pack("{s:b,s:s}", "ok", 0, "error",
 		    control_plain(error_text(), why, sizeof(why)));
+	if (errors != NULL)
+		json_object_set(answer, "errors", errors);
 	text = json_dumps(answer, JSON_COMPACT | JSON_ENSURE_ASCII);
 	json_decref(answer);
 	return text;
@@ -115,13 +123,19 @@ control_put(struct control_client *c, const char *text, size_t length)
 }
 
 static int
-control_answer(struct control_client *c, json_t *result)
+control_answer_with(struct control_client *c, json_t *result, json_t *errors)
 {
-	char *text = control_text(result);
+	char *text = control_text(result, errors);
 	int r = text == NULL ? -1 : control_put(c, text, strlen(text));
 
 	free(text);
 	return r;
+}
+
+static int
+control_answer(struct control_client *c, json_t *result)
+{
+	return control_answer_with(c, result, NULL);
 }
 
 /* --- answers of a clerk -------------------------------------------------- */
@@ -131,7 +145,7 @@ control_work(struct master *m, void *arg, int *status)
 {
 	const struct control_client *c = arg;
 
-	return control_text(c->inspect->run(m->server, c->request));
+	return control_text(c->inspect->run(m->server, c->request), NULL);
 }
 
 static void control_go_on(struct control_client *);
@@ -207,14 +221,32 @@ control_run(struct control_client *c, const char *line, size_t length)
 	return result;
 }
 
+/* The result is what has come of it. */
+static int
+control_answer_finish(struct control_client *c)
+{
+	json_t *errors = NULL, *result;
+	int r;
+
+	json_decref(c->result);
+	c->result = NULL;
+	result = c->wait.finish(c->control->master, c->wait.number, &errors);
+	r = control_answer_with(c, result, errors);
+	json_decref(errors);
+	return r;
+}
+
 /* What it waited for is there, or has taken too long. */
 static int
 control_answer_late(struct control_client *c)
 {
 	struct master *m = c->control->master;
-	json_t *result = c->result, *names = json_array(), *who;
+	json_t *result = c->result, *names, *who;
 	size_t i;
 
+	if (c->wait.finish != NULL)
+		return control_answer_finish(c);
+	names = json_array();
 	who = c->wait.who(m, c->wait.number);
 	for (i = 0; i < json_array_size(who); i++)
 		json_array_append_new(names, json_string(m->processes[
@@ -330,8 +362,8 @@ control_glance(struct control *control)
 
 	for (c = control->clients; c != NULL; c = next) {
 		next = c->next;
-		if (c->result == NULL || (now < c->wait.deadline &&
-		    !c->wait.is_done(control->master, c->wait.number)))
+		if (c->result == NULL || ((now < c->wait.deadline ||
+		    c->wait.finish != NULL) && !c->wait.is_done(control->master, c->wait.number)))
 			continue;
 		if (control_answer_late(c) == -1)
 			control_drop(c);
@@ -371,7 +403,6 @@ control_pause(struct control *control)
 {
 	if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
 		return;
-	control->resume.fn = control_resume;
 	if (loop_timer(control->master->loop, &control->resume,
 	    CONTROL_PAUSE_MS) == 0)
 		loop_modify(control->master->loop, &control->watch, 0);
@@ -421,50 +452,135 @@ control_make_folder(const struct server_settings *set)
 		chmod(folder, 0755);
 }
 
-struct control *
-control_open(struct master *m)
+/* Binds and listens; -1 with a text. */
+static int
+control_bind(const struct server_settings *set, struct address *to)
 {
-	const struct server_settings *set = &m->server->settings;
 	struct socket_options options = {
 		.backlog = CONTROL_CLIENTS_MAX,
 		.mode = (mode_t)set->control_mode,
 		.owner = (uid_t)-1, .group = (gid_t)-1,
 	};
-	struct control *control;
 	struct address *address;
 	char *text = NULL;
 	size_t count;
+	int fd;
 
-	errno = 0;
-	if (set->control_socket[0] == '\0')
-		return NULL;
 	if (strings_append(&text, "unix:%s", set->control_socket) == -1 ||
 	    address_resolve(text, true, &address, &count) == -1) {
 		free(text);
-		return NULL;
+		return -1;
 	}
 	free(text);
-	if ((control = calloc(1, sizeof(*control))) == NULL) {
+	*to = *address;
+	free(address);
+	if ((fd = socket_bind(to, false, &options)) == -1)
+		return -1;
+	if (socket_listen(fd, &options) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static struct control *
+control_new(struct master *m)
+{
+	struct control *control = calloc(1, sizeof(*control));
+
+	if (control == NULL) {
 		error_errno("control socket");
-		free(address);
 		return NULL;
 	}
 	control->master = m;
+	control->resume.fn = control_resume;
 	control->glance.fn = control_glance_timer;
-	control->address = *address;
-	free(address);
 	control->watch = (struct watch){ control_accept, -1, PRONG_READ };
-	control->watch.fd = socket_bind(&control->address, false, &options);
+	control->next = -1;
+	return control;
+}
+
+struct control *
+control_open(struct master *m)
+{
+	const struct server_settings *set = &m->server->settings;
+	struct control *control;
+
+	if ((control = control_new(m)) == NULL ||
+	    set->control_socket[0] == '\0')
+		return control;
+	control->watch.fd = control_bind(set, &control->address);
 	if (control->watch.fd == -1) {
 		free(control);
 		return NULL;
 	}
-	if (socket_listen(control->watch.fd, &options) == -1 ||
-	    loop_add(m->loop, &control->watch) == -1) {
-		control_close(control);
-		return NULL;
+	if (loop_add(m->loop, &control->watch) == 0)
+		return control;
+	unlink(control->address.un.sun_path);
+	close(control->watch.fd);
+	free(control);
+	return NULL;
+}
+
+int
+control_prepare(struct master *m, const struct prong_server *s)
+{
+	const struct server_settings *now = &m->server->settings;
+	struct control *control = m->control;
+
+	control->moves = strcmp(now->control_socket,
+	    s->settings.control_socket) != 0;
+	if (!control->moves || s->settings.control_socket[0] == '\0')
+		return 0;
+	control_make_folder(&s->settings);
+	control->next = control_bind(&s->settings, &control->next_address);
+	return control->next == -1 ? -1 : 0;
+}
+
+/* Lets go of the socket that it listens on. */
+static void
+control_leave(struct control *control)
+{
+	if (control->watch.fd == -1)
+		return;
+	unlink(control->address.un.sun_path);
+	loop_timer_stop(control->master->loop, &control->resume);
+	loop_del(control->master->loop, &control->watch);
+	close(control->watch.fd);
+	control->watch.fd = -1;
+}
+
+static void
+control_move(struct control *control)
+{
+	control_leave(control);
+	control->watch.fd = control->next;
+	control->watch.events = PRONG_READ;
+	control->address = control->next_address;
+	control->next = -1;
+	if (control->watch.fd == -1)
+		return;
+	log_info("control socket: %s", control->address.un.sun_path);
+	if (loop_add(control->master->loop, &control->watch) == -1)
+		log_error("control socket: %s", error_text());
+}
+
+void
+control_settle(struct master *m, bool taken)
+{
+	struct control *control = m->control;
+	const struct server_settings *set = &m->server->settings;
+
+	if (taken && control->moves)
+		control_move(control);
+	else if (taken && control->watch.fd != -1 && chmod(
+	    control->address.un.sun_path, (mode_t)set->control_mode) == -1)
+		log_warning("control socket: %s", strerror(errno));
+	if (control->next != -1) {
+		unlink(control->next_address.un.sun_path);
+		close(control->next);
 	}
-	return control;
+	control->next = -1;
+	control->moves = false;
 }
 
 void
@@ -472,10 +588,8 @@ control_close(struct control *control)
 {
 	if (control == NULL)
 		return;
-	unlink(control->address.un.sun_path);
-	loop_timer_stop(control->master->loop, &control->resume);
+	control_leave(control);
 	loop_timer_stop(control->master->loop, &control->glance);
-	close(control->watch.fd);
 	while (control->clients != NULL) {
 		/* What is left of an answer; there is no later chance. */
 		output_write(&control->clients->output,

@@ -28,6 +28,13 @@ struct control *control_open(struct master *);
 void control_close(struct control *);
 
 /*
+ * For a reload: makes the socket that a server to be wants, if it is another;
+ * then takes it, or not.  Who is connected stays.
+ */
+int control_prepare(struct master *, const struct prong_server *);
+void control_settle(struct master *, bool taken);
+
+/*
  * What a command waits for before it is answered: until is_done(), but no
  * longer than CONTROL_WAIT_MS.  Who is still missing then, as an array of
  * slots, is "waiting" in the result, and "waiting_names" by name.
@@ -35,6 +42,13 @@ void control_close(struct control *);
 struct control_wait {
 	bool (*is_done)(const struct master *, uint64_t number);
 	json_t *(*who)(const struct master *, uint64_t number);
+	/*
+	 * The result then, in the place of the one that was there before; NULL
+	 * with a text, and *errors its lines if there are several.  With it
+	 * there is no limit of time.
+	 */
+	json_t *(*finish)(const struct master *, uint64_t number,
+	    json_t **errors);
 	uint64_t number;
 	uint64_t deadline;
 };

@@ -12,7 +12,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "base/units.h"
 #include "server/channel.h"
+#include "server/expel.h"
 #include "server/master.h"
 #include "server/prepare.h"
 
@@ -76,8 +78,11 @@ generation_free(struct generation *g)
 	*at = g->before;
 	if (m->current == g)
 		m->current = NULL;
-	if (m->loop != NULL)
+	if (m->loop != NULL) {
 		loop_timer_stop(m->loop, &g->deadline);
+		loop_timer_stop(m->loop, &g->retiring);
+		loop_timer_stop(m->loop, &g->expelling);
+	}
 	listening_close(&g->listening, true);
 	pools_close_bells(g->bells, m->slots);
 	m->recovered += objects_recovered(g->server);
@@ -233,6 +238,12 @@ generation_drained_long_enough(struct timer *t)
 	generation_end(g);
 }
 
+uint64_t
+generation_drain_ms(const struct generation *g)
+{
+	return units_milliseconds(g->server->settings.drain_timeout);
+}
+
 void
 generation_drain(struct generation *g, uint64_t ms)
 {
@@ -246,6 +257,7 @@ generation_drain(struct generation *g, uint64_t ms)
 	g->deadline.fn = generation_drained_long_enough;
 	if (ms > 0)
 		loop_timer_exact(g->master->loop, &g->deadline, ms);
+	expel(g);
 	generation_process_gone(g);
 }
 
@@ -272,7 +284,7 @@ generations_draining(const struct master *m)
 	uint32_t count = 0;
 
 	for (g = m->generations; g != NULL; g = g->before)
-		count += g->state == GENERATION_DRAINING;
+		count += g->state >= GENERATION_RETIRING;
 	return count;
 }
 

@@ -24,6 +24,7 @@ struct process;
 enum generation_state {
 	GENERATION_STARTING,	/* on trial: the one before it is current */
 	GENERATION_CURRENT,
+	GENERATION_RETIRING,	/* empties the queues that go with it */
 	GENERATION_DRAINING,	/* its successor is current */
 	GENERATION_ENDING,	/* to end at once */
 };
@@ -45,6 +46,14 @@ struct generation {
 	bool *paused;			/* by row */
 	uint64_t drains_since;		/* process_milliseconds(); or 0 */
 	struct timer deadline;		/* of draining, then of ending */
+	/* retire.c */
+	struct timer retiring;
+	uint64_t retires_since, quiet_since;	/* process_milliseconds() */
+	void (*retired)(struct master *, struct generation *);
+	/* expel.c */
+	struct timer expelling;
+	size_t expelled;
+	unsigned int expel_looks;
 };
 
 /* How long an end at once waits before it kills. */
@@ -75,6 +84,8 @@ bool generation_is_ready(const struct generation *);
 /* One that was ready serves from now on, in the place of the current one. */
 void generation_succeed(struct generation *);
 
+/* As long as its configuration has it wait for open connections: ms; 0: ever. */
+uint64_t generation_drain_ms(const struct generation *);
 /* Accepts no more, and ends when it is empty, at the latest after ms (0: never). */
 void generation_drain(struct generation *, uint64_t ms);
 /* Ends at once. */

@@ -294,17 +294,35 @@ listening_add_worker(struct listening *l, int number)
 	return 0;
 }
 
-void
-listening_log(const struct listening *l)
+/* Those that others does not have. */
+static void
+listening_log_other(const struct listening *l, const struct listening *others,
+    const char *what)
 {
 	char text[ADDRESS_MAX];
 	size_t i;
 
 	for (i = 0; i < l->count; i++)
-		if (l->sockets[i].number <= 0)
-			log_info("listening on %s service=%s",
+		if (l->sockets[i].number <= 0 &&
+		    !listening_is_bound(others, &l->sockets[i].address))
+			log_info("%s %s service=%s", what,
 			    address_format(&l->sockets[i].address, text,
 			    sizeof(text)), l->sockets[i].service->name);
+}
+
+void
+listening_log(const struct listening *l)
+{
+	const struct listening none = { .count = 0 };
+
+	listening_log_other(l, &none, "listening on");
+}
+
+void
+listening_log_new(const struct listening *l, const struct listening *before)
+{
+	listening_log_other(l, before, "listening on");
+	listening_log_other(before, l, "no longer listening on");
 }
 
 int64_t

@@ -52,6 +52,8 @@ int64_t listening_queued(const struct listening *,
 
 /* Logs each address, with the port that port 0 became. */
 void listening_log(const struct listening *);
+/* Those that a list has newly, and those that it has no more. */
+void listening_log_new(const struct listening *, const struct listening *before);
 
 /* Closes those it keeps; remove: and the paths of unix sockets, too. */
 void listening_close(struct listening *, bool remove);

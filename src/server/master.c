@@ -22,6 +22,7 @@
 #include "server/control.h"
 #include "server/prepare.h"
 #include "server/reaper.h"
+#include "server/reload.h"
 #include "server/saving.h"
 #include "server/watchdog.h"
 
@@ -77,6 +78,7 @@ master_generation_gone(struct master *m, struct generation *g)
 		return;
 	}
 	log_info("generation %u has ended", g->number);
+	saving_drop(m, g->server);
 	master_forget(m, g);
 }
 
@@ -88,6 +90,7 @@ master_stop(struct master *m)
 	if (m->state == MASTER_STOPPING)
 		return;
 	m->state = MASTER_STOPPING;
+	reload_cancel(m);
 	for (g = m->generations; g != NULL; g = before) {
 		before = g->before;
 		generation_end(g);
@@ -104,6 +107,7 @@ master_drain(struct master *m, uint64_t ms)
 		return;
 	m->state = MASTER_DRAINING;
 	log_info("draining");
+	reload_cancel(m);
 	for (g = m->generations; g != NULL; g = g->before) {
 		generation_drain(g, ms);
 		/* Who comes now is refused at once, and not left waiting. */
@@ -197,7 +201,7 @@ master_is_ready(struct master *m)
 	generation_succeed(g);
 	log_info("ready workers=%u services=%zu", g->workers,
 	    g->server->service_count);
-	saving_start(m);
+	saving_follow(m);
 	if (m->ready != NULL)
 		m->ready(m->ready_arg);
 }
@@ -235,10 +239,12 @@ master_signal(int signo, void *arg)
 		master_scale(m, -1);
 		break;
 	case SIGHUP:
+		if (reload_ask(m) == 0)
+			log_warning("SIGHUP: no reload: %s", error_text());
+		break;
 	case SIGUSR2:
-		log_warning("SIG%s: this version has no %s; nothing done",
-		    sigabbrev_np(signo), signo == SIGHUP ? "reload" :
-		    "upgrade");
+		log_warning("SIGUSR2: this version has no upgrade; nothing "
+		    "done");
 		break;
 	}
 }
@@ -310,6 +316,34 @@ master_open_pidfile(struct master *m)
 	return pidlock_write(m->pidlock, path);
 }
 
+int
+master_prepare(struct master *m, const struct prong_server *s)
+{
+	const char *path = s->settings.pidfile;
+
+	if (strcmp(path, m->server->settings.pidfile) == 0 || path[0] == '\0')
+		return 0;
+	m->next_pidlock = pidlock_open(path);
+	return m->next_pidlock == -1 ? -1 :
+	    pidlock_write(m->next_pidlock, path);
+}
+
+void
+master_settle(struct master *m, const struct prong_server *before,
+    const struct prong_server *s)
+{
+	const char *old = before->settings.pidfile, *new = s->settings.pidfile;
+
+	if (s != m->server) {
+		pidlock_remove(m->next_pidlock, new);
+	} else if (strcmp(old, new) != 0) {
+		pidlock_remove(m->pidlock, old);
+		m->pidlock = m->next_pidlock;
+	}
+	m->next_pidlock = -1;
+	umask((mode_t)m->server->settings.umask);
+}
+
 static void
 master_asked_to_stop(struct watch *w, unsigned int events)
 {
@@ -336,9 +370,7 @@ master_open_loop(struct master *m)
 	    PRONG_READ };
 	if (loop_add(m->loop, &m->stop) == -1)
 		return -1;
-	errno = 0;
-	m->control = control_open(m);
-	if (m->control == NULL && errno != 0)
+	if ((m->control = control_open(m)) == NULL || reload_open(m) == -1)
 		return -1;
 	watchdog_start(m);
 	return 0;
@@ -373,7 +405,8 @@ master_open(struct master *m)
 	    generation_bind(m->current, NULL) == -1 ||
 	    prepare_memory(m->server, &m->scoreboard, m->slots,
 	    master_table_capacity(set)) == -1 ||
-	    generation_share(m->current, NULL) == -1 || saving_load(m) == -1 ||
+	    generation_share(m->current, NULL) == -1 ||
+	    saving_load(m, m->server) == -1 ||
 	    master_open_loop(m) == -1 ||
 	    listening_start(&m->current->listening) == -1)
 		return -1;
@@ -398,6 +431,7 @@ master_close(struct master *m)
 	for (i = 0; m->mailboxes != NULL && i < m->slots; i++)
 		mailbox_close(&m->mailboxes[i]);
 	control_close(m->control);
+	reload_close(m);
 	clerk_close(m);
 	saving_close(m);
 	pidlock_remove(m->pidlock, m->server->settings.pidfile);
@@ -419,6 +453,7 @@ prong_server_run(struct prong_server *server, void (*ready)(void *), void *arg)
 		.program = server,
 		.server = server,
 		.pidlock = -1,
+		.next_pidlock = -1,
 		.signals.watch.fd = -1,
 		.scoreboard.segment.fd = -1,
 		.scoreboard.connections.fd = -1,

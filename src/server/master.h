@@ -26,7 +26,9 @@
  */
 
 struct clerk;
+struct loading;
 struct reaper_child;
+struct reload;
 struct saving;
 
 enum process_state {
@@ -97,6 +99,8 @@ struct master {
 	struct signals signals;
 	struct reaper_child *children;	/* where there are no signals */
 	struct clerk *clerks;		/* at work */
+	struct loading *loadings;	/* configurations being read */
+	struct reload *reload;
 	struct saving *savings;		/* dicts with a file */
 	struct watch stop;		/* asked for by the program itself */
 	struct scoreboard scoreboard;
@@ -105,6 +109,7 @@ struct master {
 	struct mailbox *mailboxes;	/* by slot: once made, they stay */
 	uint32_t slots;
 	int pidlock;
+	int next_pidlock;		/* of a reload that has not ended; -1 */
 	struct control *control;
 	struct timer watchdog;
 	uint64_t watched;		/* when it last looked */
@@ -117,6 +122,7 @@ struct master {
 	uint64_t started;
 	uint64_t restarts_crash;
 	uint64_t restarts_stuck;
+	uint64_t reloads;
 	uint64_t recovered;		/* locks of objects that are gone */
 	void (*ready)(void *);
 	void *ready_arg;
@@ -203,6 +209,14 @@ bool master_is_answered(const struct master *, uint64_t number);
 int master_reopen_logs(struct master *);
 /* The last process of a generation has gone, and it is not to have others. */
 void master_generation_gone(struct master *, struct generation *);
+/*
+ * The pidfile of a server to be: taken, but not the master's yet.  Then that
+ * this is the server of the current generation after before, or that it is
+ * not.
+ */
+int master_prepare(struct master *, const struct prong_server *);
+void master_settle(struct master *, const struct prong_server *before,
+    const struct prong_server *);
 /* All of the first one are ready: it serves. */
 void master_is_ready(struct master *);
 /* Ends the run, when nothing of a stop is left to be waited for. */

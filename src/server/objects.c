@@ -64,11 +64,11 @@ static int64_t
 objects_number(const struct object_list *list, const char *name)
 {
 	const struct prong_section *section = list->sections;
-	size_t i;
+	int64_t i;
 
-	for (i = 0; i < list->count; i++, section = section->next)
+	for (i = 0; i < (int64_t)list->count; i++, section = section->next)
 		if (strcmp(section->title, name) == 0)
-			return (int64_t)i;
+			return i;
 	return -1;
 }
 
@@ -95,9 +95,9 @@ objects_append(struct object_list *list, void *item, bool is_shared)
 	return server_append(&list->items, &list->count, item);
 }
 
-/* The one of before, for a section; NULL with errno 0: it has none. */
-static void *
-objects_kept(const struct object_kind *kind, struct object_list *before,
+/* Whether before has it, as the section wants it: its number, or -1. */
+static int64_t
+objects_kept(const struct object_kind *kind, const struct object_list *before,
     const struct prong_section *section)
 {
 	int64_t number;
@@ -105,12 +105,12 @@ objects_kept(const struct object_kind *kind, struct object_list *before,
 	errno = 0;
 	if (before == NULL || kind->keep == NULL ||
 	    (number = objects_number(before, section->title)) == -1)
-		return NULL;
-	if (kind->keep(section, objects_section(before, number)) == -1) {
-		error_prefix("%s \"%s\"", kind->name, section->title);
-		return NULL;
-	}
-	return before->items[number];
+		return -1;
+	errno = 0;
+	if (kind->keep(section, objects_section(before, number)) == 0)
+		return number;
+	error_prefix("%s \"%s\"", kind->name, section->title);
+	return -1;
 }
 
 static int
@@ -118,14 +118,18 @@ objects_make_one(struct prong_server *s, enum prong_scope number,
     struct object_list *before, const struct prong_section *section)
 {
 	const struct object_kind *kind = object_kinds[number];
-	void *item = objects_kept(kind, before, section);
-	bool is_kept = item != NULL;
+	int64_t kept = objects_kept(kind, before, section);
+	bool is_kept = kept != -1;
+	void *item;
 
+	if (!is_kept && errno != 0)
+		return -1;
+	item = is_kept ? before->items[kept] :
+	    kind->make(section, !s->is_checked);
+	if (item == NULL)
+		return -1;
 	if (is_kept && kind->adjust != NULL)
 		kind->adjust(item, section);
-	if (item == NULL && (errno != 0 ||
-	    (item = kind->make(section, !s->is_checked)) == NULL))
-		return -1;
 	if (objects_append(&s->objects[number], item, is_kept) == 0)
 		return 0;
 	if (!is_kept)
@@ -152,6 +156,23 @@ objects_follow(struct prong_server *s, struct prong_server *before)
 		    section = section->next)
 			if (objects_make_one(s, kind, before == NULL ? NULL :
 			    &before->objects[kind], section) == -1)
+				return -1;
+	return 0;
+}
+
+int
+objects_check_follow(const struct prong_server *s,
+    const struct prong_server *before)
+{
+	const struct prong_section *section;
+	enum prong_scope kind;
+
+	for (kind = OBJECT_FIRST; kind < OBJECT_KINDS; kind++)
+		for (section = s->objects[kind].sections; section != NULL;
+		    section = section->next)
+			if (objects_kept(object_kinds[kind],
+			    &before->objects[kind], section) == -1 &&
+			    errno != 0)
 				return -1;
 	return 0;
 }

@@ -83,6 +83,9 @@ void objects_free(struct prong_server *);
  * have.  objects_adjust(): they are again as this one wants them.
  */
 int objects_follow(struct prong_server *, struct prong_server *before);
+/* Whether that could be, by what is configured. */
+int objects_check_follow(const struct prong_server *,
+    const struct prong_server *before);
 void objects_keep(struct prong_server *, struct prong_server *before);
 void objects_adjust(struct prong_server *);
 

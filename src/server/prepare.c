@@ -28,6 +28,17 @@ prepare_log(const struct prong_server *s)
 	return log_open_access(set->log_access, json);
 }
 
+bool
+prepare_has_other_log(const struct prong_server *s,
+    const struct prong_server *t)
+{
+	const struct server_settings *a = &s->settings, *b = &t->settings;
+
+	return s != t && (strcmp(a->log_target, b->log_target) != 0 ||
+	    strcmp(a->log_access, b->log_access) != 0 ||
+	    a->log_level != b->log_level || a->log_format != b->log_format);
+}
+
 /* The program may free what its function wants as soon as this is over. */
 void
 prepare_log_end(void)

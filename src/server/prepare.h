@@ -2,6 +2,7 @@
 #ifndef SERVER_PREPARE_H
 #define SERVER_PREPARE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/privilege.h"
@@ -15,6 +16,9 @@
 /* Opens the logs as the settings say; lines may go to the program instead. */
 int prepare_log(const struct prong_server *);
 void prepare_log_end(void);
+/* Whether one's logs are not the other's. */
+bool prepare_has_other_log(const struct prong_server *,
+    const struct prong_server *);
 
 /* Checks the services; what is wrong with them is logged. */
 int prepare_services(struct prong_server *);

@@ -19,6 +19,7 @@
 #include "server/channel.h"
 #include "server/crash.h"
 #include "server/master.h"
+#include "server/prepare.h"
 #include "server/reaper.h"
 #include "server/worker.h"
 #include "shm/rlock.h"
@@ -240,8 +241,7 @@ process_tell_rest(struct process *p)
 	}
 	if ((untold & (1U << CHANNEL_LOG | 1U << CHANNEL_LEVEL)) != 0)
 		process_tell_log(p);
-	if (p->master->state < MASTER_DRAINING)
-		assign_sockets(p->master);
+	assign_sockets(p->master);
 }
 
 static void
@@ -274,6 +274,11 @@ process_child(struct process *p, int end, int report, pid_t master)
 		.report = report,
 		.master = master,
 	};
+
+	/* Its log may be another; without, what is said goes on to the old. */
+	if (prepare_has_other_log(p->generation->server, p->master->server) &&
+	    prepare_log(p->generation->server) == -1)
+		log_error("%s: %s", p->name, error_text());
 
 	static const enum rlock_role roles[] = {
 		[ROLE_WORKER] = RLOCK_WORKER,

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,12 +26,14 @@ struct saving {
 	struct saving *next;
 	struct master *master;
 	struct prong_dict *dict;
-	const char *path;
+	char name[72];			/* its; it may be gone before us */
+	char *path;
 	uint64_t interval;		/* ms; 0: only at the end */
 	struct timer timer;
 	struct clerk *clerk;		/* at work */
 	bool is_started;
 	bool is_last;			/* what is at work, or was */
+	bool is_dropped;		/* by a reload: it ends with its users */
 	/*
 	 * The errno of the last attempt, which is the clerk's exit status (0:
 	 * it went well; -1: it was killed), and until when the log has heard
@@ -55,7 +58,7 @@ saving_set_aside(const struct saving *s)
 	if (savefile_set_aside(s->path, name, sizeof(name)) == -1)
 		return -1;
 	log_error("dict \"%s\": %s is damaged: %s; it is %s now, and the dict "
-	    "begins empty", s->dict->name, s->path, why, name);
+	    "begins empty", s->name, s->path, why, name);
 	return 0;
 }
 
@@ -70,7 +73,7 @@ saving_read(const struct saving *s)
 		return saving_set_aside(s);
 	if (r == -1)
 		return error_prefix("%s", s->path);
-	log_info("dict \"%s\": %lld keys from %s", s->dict->name,
+	log_info("dict \"%s\": %lld keys from %s", s->name,
 	    (long long)prong_dict_size(s->dict), s->path);
 	return 0;
 }
@@ -82,22 +85,17 @@ saving_read_work(struct master *m, void *arg, int *status)
 }
 
 static int
-saving_add(struct master *m, const struct prong_section *section,
+saving_load_one(struct master *m, const struct prong_section *section,
     struct prong_dict *d)
 {
-	struct saving *s = calloc(1, sizeof(*s));
+	char path[PATH_MAX];
+	struct saving s = { .dict = d, .path = path };
 	const struct clerk_task task = {
-		.name = "reading it", .work = saving_read_work, .arg = s,
+		.name = "reading it", .work = saving_read_work, .arg = &s,
 	};
 
-	if (s == NULL)
-		return error_errno("dict \"%s\"", d->name);
-	s->master = m;
-	s->dict = d;
-	s->path = section_text(section, "save");
-	s->interval = (uint64_t)section_number(section, "save-interval");
-	s->next = m->savings;
-	m->savings = s;
+	strlcpy(s.name, d->name, sizeof(s.name));
+	strlcpy(path, section_text(section, "save"), sizeof(path));
 	if (clerk_wait(m, &task) == -1)
 		return error_prefix("dict \"%s\"", d->name);
 	dict_take_hash_key(d);
@@ -105,15 +103,16 @@ saving_add(struct master *m, const struct prong_section *section,
 }
 
 int
-saving_load(struct master *m)
+saving_load(struct master *m, const struct prong_server *server)
 {
-	const struct object_list *dicts = &m->server->objects[PRONG_DICT];
+	const struct object_list *dicts = &server->objects[PRONG_DICT];
 	const struct prong_section *section = dicts->sections;
 	size_t i;
 
 	for (i = 0; i < dicts->count; i++, section = section->next)
 		if (section_text(section, "save")[0] != '\0' &&
-		    saving_add(m, section, dicts->items[i]) == -1)
+		    !dicts->shared[i] &&
+		    saving_load_one(m, section, dicts->items[i]) == -1)
 			return -1;
 	return 0;
 }
@@ -135,11 +134,11 @@ saving_fail(const struct saving *s)
 	int failure = errno > 0 && errno < 256 ? errno : EIO;
 
 	if (saving_is_told(s, failure))
-		log_debug("dict \"%s\" is still not saved: %s", s->dict->name,
+		log_debug("dict \"%s\" is still not saved: %s", s->name,
 		    error_text());
 	else
 		log_error("dict \"%s\" is not saved: %s; %s stays as it was",
-		    s->dict->name, error_text(), s->path);
+		    s->name, error_text(), s->path);
 	return failure;
 }
 
@@ -155,7 +154,7 @@ saving_write_work(struct master *m, void *arg, int *status)
 	else
 		log_write(s->is_last || s->failure != 0 ? PRONG_INFO :
 		    PRONG_DEBUG, "dict \"%s\": %llu keys saved to %s%s",
-		    s->dict->name, (unsigned long long)count, s->path,
+		    s->name, (unsigned long long)count, s->path,
 		    s->failure != 0 ? " again" : "");
 	return NULL;
 }
@@ -165,7 +164,20 @@ saving_arm(struct saving *s)
 {
 	if (s->interval > 0 && loop_timer(s->master->loop, &s->timer,
 	    s->interval) == -1)
-		log_error("dict \"%s\": %s", s->dict->name, error_text());
+		log_error("dict \"%s\": %s", s->name, error_text());
+}
+
+static void
+saving_free(struct saving *s)
+{
+	struct saving **at = &s->master->savings;
+
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
+	loop_timer_stop(s->master->loop, &s->timer);
+	free(s->path);
+	free(s);
 }
 
 /* It will not be tried again. */
@@ -175,7 +187,7 @@ saving_blame(struct saving *s)
 	char why[ERROR_MAX];
 
 	snprintf(why, sizeof(why), "dict \"%s\" is not saved; the log says why",
-	    s->dict->name);
+	    s->name);
 	errno = EIO;
 	master_blame(s->master, why);
 }
@@ -202,10 +214,12 @@ saving_written(struct master *m, void *arg, int status, const char *text,
 	saving_note(s, status);
 	if (WIFSIGNALED(status))
 		log_error("dict \"%s\" is not saved: the clerk %s; %s stays as "
-		    "it was", s->dict->name, process_describe_status(status,
+		    "it was", s->name, process_describe_status(status,
 		    how, sizeof(how)), s->path);
 	if (!s->is_last)
 		saving_arm(s);
+	else if (s->is_dropped)
+		saving_free(s);
 	else if (status != 0)
 		saving_blame(s);
 	master_finish(m);
@@ -221,7 +235,7 @@ saving_begin(struct saving *s)
 
 	if ((s->clerk = clerk_send(s->master, &task)) != NULL)
 		return;
-	log_error("dict \"%s\" is not saved: %s", s->dict->name, error_text());
+	log_error("dict \"%s\" is not saved: %s", s->name, error_text());
 	if (s->is_last)
 		saving_blame(s);
 	else
@@ -235,15 +249,101 @@ saving_timer(struct timer *t)
 	    timer)));
 }
 
-void
-saving_start(struct master *m)
+/* --- which are saved ------------------------------------------------------ */
+
+static struct saving *
+saving_of(const struct master *m, const struct prong_dict *d)
 {
 	struct saving *s;
 
-	for (s = m->savings; s != NULL; s = s->next) {
-		s->is_started = true;
-		s->timer.fn = saving_timer;
+	for (s = m->savings; s != NULL && s->dict != d; s = s->next)
+		continue;
+	return s;
+}
+
+static struct saving *
+saving_new(struct master *m, struct prong_dict *d)
+{
+	struct saving *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->master = m;
+	s->dict = d;
+	strlcpy(s->name, d->name, sizeof(s->name));
+	s->timer.fn = saving_timer;
+	s->next = m->savings;
+	m->savings = s;
+	return s;
+}
+
+/* As the section says, from now on. */
+static void
+saving_set(struct saving *s, const struct prong_section *section)
+{
+	char *path = strdup(section_text(section, "save"));
+
+	if (path == NULL)
+		log_error("dict \"%s\": no memory: it is saved as before",
+		    s->name);
+	else {
+		free(s->path);
+		s->path = path;
+	}
+	s->interval = (uint64_t)section_number(section, "save-interval");
+	s->is_dropped = false;
+	s->is_started = true;
+	loop_timer_stop(s->master->loop, &s->timer);
+	if (s->clerk == NULL)
 		saving_arm(s);
+}
+
+void
+saving_follow(struct master *m)
+{
+	const struct object_list *dicts = &m->server->objects[PRONG_DICT];
+	const struct prong_section *section = dicts->sections;
+	struct saving *s;
+	size_t i;
+
+	for (s = m->savings; s != NULL; s = s->next)
+		s->is_dropped = true;
+	for (i = 0; i < dicts->count; i++, section = section->next) {
+		if (section_text(section, "save")[0] == '\0')
+			continue;
+		s = saving_of(m, dicts->items[i]);
+		if (s == NULL && (s = saving_new(m, dicts->items[i])) == NULL)
+			log_error("dict \"%s\": no memory: it is not saved",
+			    section->title);
+		else
+			saving_set(s, section);
+	}
+}
+
+void
+saving_drop(struct master *m, const struct prong_server *server)
+{
+	const struct object_list *dicts = &server->objects[PRONG_DICT];
+	struct saving *s, *next;
+	size_t i;
+
+	for (s = m->savings; s != NULL; s = next) {
+		next = s->next;
+		for (i = 0; i < dicts->count && (dicts->shared[i] ||
+		    dicts->items[i] != s->dict); i++)
+			continue;
+		if (!s->is_dropped || i == dicts->count)
+			continue;
+		loop_timer_stop(m->loop, &s->timer);
+		/* What it writes is older than what is there now. */
+		if (s->clerk != NULL) {
+			clerk_kill(s->clerk);
+			clerk_forget(s->clerk);
+		}
+		s->is_last = true;
+		saving_begin(s);
+		if (s->clerk == NULL)
+			saving_free(s);
 	}
 }
 
@@ -270,9 +370,10 @@ saving_close(struct master *m)
 	struct saving *s;
 
 	while ((s = m->savings) != NULL) {
-		m->savings = s->next;
-		if (s->is_started)
+		if (m->loop != NULL)
 			loop_timer_stop(m->loop, &s->timer);
+		m->savings = s->next;
+		free(s->path);
 		free(s);
 	}
 }

@@ -12,11 +12,20 @@
  * itself never opens such a file.
  */
 
-/* Reads them; -1: one is there but cannot be used, the text says why. */
-int saving_load(struct master *);
+/*
+ * Reads those of a server that no generation has yet; -1: one is there but
+ * cannot be used, the text says why.
+ */
+int saving_load(struct master *, const struct prong_server *);
 
-/* The server runs: they are saved from now on. */
-void saving_start(struct master *);
+/* Those of the current generation are saved from now on. */
+void saving_follow(struct master *);
+
+/*
+ * Saves those that only this server has, whose users have gone, for the last
+ * time; it need not be there any longer.
+ */
+void saving_drop(struct master *, const struct prong_server *);
 
 /* All processes have ended: saves them; true while that goes on. */
 bool saving_finish(struct master *);

@@ -188,6 +188,13 @@ prong_server_signals(struct prong_server *s, bool take)
 	s->leaves_signals = !take;
 }
 
+void
+prong_server_load(struct prong_server *s, prong_load_fn *fn, void *arg)
+{
+	s->load = fn;
+	s->load_arg = arg;
+}
+
 int
 server_check_name(const char *name)
 {

@@ -26,6 +26,8 @@ struct prong_server {
 	prong_log_fn *log;			/* the program's; NULL: none */
 	void *log_arg;
 	bool leaves_signals;			/* to the program */
+	prong_load_fn *load;			/* the program's; NULL: none */
+	void *load_arg;
 	struct prong_service **services;
 	size_t service_count;
 	const struct prong_handler **handlers;

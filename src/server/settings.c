@@ -140,6 +140,12 @@ static const struct setting server_settings[] = {
 	SERVER("stuck-timeout", "30s",
 	    "a worker that does not turn for so long is replaced; 0: never",
 	    SETTING_DURATION, stuck_timeout, .max = 365 * DAY),
+	SERVER("canary-time", "1s", "how long the first new worker must live "
+	    "before a reload goes on",
+	    SETTING_DURATION, canary_time, .max = DAY),
+	SERVER("upgrade-timeout", "30s",
+	    "how long a reload waits for its processes to be ready",
+	    SETTING_DURATION, upgrade_timeout, .min = 1000, .max = DAY),
 	SERVER("slow-handler", "100ms", "a handler that holds the loop for so "
 	    "long is logged and counted; 0: never",
 	    SETTING_DURATION, slow_handler, .max = DAY),

@@ -28,6 +28,8 @@ struct server_settings {
 	char *pidfile;
 	int64_t drain_timeout;
 	int64_t stuck_timeout;
+	int64_t canary_time;
+	int64_t upgrade_timeout;
 	int64_t slow_handler;
 	int64_t max_processes;
 	int64_t max_services;

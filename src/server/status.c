@@ -307,6 +307,7 @@ status_globals(struct master *m, uint64_t active,
 		[GLOBAL_ACTIVE] = active,
 		[GLOBAL_RESTARTS_CRASH] = m->restarts_crash,
 		[GLOBAL_RESTARTS_STUCK] = m->restarts_stuck,
+		[GLOBAL_RELOADS] = m->reloads,
 		[GLOBAL_LOCKS_RECOVERED] = scoreboard_recovered(&m->scoreboard) +
 	    status_recovered(m),
 		[GLOBAL_UPTIME] = (process_milliseconds() - m->started) / 1000,

@@ -19,7 +19,9 @@
 #include "base/units.h"
 #include "server/channel.h"
 #include "server/clerk.h"
+#include "server/loading.h"
 #include "server/master.h"
+#include "server/reload.h"
 #include "server/saving.h"
 #include "server/worker.h"
 
@@ -323,6 +325,11 @@ supervise_died(struct process *p, int status)
 		    "why", p->name);
 		errno = ECHILD;
 		master_fail(m, why);
+	} else if (p->generation->state == GENERATION_STARTING) {
+		log_error("%s (pid %d) of generation %u %s%s", p->name,
+		    (int)pid, p->generation->number, p->death, doing);
+		clerk_settle(p);
+		reload_process_died(p, p->death);
 	} else
 		supervise_replace(p, how, lived, pid, doing);
 	obituary_log_report(p, pid, report);
@@ -334,7 +341,7 @@ supervise_ended(struct master *m, pid_t pid, int status)
 	struct process *p;
 	uint32_t i;
 
-	if (clerk_ended(m, pid, status))
+	if (clerk_ended(m, pid, status) || loading_ended(m, pid, status))
 		return;
 	for (i = 0; i < m->slots; i++) {
 		p = &m->processes[i];
@@ -353,15 +360,15 @@ supervise_ready(struct process *p)
 	p->state = PROCESS_READY;
 	backoff_ready(&p->backoff);
 	log_debug("%s (pid %d) is ready", p->name, (int)p->pid);
-	if (m->state != MASTER_STARTING) {
-		if (m->state == MASTER_RUNNING) {
-			share_inherit(p);
-			assign_sockets(m);
-		}
-		return;
+	if (m->state == MASTER_STARTING) {
+		if (generation_is_ready(p->generation))
+			master_is_ready(m);
+	} else if (p->generation->state == GENERATION_STARTING)
+		reload_process_ready(p);
+	else if (p->generation->state < GENERATION_DRAINING) {
+		share_inherit(p);
+		assign_sockets(m);
 	}
-	if (generation_is_ready(p->generation))
-		master_is_ready(m);
 }
 
 static void

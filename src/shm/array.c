@@ -158,12 +158,14 @@ array_set_locked(struct prong_array *a, bool locked)
 	    a->length : 0, __ATOMIC_RELAXED);
 }
 
+/* fd: of one that there is already, or -1. */
 static struct prong_array *
-array_make(struct segment *s, const char *name, size_t size)
+array_make(struct segment *s, const char *name, size_t size, int fd)
 {
 	struct prong_array *a;
 
-	if (segment_create(s, name, ARRAY_LAYOUT, size, true) == -1)
+	if ((fd == -1 ? segment_create(s, name, ARRAY_LAYOUT, size, true) :
+	    segment_adopt(s, name, ARRAY_LAYOUT, size, fd)) == -1)
 		return NULL;
 	if ((a = segment_precede(s, SEGMENT_PAGE)) == NULL) {
 		segment_close(s);
@@ -173,15 +175,15 @@ array_make(struct segment *s, const char *name, size_t size)
 	return a;
 }
 
-struct prong_array *
-array_new(const char *name, enum prong_array_type type, size_t length)
+static struct prong_array *
+array_open(const char *name, enum prong_array_type type, size_t length, int fd)
 {
 	struct segment s;
 	struct prong_array *a;
 
 	a = array_make(&s, name, sizeof(struct array_layout) + length *
 	    sizeof(uint64_t) + array_notes_max(length) *
-	    sizeof(struct array_note));
+	    sizeof(struct array_note), fd);
 	if (a == NULL)
 		return NULL;
 	a->type = type;
@@ -192,11 +194,25 @@ array_new(const char *name, enum prong_array_type type, size_t length)
 		.lock = &array_layout(a)->lock, .kind = "array",
 		.name = a->name, .repair = array_repair, .arg = a,
 	};
-	if (rlock_init(&array_layout(a)->lock) == -1) {
-		array_free(a);
-		return NULL;
-	}
 	return a;
+}
+
+struct prong_array *
+array_new(const char *name, enum prong_array_type type, size_t length)
+{
+	struct prong_array *a = array_open(name, type, length, -1);
+
+	if (a == NULL || rlock_init(&array_layout(a)->lock) == 0)
+		return a;
+	array_free(a);
+	return NULL;
+}
+
+struct prong_array *
+array_adopt(const char *name, enum prong_array_type type, size_t length,
+    int fd)
+{
+	return array_open(name, type, length, fd);
 }
 
 void

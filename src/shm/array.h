@@ -37,6 +37,9 @@ struct prong_array {
 /* Makes an array of length cells, all 0.  Before any fork. */
 struct prong_array *array_new(const char *name, enum prong_array_type,
     size_t length);
+/* One that another process has made, by its descriptor: segment_adopt(). */
+struct prong_array *array_adopt(const char *name, enum prong_array_type,
+    size_t length, int fd);
 void array_free(struct prong_array *);
 
 /* How often its lock was taken over from a dead holder. */

@@ -142,7 +142,6 @@ dict_take_hash_key(struct prong_dict *d)
 static int
 dict_init(struct prong_dict *d)
 {
-	struct dict_stripe s;
 	uint64_t key[2];
 	uint32_t i;
 
@@ -151,12 +150,19 @@ dict_init(struct prong_dict *d)
 	for (i = 0; i < d->stripes; i++)
 		if (dict_init_stripe(d, i) == -1)
 			return -1;
+	return 0;
+}
+
+static void
+dict_init_guard(struct prong_dict *d)
+{
+	struct dict_stripe s;
+
 	dict_stripe(d, 0, &s);
 	d->guard = (struct rlock_guard){
 		.lock = &s.head->lock, .kind = "dict", .name = d->name,
 		.repair = dict_repair_first, .end = dict_end, .arg = d,
 	};
-	return 0;
 }
 
 /*
@@ -179,13 +185,12 @@ dict_check_memory(const char *name, int64_t memory)
 	return 0;
 }
 
-struct prong_dict *
-dict_new(const char *name, int64_t memory, enum dict_evict evict, bool reserve)
+/* As one process sees it; without memory yet. */
+static struct prong_dict *
+dict_describe(const char *name, int64_t memory, enum dict_evict evict)
 {
 	struct prong_dict *d;
 
-	if (dict_check_memory(name, memory) == -1)
-		return NULL;
 	if ((d = calloc(1, sizeof(*d))) == NULL ||
 	    (d->name = strdup(name)) == NULL) {
 		free(d);
@@ -198,12 +203,43 @@ dict_new(const char *name, int64_t memory, enum dict_evict evict, bool reserve)
 	d->segment.fd = -1;
 	d->segment.base = MAP_FAILED;
 	dict_measure(d, (size_t)memory);
+	return d;
+}
+
+struct prong_dict *
+dict_new(const char *name, int64_t memory, enum dict_evict evict, bool reserve)
+{
+	struct prong_dict *d;
+
+	if (dict_check_memory(name, memory) == -1 ||
+	    (d = dict_describe(name, memory, evict)) == NULL)
+		return NULL;
 	if (segment_create(&d->segment, name, DICT_LAYOUT, (size_t)memory,
 	    reserve) == -1 || dict_init(d) == -1) {
 		error_prefix("dict \"%s\"", name);
 		dict_free(d);
 		return NULL;
 	}
+	dict_init_guard(d);
+	return d;
+}
+
+struct prong_dict *
+dict_adopt(const char *name, int64_t memory, enum dict_evict evict, int fd)
+{
+	struct prong_dict *d = dict_describe(name, memory, evict);
+
+	if (d == NULL) {
+		close(fd);
+		return NULL;
+	}
+	if (segment_adopt(&d->segment, name, DICT_LAYOUT, (size_t)memory,
+	    fd) == -1) {
+		dict_free(d);
+		return NULL;
+	}
+	dict_take_hash_key(d);
+	dict_init_guard(d);
 	return d;
 }
 

@@ -115,6 +115,9 @@ struct dict_stripe {
  */
 struct prong_dict *dict_new(const char *name, int64_t memory,
     enum dict_evict, bool reserve);
+/* One that another process has made, by its descriptor: segment_adopt(). */
+struct prong_dict *dict_adopt(const char *name, int64_t memory,
+    enum dict_evict, int fd);
 void dict_free(struct prong_dict *);
 
 /* How often a lock of it was taken over from a dead holder.  Takes none. */

@@ -38,8 +38,8 @@ static uint64_t event_serials;
 static __thread bool event_was_short;
 static __thread uint32_t event_vain;	/* looked for it so often in a row */
 
-struct prong_event *
-event_new(const char *name, bool set)
+static struct prong_event *
+event_describe(const char *name)
 {
 	struct prong_event *e = calloc(1, sizeof(*e));
 
@@ -48,7 +48,18 @@ event_new(const char *name, bool set)
 		error_errno("event \"%s\"", name);
 		return NULL;
 	}
-	e->bell = -1;
+	e->bell = e->segment.fd = -1;
+	e->serial = __atomic_add_fetch(&event_serials, 1, __ATOMIC_RELAXED);
+	return e;
+}
+
+struct prong_event *
+event_new(const char *name, bool set)
+{
+	struct prong_event *e = event_describe(name);
+
+	if (e == NULL)
+		return NULL;
 	if (segment_create(&e->segment, "prong-event", EVENT_LAYOUT,
 	    sizeof(struct event_layout), true) == -1)
 		goto fail;
@@ -59,11 +70,31 @@ event_new(const char *name, bool set)
 	}
 	e->layout = e->segment.base;
 	e->layout->word = set ? EVENT_IS_SET + EVENT_ONCE : 0;
-	e->serial = __atomic_add_fetch(&event_serials, 1, __ATOMIC_RELAXED);
 	return e;
 fail:
 	event_free(e);
 	return NULL;
+}
+
+struct prong_event *
+event_adopt(const char *name, int fd, int bell)
+{
+	struct prong_event *e = event_describe(name);
+
+	if (e == NULL) {
+		close(fd);
+		close(bell);
+		return NULL;
+	}
+	e->bell = bell;
+	if (segment_adopt(&e->segment, "prong-event", EVENT_LAYOUT,
+	    sizeof(struct event_layout), fd) == -1) {
+		error_prefix("event \"%s\"", name);
+		event_free(e);
+		return NULL;
+	}
+	e->layout = e->segment.base;
+	return e;
 }
 
 void

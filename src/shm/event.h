@@ -46,6 +46,8 @@ struct prong_event {
 
 /* Makes an event.  Before any fork. */
 struct prong_event *event_new(const char *name, bool set);
+/* One that another process has made, by its descriptors: segment_adopt(). */
+struct prong_event *event_adopt(const char *name, int fd, int bell);
 void event_free(struct prong_event *);
 
 static inline uint64_t

@@ -57,20 +57,30 @@ static int
 locks_init(struct locks *l)
 {
 	struct locks_layout *layout = locks_layout(l);
-	struct locks_guard *g;
 	size_t i;
 
 	if (rlock_init(&layout->names) == -1)
 		return -1;
-	for (i = 0; i < LOCKS_MAX; i++) {
+	for (i = 0; i < LOCKS_MAX; i++)
 		if (rlock_init(&layout->entries[i].lock.lock) == -1)
 			return -1;
+	return 0;
+}
+
+/* What this process knows of them; the names as they are there already. */
+static void
+locks_init_guards(struct locks *l)
+{
+	struct locks_layout *layout = locks_layout(l);
+	struct locks_guard *g;
+	size_t i;
+
+	for (i = 0; i < LOCKS_MAX; i++) {
 		g = locks_guard(&layout->entries[i].lock);
 		g->guard.lock = &layout->entries[i].lock.lock;
 		g->guard.kind = "lock";
 		g->guard.name = g->name;
 	}
-	return 0;
 }
 
 int
@@ -85,6 +95,22 @@ locks_create(struct locks *l)
 		locks_close(l);
 		return -1;
 	}
+	locks_init_guards(l);
+	return 0;
+}
+
+int
+locks_adopt(struct locks *l, int fd)
+{
+	l->guards = NULL;
+	if (segment_adopt(&l->segment, "prong-locks", LOCKS_LAYOUT,
+	    sizeof(struct locks_layout), fd) == -1)
+		return -1;
+	if ((l->guards = segment_precede(&l->segment, LOCKS_SPAN)) == NULL) {
+		locks_close(l);
+		return -1;
+	}
+	locks_init_guards(l);
 	return 0;
 }
 

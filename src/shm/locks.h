@@ -31,6 +31,8 @@ struct locks {
 
 /* -1 with ENOMEM, ENOSPC. */
 int locks_create(struct locks *);
+/* Those that another process has made: segment_adopt(). */
+int locks_adopt(struct locks *, int fd);
 void locks_close(struct locks *);
 
 /*

@@ -5,6 +5,7 @@
 #include "shm/segment.h"
 
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,6 +47,43 @@ fail:
 	segment_close(s);
 	errno = error;
 	return error_errno("shared memory \"%s\" of %zu bytes", name, size);
+}
+
+/* What it says of itself, before it is believed. */
+static int
+segment_look(const struct segment *s, const char *name, uint32_t layout)
+{
+	const struct segment_header *header = s->base;
+
+	if (header->magic != SEGMENT_MAGIC || header->size != s->size)
+		return error_set(EPROTO, "shared memory \"%s\" is not what it "
+		    "was to be", name);
+	if (header->layout != layout)
+		return error_set(EPROTO, "shared memory \"%s\" has layout %u, "
+		    "this program has layout %u", name, header->layout, layout);
+	return 0;
+}
+
+int
+segment_adopt(struct segment *s, const char *name, uint32_t layout, size_t size,
+    int fd)
+{
+	struct stat st;
+	int seals = fcntl(fd, F_GET_SEALS), r = -1;
+
+	*s = (struct segment){ .fd = fd, .size = size, .base = MAP_FAILED };
+	if (seals == -1 || (seals & SEGMENT_SEALS) != SEGMENT_SEALS ||
+	    fstat(fd, &st) == -1 || st.st_size != (off_t)size)
+		error_set(EPROTO, "shared memory \"%s\" is not of %zu bytes",
+		    name, size);
+	else if ((s->base = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	    MAP_SHARED, fd, 0)) == MAP_FAILED)
+		error_errno("shared memory \"%s\"", name);
+	else
+		r = segment_look(s, name, layout);
+	if (r == -1)
+		segment_close(s);
+	return r;
 }
 
 void *

@@ -41,6 +41,14 @@ int segment_create(struct segment *, const char *name, uint32_t layout,
     size_t size, bool reserve);
 
 /*
+ * The same of one that another process has made, by its descriptor, which is
+ * the segment's then.  EPROTO: it is none, or of another size or layout; it is
+ * closed then, too.
+ */
+int segment_adopt(struct segment *, const char *name, uint32_t layout,
+    size_t size, int fd);
+
+/*
  * Maps the segment anew, with room right before it for what each process keeps
  * of it for itself: zeroed private memory, SEGMENT_PAGE bytes or a multiple of
  * that.  So one is found from the other without a pointer: after an atomic

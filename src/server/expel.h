@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SERVER_EXPEL_H
+#define SERVER_EXPEL_H
+
+#include "server/generation.h"
+
+/*
+ * Ends the connections of an old generation that the access rules of the
+ * current one do not allow, as they are found in the tables, until there are
+ * none.
+ */
+void expel(struct generation *);
+
+#endif
