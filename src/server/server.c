@@ -264,6 +264,16 @@ prong_service_set(struct prong_service *s, const char *key, const char *value)
 	return settings_set(PRONG_SERVICE, &s->settings, key, value);
 }
 
+bool
+server_next_setting(const struct prong_service *s, struct settings_walk *w)
+{
+	if (!settings_next(w))
+		return false;
+	if (s != NULL && s->prefers_framing && strcmp(w->key, "framing") == 0)
+		w->one = "";
+	return true;
+}
+
 /* The handler may not be known yet: what it accepts is checked later. */
 int
 prong_service_option(struct prong_service *s, const char *name,

@@ -73,6 +73,12 @@ void server_detach(struct prong_server *);
 bool server_has_module(const struct prong_service *);
 int server_load(struct prong_service *);
 
+/*
+ * settings_next() of a service as configured: its framing is "" where that of
+ * its handler was taken.  NULL: of a server.
+ */
+bool server_next_setting(const struct prong_service *, struct settings_walk *);
+
 /* Names stand in logs, process titles and JSON: -1 for what is not plain. */
 int server_check_name(const char *name);
 /* Adds a section of these members to a list; NULL: EEXIST, ENOMEM. */

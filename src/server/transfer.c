@@ -56,12 +56,9 @@ transfer_settings(enum prong_scope scope, const void *settings,
 	json_t *list = json_array();
 	size_t i;
 
-	while (settings_next(&w))
+	while (server_next_setting(s, &w))
 		for (i = 0; i < w.count; i++)
-			/* It is left open where the configuration has. */
-			transfer_add(&list, w.key, s != NULL &&
-			    s->prefers_framing && strcmp(w.key, "framing") == 0
-			    ? "" : w.values[i], NULL);
+			transfer_add(&list, w.key, w.values[i], NULL);
 	return list;
 }
 
