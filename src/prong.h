@@ -939,6 +939,19 @@ PRONG_API void prong_server_load(struct prong_server *, prong_load_fn *,
     void *arg);
 
 /*
+ * How the program was started, for an upgrade: it runs the file that is there
+ * then, with these arguments, which end with NULL, in that folder (NULL: the
+ * one we are in).  Copies them.  -1 with ENOMEM.
+ */
+PRONG_API int prong_server_program(struct prong_server *, char *const *argv,
+    const char *folder);
+/*
+ * Whether this process was started by an upgrade: who started it waits for its
+ * server, so it has to stay in the foreground.  Before prong_server_run().
+ */
+PRONG_API bool prong_server_follows(void);
+
+/*
  * Binds, forks, serves, and returns when the server has stopped: 0, or -1
  * when it could not start or failed.  ready, which may be NULL, is called
  * once when every worker is ready to serve.

@@ -85,6 +85,8 @@ const struct command command_table[] = {
 	{ "reload", "use the configuration that is there now; --dry-run: say "
 	  "what would change", COMMAND_DRY_RUN,
 	  { NULL }, command_await, print_reload },
+	{ "upgrade", "run the program file that is there now, nothing lost", 0,
+	  { NULL }, command_await, .text = "process {pid} serves" },
 	{ "reopen", "open the log files again, once renamed", 0,
 	  { NULL }, command_ask, print_reopened },
 	{ "array", "a table of the arrays", 0,

@@ -38,7 +38,9 @@ main_serve(struct options *o, struct setup *s)
 	struct daemon daemon;
 	int result;
 
-	if (!o->foreground)
+	bool follows = prong_server_follows();
+
+	if (!o->foreground && !follows)
 		daemon_start(&daemon, o->file == NULL);
 	setup_make(s, o);
 	if (s->problems.count > 0) {
@@ -46,8 +48,12 @@ main_serve(struct options *o, struct setup *s)
 		return 1;
 	}
 	prong_server_load(s->server, loader_again, o);
+	if (prong_server_program(s->server, o->argv, o->folder) == -1)
+		warnx("%s", prong_error());
+	if (!o->foreground && chdir("/") == -1)
+		warn("/");
 	result = prong_server_run(s->server,
-	    o->foreground ? NULL : daemon_ready, &daemon);
+	    o->foreground || follows ? NULL : daemon_ready, &daemon);
 	if (result == -1 && apply_failure(s->root, prong_error(), &s->problems))
 		problem_print(&s->problems, "", stderr);
 	else if (result == -1)

@@ -255,6 +255,7 @@ options_parse(struct options *o, int argc, char **argv)
 		fprintf(stderr, "prongd: -q goes with -t\n");
 		return options_usage(stderr);
 	}
+	o->argv = argv;
 	o->folder = getcwd(NULL, 0);
 	if (o->file == NULL && o->listen_count == 0)
 		o->file = OPTIONS_FILE;

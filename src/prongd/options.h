@@ -25,6 +25,7 @@ struct options_listen {
 
 struct options {
 	const char *file;	/* NULL: no configuration file */
+	char *const *argv;
 	char *folder;		/* where we were started, if it is known */
 	bool foreground;
 	bool test;

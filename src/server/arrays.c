@@ -112,6 +112,20 @@ arrays_recovered(const void *array)
 	return array_recovered(array);
 }
 
+static size_t
+arrays_descriptors(const void *array, int fds[OBJECT_DESCRIPTORS])
+{
+	fds[0] = ((const struct prong_array *)array)->segment.fd;
+	return 1;
+}
+
+static void *
+arrays_adopt(const struct prong_section *section, const int *fds)
+{
+	return array_adopt(section->title, arrays_type(section),
+	    (size_t)section_number(section, "slots"), fds[0]);
+}
+
 const struct object_kind object_array = {
 	.name = "array",
 	.members = arrays_members,
@@ -120,6 +134,8 @@ const struct object_kind object_array = {
 	.free = arrays_free,
 	.recovered = arrays_recovered,
 	.keep = arrays_keep,
+	.descriptors = arrays_descriptors,
+	.adopt = arrays_adopt,
 };
 
 struct prong_array *

@@ -24,6 +24,7 @@
 #include "loop/task.h"
 #include "server/check.h"
 #include "server/declare.h"
+#include "server/heritage.h"
 #include "server/pools.h"
 #include "server/savefile.h"
 #include "task/caller.h"
@@ -127,9 +128,12 @@ check_find_held(struct check *c)
 static bool
 check_is_held(struct check *c, const struct address *a)
 {
+	const struct heritage *h;
 	char text[ADDRESS_MAX];
 	size_t i;
 
+	if (check_held == NULL && (h = heritage_get()) != NULL)
+		check_held = &h->before.listening;
 	for (i = 0; check_held != NULL && i < check_held->count; i++)
 		if (address_is_equal(&check_held->sockets[i].address, a))
 			return true;
@@ -475,6 +479,8 @@ prong_server_check(struct prong_server *server, prong_problem_fn *fn,
 	struct loop *loop;
 	size_t i;
 
+	if (heritage_get() != NULL)
+		heritage_stage("configuration");
 	/* A module may have been replaced since an earlier check. */
 	server_detach(server);
 	check_server(&c);

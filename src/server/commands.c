@@ -12,6 +12,7 @@
 #include "base/units.h"
 #include "server/control.h"
 #include "server/reload.h"
+#include "server/upgrade.h"
 
 /* --- what is waited for -------------------------------------------------- */
 
@@ -256,6 +257,17 @@ commands_reload(struct master *m, const json_t *request,
 	return json_object();
 }
 
+static json_t *
+commands_upgrade(struct master *m, const json_t *request,
+    struct control_wait *wait)
+{
+	if ((wait->number = upgrade_ask(m)) == 0)
+		return NULL;
+	wait->is_done = upgrade_is_done;
+	wait->finish = upgrade_result;
+	return json_object();
+}
+
 const struct control_command control_commands[] = {
 	{ "status", status_all },
 	{ "workers", status_workers },
@@ -267,6 +279,7 @@ const struct control_command control_commands[] = {
 	{ "resume", commands_resume },
 	{ "scale", commands_scale },
 	{ "reload", commands_reload },
+	{ "upgrade", commands_upgrade },
 	{ "reopen", commands_reopen },
 	{ "log-level", commands_log_level },
 	{ "stop", commands_stop },

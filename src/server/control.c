@@ -20,6 +20,7 @@
 #include "net/output.h"
 #include "server/clerk.h"
 #include "server/inspect.h"
+#include "server/takeover.h"
 
 #define CONTROL_LINE_MAX	(64 * 1024)
 #define CONTROL_CLIENTS_MAX	64
@@ -47,6 +48,7 @@ struct control {
 	struct address address;
 	struct control_client *clients;
 	unsigned int count;
+	bool listens;			/* it is watched */
 	bool moves;			/* a reload is to have it elsewhere */
 	int next;			/* the socket there; or -1 */
 	struct address next_address;
@@ -353,9 +355,8 @@ control_go_on(struct control_client *c)
 		control_watch(c);
 }
 
-/* Looks whether what clients wait for is there. */
-static void
-control_glance(struct control *control)
+void
+control_wake(struct control *control)
 {
 	uint64_t now = process_milliseconds();
 	struct control_client *c, *next;
@@ -379,7 +380,7 @@ control_glance_timer(struct timer *t)
 	    offsetof(struct control, glance));
 	const struct control_client *c;
 
-	control_glance(control);
+	control_wake(control);
 	for (c = control->clients; c != NULL; c = c->next)
 		if (c->result != NULL) {
 			loop_timer(control->master->loop, t,
@@ -499,6 +500,32 @@ control_new(struct master *m)
 	return control;
 }
 
+/* The socket of the master before, if it is where ours is to be; or -1. */
+static int
+control_inherit(const struct master *m, struct address *to)
+{
+	const struct heritage *h = takeover_heritage(m);
+	const char *path = m->server->settings.control_socket;
+
+	if (h == NULL || h->control == NULL || strcmp(h->control, path) != 0)
+		return -1;
+	to->un.sun_family = AF_UNIX;
+	strlcpy(to->un.sun_path, path, sizeof(to->un.sun_path));
+	to->length = sizeof(to->un);
+	return h->control_socket;
+}
+
+int
+control_begin(struct control *control)
+{
+	if (control->watch.fd == -1)
+		return 0;
+	if (loop_add(control->master->loop, &control->watch) == -1)
+		return error_prefix("control socket");
+	control->listens = true;
+	return 0;
+}
+
 struct control *
 control_open(struct master *m)
 {
@@ -508,17 +535,45 @@ control_open(struct master *m)
 	if ((control = control_new(m)) == NULL ||
 	    set->control_socket[0] == '\0')
 		return control;
-	control->watch.fd = control_bind(set, &control->address);
+	control->watch.fd = control_inherit(m, &control->address);
+	if (control->watch.fd == -1)
+		control->watch.fd = control_bind(set, &control->address);
 	if (control->watch.fd == -1) {
 		free(control);
 		return NULL;
 	}
-	if (loop_add(m->loop, &control->watch) == 0)
+	/* The master before answers as long as it is the server. */
+	if (takeover_heritage(m) != NULL || control_begin(control) == 0)
 		return control;
 	unlink(control->address.un.sun_path);
 	close(control->watch.fd);
 	free(control);
 	return NULL;
+}
+
+int
+control_socket(const struct master *m)
+{
+	return m->control == NULL ? -1 : m->control->watch.fd;
+}
+
+bool
+control_has(const struct master *m, int fd)
+{
+	return m->control != NULL && m->control->watch.fd == fd;
+}
+
+void
+control_give_away(struct control *control)
+{
+	if (control->watch.fd == -1)
+		return;
+	loop_timer_stop(control->master->loop, &control->resume);
+	if (control->listens)
+		loop_del(control->master->loop, &control->watch);
+	control->listens = false;
+	close(control->watch.fd);
+	control->watch.fd = -1;
 }
 
 int
@@ -536,17 +591,16 @@ control_prepare(struct master *m, const struct prong_server *s)
 	return control->next == -1 ? -1 : 0;
 }
 
-/* Lets go of the socket that it listens on. */
+/* Lets go of the socket that it listens on, unless that is still another's. */
 static void
 control_leave(struct control *control)
 {
-	if (control->watch.fd == -1)
-		return;
-	unlink(control->address.un.sun_path);
-	loop_timer_stop(control->master->loop, &control->resume);
-	loop_del(control->master->loop, &control->watch);
-	close(control->watch.fd);
-	control->watch.fd = -1;
+	const struct heritage *h = takeover_heritage(control->master);
+
+	if (control->watch.fd != -1 &&
+	    (h == NULL || h->control_socket != control->watch.fd))
+		unlink(control->address.un.sun_path);
+	control_give_away(control);
 }
 
 static void
@@ -560,8 +614,8 @@ control_move(struct control *control)
 	if (control->watch.fd == -1)
 		return;
 	log_info("control socket: %s", control->address.un.sun_path);
-	if (loop_add(control->master->loop, &control->watch) == -1)
-		log_error("control socket: %s", error_text());
+	if (control_begin(control) == -1)
+		log_error("%s", error_text());
 }
 
 void

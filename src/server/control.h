@@ -35,6 +35,16 @@ int control_prepare(struct master *, const struct prong_server *);
 void control_settle(struct master *, bool taken);
 
 /*
+ * For an upgrade: the descriptor of the socket, or -1; whether it is that one;
+ * that another master has it from now on, while those who are connected stay;
+ * and, in that one, that it is to be listened on: control_open() has not.
+ */
+int control_socket(const struct master *);
+bool control_has(const struct master *, int fd);
+void control_give_away(struct control *);
+int control_begin(struct control *);
+
+/*
  * What a command waits for before it is answered: until is_done(), but no
  * longer than CONTROL_WAIT_MS.  Who is still missing then, as an array of
  * slots, is "waiting" in the result, and "waiting_names" by name.
@@ -68,6 +78,9 @@ struct control_command {
 	control_run_fn *run;
 };
 
+/* What clients wait for may be there: they are answered at once if so. */
+void control_wake(struct control *);
+
 /* --- commands.c: the table of commands, and those that change something -- */
 
 extern const struct control_command control_commands[];
@@ -83,6 +96,9 @@ control_run_fn status_workers;
 control_run_fn status_services;
 control_run_fn status_counters;
 control_run_fn conns_list;
+
+/* All that is counted, by the names of services, for another master. */
+json_t *status_report(struct master *);
 
 /* From one reading of the clock to a later one. */
 double status_seconds(uint64_t from, uint64_t to);

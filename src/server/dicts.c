@@ -108,6 +108,20 @@ dicts_recovered(const void *dict)
 /* Which files are written is the administrator's to say. */
 static const char *const dicts_reserved[] = { "save", "save-interval", NULL };
 
+static size_t
+dicts_descriptors(const void *dict, int fds[OBJECT_DESCRIPTORS])
+{
+	fds[0] = ((const struct prong_dict *)dict)->segment.fd;
+	return 1;
+}
+
+static void *
+dicts_adopt(const struct prong_section *section, const int *fds)
+{
+	return dict_adopt(section->title, section_number(section, "memory"),
+	    dicts_eviction(section), fds[0]);
+}
+
 const struct object_kind object_dict = {
 	.name = "dict",
 	.members = dicts_members,
@@ -117,6 +131,8 @@ const struct object_kind object_dict = {
 	.free = dicts_free,
 	.recovered = dicts_recovered,
 	.keep = dicts_keep,
+	.descriptors = dicts_descriptors,
+	.adopt = dicts_adopt,
 	.adjust = dicts_adjust,
 };
 

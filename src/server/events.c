@@ -37,6 +37,20 @@ events_descriptor(const void *event)
 	return ((const struct prong_event *)event)->bell;
 }
 
+static size_t
+events_descriptors(const void *event, int fds[OBJECT_DESCRIPTORS])
+{
+	fds[0] = ((const struct prong_event *)event)->segment.fd;
+	fds[1] = ((const struct prong_event *)event)->bell;
+	return 2;
+}
+
+static void *
+events_adopt(const struct prong_section *section, const int *fds)
+{
+	return event_adopt(section->title, fds[0], fds[1]);
+}
+
 const struct object_kind object_event = {
 	.name = "event",
 	.members = events_members,
@@ -44,6 +58,8 @@ const struct object_kind object_event = {
 	.free = events_free,
 	.descriptor = events_descriptor,
 	.keep = events_keep,
+	.descriptors = events_descriptors,
+	.adopt = events_adopt,
 };
 
 struct prong_event *

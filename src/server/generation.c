@@ -52,7 +52,7 @@ generation_new(struct master *m, struct prong_server *s, bool owns)
 	}
 	g->master = m;
 	g->server = s;
-	g->number = m->generations == NULL ? 1 : m->last_generation + 1;
+	g->number = m->last_generation + 1;
 	if (privilege_find(&g->privilege, s->settings.user,
 	    s->settings.group) == -1 || rows_assign(m, s) == -1 ||
 	    generation_count(g) == -1) {

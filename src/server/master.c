@@ -24,6 +24,8 @@
 #include "server/reaper.h"
 #include "server/reload.h"
 #include "server/saving.h"
+#include "server/takeover.h"
+#include "server/upgrade.h"
 #include "server/watchdog.h"
 
 const char *
@@ -53,9 +55,11 @@ master_has_processes(const struct master *m)
 void
 master_finish(struct master *m)
 {
-	if (m->state >= MASTER_DRAINING && !master_has_processes(m) &&
-	    !saving_finish(m))
-		loop_stop(m->loop);
+	if (m->state < MASTER_DRAINING || master_has_processes(m) ||
+	    saving_finish(m) || takeover_is_waited_for(m))
+		return;
+	upgrade_finish(m);
+	loop_stop(m->loop);
 }
 
 /* The slots of one that is gone are anybody's. */
@@ -91,6 +95,8 @@ master_stop(struct master *m)
 		return;
 	m->state = MASTER_STOPPING;
 	reload_cancel(m);
+	upgrade_cancel(m);
+	takeover_stop(m, true);
 	for (g = m->generations; g != NULL; g = before) {
 		before = g->before;
 		generation_end(g);
@@ -108,6 +114,7 @@ master_drain(struct master *m, uint64_t ms)
 	m->state = MASTER_DRAINING;
 	log_info("draining");
 	reload_cancel(m);
+	upgrade_cancel(m);
 	for (g = m->generations; g != NULL; g = g->before) {
 		generation_drain(g, ms);
 		/* Who comes now is refused at once, and not left waiting. */
@@ -201,6 +208,13 @@ master_is_ready(struct master *m)
 	generation_succeed(g);
 	log_info("ready workers=%u services=%zu", g->workers,
 	    g->server->service_count);
+	if (!takeover_ready(m))
+		master_serves(m);
+}
+
+void
+master_serves(struct master *m)
+{
 	saving_follow(m);
 	if (m->ready != NULL)
 		m->ready(m->ready_arg);
@@ -243,8 +257,8 @@ master_signal(int signo, void *arg)
 			log_warning("SIGHUP: no reload: %s", error_text());
 		break;
 	case SIGUSR2:
-		log_warning("SIGUSR2: this version has no upgrade; nothing "
-		    "done");
+		if (upgrade_ask(m) == 0)
+			log_warning("SIGUSR2: no upgrade: %s", error_text());
 		break;
 	}
 }
@@ -308,9 +322,15 @@ static int
 master_open_pidfile(struct master *m)
 {
 	const char *path = m->server->settings.pidfile;
+	const struct heritage *h = takeover_heritage(m);
 
 	if (path[0] == '\0')
 		return 0;
+	/* Its lock is ours as much as the other's, whose number it still has. */
+	if (h != NULL && h->pidfile != NULL && strcmp(h->pidfile, path) == 0) {
+		m->pidlock = h->pidlock;
+		return 0;
+	}
 	if ((m->pidlock = pidlock_open(path)) == -1)
 		return -1;
 	return pidlock_write(m->pidlock, path);
@@ -370,7 +390,8 @@ master_open_loop(struct master *m)
 	    PRONG_READ };
 	if (loop_add(m->loop, &m->stop) == -1)
 		return -1;
-	if ((m->control = control_open(m)) == NULL || reload_open(m) == -1)
+	if ((m->control = control_open(m)) == NULL || reload_open(m) == -1 ||
+	    upgrade_open(m) == -1)
 		return -1;
 	watchdog_start(m);
 	return 0;
@@ -382,6 +403,7 @@ master_open(struct master *m)
 {
 	const struct server_settings *set = &m->server->settings;
 	struct privilege privilege;
+	struct heritage *h;
 
 	/* A file that may not grow, a log for one, is no reason to die. */
 	if (!m->program->leaves_signals) {
@@ -389,6 +411,15 @@ master_open(struct master *m)
 		signal(SIGPIPE, SIG_IGN);
 	}
 	m->started = process_milliseconds();
+	if ((h = heritage_get()) == NULL && errno != 0)
+		return -1;
+	if (takeover_open(m, h) == -1)
+		return -1;
+	if (h != NULL) {
+		m->started = h->started;
+		m->last_generation = h->generation;
+	}
+	heritage_stage("configuration");
 	m->oom_kills[0] = m->oom_kills[1] = oom_kills();
 	umask((mode_t)set->umask);
 	if (prepare_log(m->server) == -1 ||
@@ -399,13 +430,14 @@ master_open(struct master *m)
 	    (m->current = generation_new(m, m->server, false)) == NULL ||
 	    master_open_mailboxes(m) == -1)
 		return -1;
+	heritage_stage("sockets and shared memory");
 	/* The pidfile may be in it, and sockets of services. */
 	control_make_folder(set);
 	if (master_open_pidfile(m) == -1 ||
-	    generation_bind(m->current, NULL) == -1 ||
+	    generation_bind(m->current, takeover_before(m)) == -1 ||
 	    prepare_memory(m->server, &m->scoreboard, m->slots,
 	    master_table_capacity(set)) == -1 ||
-	    generation_share(m->current, NULL) == -1 ||
+	    generation_share(m->current, takeover_before(m)) == -1 ||
 	    saving_load(m, m->server) == -1 ||
 	    master_open_loop(m) == -1 ||
 	    listening_start(&m->current->listening) == -1)
@@ -415,8 +447,24 @@ master_open(struct master *m)
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
 	process_title("master");
 	listening_log(&m->current->listening);
-	return supervise_start_canary(m->current) == -1 ? -1 :
-	    supervise_start_rest(m->current);
+	heritage_stage("first worker");
+	/* What is said from here on is for the log, and for who has started it. */
+	if (h != NULL && dup2(h->error, STDERR_FILENO) == -1)
+		return error_errno("standard error");
+	if (supervise_start_canary(m->current) == -1)
+		return -1;
+	return h != NULL ? 0 : supervise_start_rest(m->current);
+}
+
+/* Unless it is another's still. */
+static void
+master_close_pidfile(struct master *m)
+{
+	const struct heritage *h = takeover_heritage(m);
+
+	if (h == NULL || h->pidlock != m->pidlock)
+		pidlock_remove(m->pidlock, m->server->settings.pidfile);
+	m->pidlock = -1;
 }
 
 static void
@@ -431,10 +479,12 @@ master_close(struct master *m)
 	for (i = 0; m->mailboxes != NULL && i < m->slots; i++)
 		mailbox_close(&m->mailboxes[i]);
 	control_close(m->control);
+	master_close_pidfile(m);
 	reload_close(m);
+	upgrade_close(m);
+	takeover_close(m);
 	clerk_close(m);
 	saving_close(m);
-	pidlock_remove(m->pidlock, m->server->settings.pidfile);
 	while (m->generations != NULL)
 		generation_free(m->generations);
 	reaper_close(m);
@@ -473,6 +523,8 @@ prong_server_run(struct prong_server *server, void (*ready)(void *), void *arg)
 		master_blame(&m, error_text());
 	if (m.result == 0)
 		log_info("stopped");
+	else
+		takeover_fail(&m, m.why);
 	master_close(&m);
 	prepare_log_end();
 	return m.result == 0 ? 0 : error_set(m.error, "%s", m.why);

@@ -30,6 +30,8 @@ struct loading;
 struct reaper_child;
 struct reload;
 struct saving;
+struct takeover;
+struct upgrade;
 
 enum process_state {
 	PROCESS_NONE,		/* the slot is free */
@@ -101,6 +103,8 @@ struct master {
 	struct clerk *clerks;		/* at work */
 	struct loading *loadings;	/* configurations being read */
 	struct reload *reload;
+	struct takeover *takeover;	/* NULL: there was no master before */
+	struct upgrade *upgrade;
 	struct saving *savings;		/* dicts with a file */
 	struct watch stop;		/* asked for by the program itself */
 	struct scoreboard scoreboard;
@@ -123,6 +127,7 @@ struct master {
 	uint64_t restarts_crash;
 	uint64_t restarts_stuck;
 	uint64_t reloads;
+	uint64_t upgrades;
 	uint64_t recovered;		/* locks of objects that are gone */
 	void (*ready)(void *);
 	void *ready_arg;
@@ -219,6 +224,8 @@ void master_settle(struct master *, const struct prong_server *before,
     const struct prong_server *);
 /* All of the first one are ready: it serves. */
 void master_is_ready(struct master *);
+/* This is the server from now on. */
+void master_serves(struct master *);
 /* Ends the run, when nothing of a stop is left to be waited for. */
 void master_finish(struct master *);
 /* The run has failed: how it will end, and that it ends now. */

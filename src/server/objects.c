@@ -231,6 +231,38 @@ objects_adjust(struct prong_server *s)
 	}
 }
 
+int
+objects_adopt(struct prong_server *s, enum prong_scope number,
+    const struct prong_section *section, const int *fds, size_t count)
+{
+	const struct object_kind *kind = object_kinds[number];
+	int own[OBJECT_DESCRIPTORS];
+	size_t i;
+	void *item;
+
+	for (i = 0; i < OBJECT_DESCRIPTORS; i++)
+		own[i] = i < count ? fds[i] : -1;
+	if ((item = kind->adopt(section, own)) == NULL)
+		return error_prefix("%s \"%s\"", kind->name, section->title);
+	if (objects_append(&s->objects[number], item, false) == 0)
+		return 0;
+	kind->free(item);
+	return -1;
+}
+
+void
+objects_give_away(struct prong_server *s)
+{
+	enum prong_scope kind;
+	size_t i;
+
+	for (kind = OBJECT_FIRST; kind < OBJECT_KINDS; kind++)
+		for (i = 0; object_kinds[kind]->adopt != NULL &&
+		    i < s->objects[kind].count; i++)
+			s->objects[kind].shared[i] = true;
+	s->shares_locks = true;
+}
+
 void
 objects_free(struct prong_server *s)
 {

@@ -13,6 +13,7 @@
  * settings and of libconfuse all come from there.
  */
 #define OBJECT_FIRST	PRONG_ARRAY
+#define OBJECT_DESCRIPTORS	2		/* that one is made of */
 #define OBJECT_KINDS	(PRONG_TASK_POOL + 1)	/* from OBJECT_FIRST on */
 
 struct object_kind {
@@ -39,6 +40,13 @@ struct object_kind {
 	uint64_t (*recovered)(const void *);
 	/* What every process keeps open for it.  NULL: nothing. */
 	int (*descriptor)(const void *);
+	/*
+	 * For an upgrade: writes what it is made of into fds and returns how
+	 * many that are; and makes one of them in another process, which are
+	 * its then, or closed.  NULL: none is handed on.
+	 */
+	size_t (*descriptors)(const void *, int fds[OBJECT_DESCRIPTORS]);
+	void *(*adopt)(const struct prong_section *, const int *fds);
 	/*
 	 * Whether the object of a section can be that of another, in the next
 	 * generation; -1 with a text that names what is in the way.  NULL: each
@@ -88,6 +96,14 @@ int objects_check_follow(const struct prong_server *,
     const struct prong_server *before);
 void objects_keep(struct prong_server *, struct prong_server *before);
 void objects_adjust(struct prong_server *);
+
+/*
+ * For an upgrade: makes the one of a section of its descriptors, -1 with a
+ * text; and that another process has all of them from now on.
+ */
+int objects_adopt(struct prong_server *, enum prong_scope,
+    const struct prong_section *, const int *fds, size_t count);
+void objects_give_away(struct prong_server *);
 
 /* The object, made, of this name; NULL with ENOENT. */
 void *objects_find(const struct prong_server *, enum prong_scope,

@@ -20,6 +20,8 @@
 #include "server/requests.h"
 #include "server/retire.h"
 #include "server/saving.h"
+#include "server/takeover.h"
+#include "server/upgrade.h"
 
 /* Generations that drain at once. */
 #define RELOAD_DRAINING_MAX	8
@@ -374,10 +376,18 @@ reload_begin(struct reload *r)
 static int
 reload_check_state(const struct master *m)
 {
+	if (upgrade_is_busy(m) || takeover_heritage(m) != NULL)
+		return error_set(EBUSY, "an upgrade is under way");
 	if (m->state == MASTER_RUNNING)
 		return 0;
 	return error_set(EBUSY, "the server is %s",
 	    master_state_name(m->state));
+}
+
+bool
+reload_is_busy(const struct master *m)
+{
+	return m->reload->step != RELOAD_NONE;
 }
 
 uint64_t

@@ -36,6 +36,9 @@ json_t *reload_result(const struct master *, uint64_t number,
 void reload_process_ready(struct process *);
 void reload_process_died(struct process *, const char *how);
 
+/* Whether one is under way. */
+bool reload_is_busy(const struct master *);
+
 /* The server stops: there is nothing to be tried any more. */
 void reload_cancel(struct master *);
 

@@ -10,6 +10,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 #include "dispatch/dispatch.h"
 #include "net/admission.h"
 #include "net/frame.h"
+#include "server/heritage.h"
 #include "server/pools.h"
 #include "task/runner.h"
 
@@ -128,6 +130,11 @@ prong_server_free(struct prong_server *s)
 	free(s->handlers);
 	if (s->stop != -1)
 		close(s->stop);
+	for (i = 0; s->argv != NULL && s->argv[i] != NULL; i++)
+		free(s->argv[i]);
+	free(s->argv);
+	free(s->path);
+	free(s->folder);
 	free(s);
 }
 
@@ -193,6 +200,44 @@ prong_server_load(struct prong_server *s, prong_load_fn *fn, void *arg)
 {
 	s->load = fn;
 	s->load_arg = arg;
+}
+
+/* The file that this process runs, as it was called when it was started. */
+static char *
+server_program_path(void)
+{
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (n == -1)
+		return NULL;
+	path[n] = '\0';
+	return strdup(path);
+}
+
+int
+prong_server_program(struct prong_server *s, char *const *argv,
+    const char *folder)
+{
+	size_t i, count = 0;
+
+	while (argv[count] != NULL)
+		count++;
+	s->path = server_program_path();
+	s->folder = folder == NULL ? getcwd(NULL, 0) : strdup(folder);
+	s->argv = calloc(count + 1, sizeof(*s->argv));
+	if (s->path == NULL || s->argv == NULL)
+		return error_errno("program");
+	for (i = 0; i < count; i++)
+		if ((s->argv[i] = strdup(argv[i])) == NULL)
+			return error_errno("program");
+	return 0;
+}
+
+bool
+prong_server_follows(void)
+{
+	return getenv(HERITAGE_VARIABLE) != NULL;
 }
 
 int

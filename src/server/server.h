@@ -28,6 +28,9 @@ struct prong_server {
 	bool leaves_signals;			/* to the program */
 	prong_load_fn *load;			/* the program's; NULL: none */
 	void *load_arg;
+	char *path;				/* of the program; NULL: not told */
+	char **argv;
+	char *folder;				/* where it was started */
 	struct prong_service **services;
 	size_t service_count;
 	const struct prong_handler **handlers;

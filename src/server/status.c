@@ -11,6 +11,7 @@
 #include "base/process.h"
 #include "dispatch/dispatch.h"
 #include "server/control.h"
+#include "server/takeover.h"
 
 double
 status_seconds(uint64_t from, uint64_t to)
@@ -164,7 +165,8 @@ status_each_own(struct master *m, const struct prong_service *s,
 
 	count = tallies_names(t, s->index, names, cells);
 	for (i = 0; i < count; i++)
-		fn(to, s, &names[i], tallies_sum(t, s->index, cells[i]));
+		fn(to, s, &names[i], tallies_sum(t, s->index, cells[i]) +
+		    takeover_own(m, s->name, names[i].name));
 }
 
 static void
@@ -217,6 +219,7 @@ status_service(struct master *m, struct prong_service *s, uint64_t active,
 
 	for (slot = 0; slot < m->slots; slot++)
 		scoreboard_add_row(&m->scoreboard, slot, s->index, counters);
+	active += takeover_add(m, s->name, counters);
 	for (i = 0; i < COUNTERS; i++)
 		totals->counters[i] += counters[i];
 	totals->active += active;
@@ -238,6 +241,12 @@ status_service(struct master *m, struct prong_service *s, uint64_t active,
 	return row;
 }
 
+static bool
+status_has_service(const struct master *m, const char *service)
+{
+	return server_by_name(m->server, service) != NULL;
+}
+
 /* What services that the configuration has no more add to the whole. */
 static void
 status_add_gone(struct master *m, const uint64_t *active,
@@ -248,6 +257,8 @@ status_add_gone(struct master *m, const uint64_t *active,
 
 	for (i = 0; i < COUNTERS; i++)
 		totals->counters[i] += m->rows.retired[i];
+	totals->active += takeover_add_others(m, status_has_service,
+	    totals->counters);
 	for (row = 0; row < m->rows.count; row++) {
 		if (server_by_row(m->server, row) != NULL)
 			continue;
@@ -308,12 +319,17 @@ status_globals(struct master *m, uint64_t active,
 		[GLOBAL_RESTARTS_CRASH] = m->restarts_crash,
 		[GLOBAL_RESTARTS_STUCK] = m->restarts_stuck,
 		[GLOBAL_RELOADS] = m->reloads,
+		[GLOBAL_UPGRADES] = m->upgrades,
 		[GLOBAL_LOCKS_RECOVERED] = scoreboard_recovered(&m->scoreboard) +
 	    status_recovered(m),
 		[GLOBAL_UPTIME] = (process_milliseconds() - m->started) / 1000,
 	};
 
+	int i;
+
 	memcpy(globals, all, sizeof(all));
+	for (i = GLOBAL_RESTARTS_CRASH; i < GLOBAL_UPTIME; i++)
+		globals[i] += takeover_global(m, (enum counter_global)i);
 }
 
 static json_t *
@@ -328,6 +344,71 @@ status_totals(struct master *m, const struct status_totals *totals)
 		json_object_set_new(object, counter_globals[i].name,
 		    json_integer((json_int_t)globals[i]));
 	return object;
+}
+
+/* --- for the next master --------------------------------------------------- */
+
+static bool
+status_has_row(const struct master *m, const char *service)
+{
+	uint32_t i;
+
+	for (i = 0; i < m->rows.count; i++)
+		if (strcmp(m->rows.names[i], service) == 0)
+			return true;
+	return false;
+}
+
+static json_t *
+status_report_row(struct master *m, uint32_t row, uint64_t active)
+{
+	struct prong_service *s = server_by_row(m->server, row);
+	uint64_t counters[COUNTERS] = { 0 };
+	uint32_t slot;
+
+	for (slot = 0; slot < m->slots; slot++)
+		scoreboard_add_row(&m->scoreboard, slot, row, counters);
+	active += takeover_add(m, m->rows.names[row], counters);
+	return json_pack("{s:s,s:o,s:I,s:o}", "name", m->rows.names[row],
+	    "counters", status_counters_of(counters),
+	    "active", (json_int_t)active,
+	    "own", s == NULL ? json_object() : status_own(m, s));
+}
+
+/* Of names that have no row any more, and of which nobody is served. */
+static json_t *
+status_report_rest(struct master *m)
+{
+	uint64_t counters[COUNTERS], active;
+
+	memcpy(counters, m->rows.retired, sizeof(counters));
+	active = takeover_add_others(m, status_has_row, counters);
+	return json_pack("{s:s,s:o,s:I}", "name", "", "counters",
+	    status_counters_of(counters), "active", (json_int_t)active);
+}
+
+json_t *
+status_report(struct master *m)
+{
+	json_t *services = json_array(), *object = json_object();
+	uint64_t globals[GLOBALS], *active;
+	uint32_t i;
+
+	active = calloc(m->rows.count, sizeof(*active));
+	/* Ends before beginnings, as ever. */
+	for (i = 0; active != NULL && i < m->slots; i++)
+		scoreboard_add_active(&m->scoreboard, i, active);
+	for (i = 0; active != NULL && i < m->rows.count; i++)
+		if (m->rows.names[i][0] != '\0')
+			json_array_append_new(services, status_report_row(m, i,
+			    active[i]));
+	free(active);
+	json_array_append_new(services, status_report_rest(m));
+	status_globals(m, 0, globals);
+	for (i = GLOBAL_RESTARTS_CRASH; i < GLOBAL_UPTIME; i++)
+		json_object_set_new(object, counter_globals[i].name,
+		    json_integer((json_int_t)globals[i]));
+	return json_pack("{s:o,s:o}", "services", services, "globals", object);
 }
 
 json_t *

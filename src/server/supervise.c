@@ -23,6 +23,8 @@
 #include "server/master.h"
 #include "server/reload.h"
 #include "server/saving.h"
+#include "server/takeover.h"
+#include "server/upgrade.h"
 #include "server/worker.h"
 
 static struct process *
@@ -341,7 +343,8 @@ supervise_ended(struct master *m, pid_t pid, int status)
 	struct process *p;
 	uint32_t i;
 
-	if (clerk_ended(m, pid, status) || loading_ended(m, pid, status))
+	if (clerk_ended(m, pid, status) || loading_ended(m, pid, status) ||
+	    upgrade_ended(m, pid, status))
 		return;
 	for (i = 0; i < m->slots; i++) {
 		p = &m->processes[i];
@@ -361,7 +364,8 @@ supervise_ready(struct process *p)
 	backoff_ready(&p->backoff);
 	log_debug("%s (pid %d) is ready", p->name, (int)p->pid);
 	if (m->state == MASTER_STARTING) {
-		if (generation_is_ready(p->generation))
+		if (!takeover_watches_canary(m) &&
+		    generation_is_ready(p->generation))
 			master_is_ready(m);
 	} else if (p->generation->state == GENERATION_STARTING)
 		reload_process_ready(p);

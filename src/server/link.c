@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Lines of JSON between two masters.
+ */
+#include "server/link.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "net/output.h"
+#include "prong.h"
+
+#define LINK_READ	65536
+
+struct link {
+	struct watch watch;
+	struct loop *loop;
+	link_fn *fn;
+	void *arg;
+	struct output *output;
+	char *line;
+	size_t length, size;
+	bool is_busy;			/* in a call of fn */
+	bool is_closed;			/* to be freed after it */
+};
+
+static void
+link_free(struct link *l)
+{
+	output_free(&l->output);
+	free(l->line);
+	free(l);
+}
+
+void
+link_close(struct link *l)
+{
+	if (l == NULL || l->is_closed)
+		return;
+	l->is_closed = true;
+	loop_del(l->loop, &l->watch);
+	close(l->watch.fd);
+	if (!l->is_busy)
+		link_free(l);
+}
+
+/* Tells the owner; false when the link is not there any more. */
+static bool
+link_tell(struct link *l, json_t *message)
+{
+	l->is_busy = true;
+	l->fn(l, message, l->arg);
+	l->is_busy = false;
+	json_decref(message);
+	if (!l->is_closed)
+		return true;
+	link_free(l);
+	return false;
+}
+
+static void
+link_end(struct link *l)
+{
+	if (link_tell(l, NULL))
+		link_close(l);
+}
+
+static void
+link_watch(struct link *l)
+{
+	loop_modify(l->loop, &l->watch, l->output != NULL ?
+	    PRONG_READ | PRONG_WRITE : PRONG_READ);
+}
+
+static int
+link_grow(struct link *l)
+{
+	char *line;
+
+	if (l->size - l->length >= LINK_READ)
+		return 0;
+	if (l->size + LINK_READ > LINK_LINE_MAX)
+		return error_set(EMSGSIZE, "a line of the link is too long");
+	if ((line = realloc(l->line, l->size + LINK_READ)) == NULL)
+		return error_errno("link");
+	l->line = line;
+	l->size += LINK_READ;
+	return 0;
+}
+
+/* The whole lines that are there; false when the link is gone. */
+static bool
+link_lines(struct link *l)
+{
+	json_t *message;
+	char *end;
+	size_t used;
+
+	while ((end = memchr(l->line, '\n', l->length)) != NULL) {
+		used = (size_t)(end - l->line) + 1;
+		message = json_loadb(l->line, used - 1, JSON_REJECT_DUPLICATES,
+		    NULL);
+		l->length -= used;
+		memmove(l->line, end + 1, l->length);
+		if (message == NULL) {
+			link_end(l);
+			return false;
+		}
+		if (!link_tell(l, message))
+			return false;
+	}
+	return true;
+}
+
+static void
+link_event(struct watch *w, unsigned int events)
+{
+	struct link *l = (struct link *)w;
+	ssize_t n;
+
+	if ((events & PRONG_WRITE) != 0) {
+		/* Its end shows when it is read. */
+		output_write(&l->output, w->fd);
+		link_watch(l);
+	}
+	if ((events & ~(unsigned int)PRONG_WRITE) == 0)
+		return;
+	if (link_grow(l) == -1) {
+		link_end(l);
+		return;
+	}
+	n = read(w->fd, l->line + l->length, LINK_READ);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		link_end(l);
+		return;
+	}
+	l->length += (size_t)n;
+	link_lines(l);
+}
+
+struct link *
+link_open(struct loop *loop, int fd, link_fn *fn, void *arg)
+{
+	struct link *l = calloc(1, sizeof(*l));
+
+	if (l == NULL) {
+		error_errno("link");
+		close(fd);
+		return NULL;
+	}
+	l->loop = loop;
+	l->fn = fn;
+	l->arg = arg;
+	l->watch = (struct watch){ link_event, fd, PRONG_READ };
+	if (loop_add(loop, &l->watch) == 0)
+		return l;
+	close(fd);
+	free(l);
+	return NULL;
+}
+
+int
+link_send(struct link *l, json_t *message)
+{
+	char *text = message == NULL ? NULL :
+	    json_dumps(message, JSON_COMPACT);
+	int r;
+
+	json_decref(message);
+	if (text == NULL)
+		return error_set(ENOMEM, "no memory for a message");
+	r = output_append(&l->output, text, strlen(text)) == -1 ||
+	    output_append(&l->output, "\n", 1) == -1 ? -1 : 0;
+	free(text);
+	if (r == 0)
+		output_write(&l->output, l->watch.fd);
+	link_watch(l);
+	return r;
+}
+
+void
+link_flush(struct link *l, int ms)
+{
+	struct pollfd p = { .fd = l->watch.fd, .events = POLLOUT };
+
+	while (l->output != NULL && poll(&p, 1, ms) == 1 &&
+	    output_write(&l->output, l->watch.fd) != -1)
+		continue;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SERVER_LINK_H
+#define SERVER_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jansson.h>
+
+#include "loop/loop.h"
+
+/*
+ * The link between a master and the one that is to follow it: a pair of
+ * sockets, over which go lines of JSON.  Neither waits for the other.
+ */
+
+#define LINK_LINE_MAX	(4 << 20)
+
+struct link;
+
+/*
+ * A message has come: it is released afterwards.  NULL: the other side has
+ * gone, or talks nonsense; that is the last call.
+ */
+typedef void link_fn(struct link *, json_t *message, void *arg);
+
+/* Takes the descriptor.  NULL: ENOMEM, or as loop_add(); it is closed then. */
+struct link *link_open(struct loop *, int fd, link_fn *, void *arg);
+/* May be called by the function, too; NULL is nothing. */
+void link_close(struct link *);
+
+/* Takes over the message.  What has no room now goes out later. */
+int link_send(struct link *, json_t *message);
+
+/* Sends what is left, and waits for that, ms at most. */
+void link_flush(struct link *, int ms);
+
+#endif
