@@ -229,6 +229,14 @@ cell_counter_sum(const json_t *row, const char *key)
 	return asprintf(&cell, "%" PRIu64, n) == -1 ? NULL : cell;
 }
 
+json_int_t
+cell_amount(const json_t *row, const char *key)
+{
+	json_int_t n = json_integer_value(json_object_get(row, key));
+
+	return n < 0 ? 0 : n > INT32_MAX ? INT32_MAX : n;
+}
+
 /* --- lines -------------------------------------------------------------- */
 
 /* Appends the member that is called by the len bytes at key. */

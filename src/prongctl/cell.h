@@ -25,6 +25,9 @@ cell_fn cell_counter_bytes;
 /* The sum of every counter whose name begins with one of the words of key. */
 cell_fn cell_counter_sum;
 
+/* A count that can be added to another: what is none is 0. */
+json_int_t cell_amount(const json_t *row, const char *key);
+
 /*
  * A text in which {key} stands for that member of the result, a string or a
  * number.

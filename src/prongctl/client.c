@@ -233,3 +233,41 @@ client_receive(struct client *c, json_t **answer)
 		    error.text);
 	return 1;
 }
+
+int
+client_judge(json_t *answer, json_t **result)
+{
+	const json_t *ok = json_object_get(answer, "ok");
+	const char *reason;
+
+	if (json_is_true(ok)) {
+		*result = json_incref(json_object_get(answer, "result"));
+		if (json_is_object(*result))
+			return 0;
+		json_decref(*result);
+		*result = NULL;
+	} else if (json_is_false(ok)) {
+		reason = json_string_value(json_object_get(answer, "error"));
+		return error_set(EPERM, "%s", reason != NULL ? reason :
+		    "the server refused without a reason");
+	}
+	return error_set(EPROTO, "what answers is no prongd: an answer "
+	    "without ok and result");
+}
+
+int
+client_next(const json_t *part, json_int_t *from)
+{
+	const json_t *next = json_object_get(part, "next");
+	json_int_t n = json_integer_value(next);
+
+	if (next == NULL || json_is_null(next)) {
+		*from = 0;
+		return 0;
+	}
+	if (!json_is_integer(next) || n <= *from)
+		return error_set(EPROTO, "the server's list does not get on "
+		    "from %lld", (long long)*from);
+	*from = n;
+	return 0;
+}

@@ -50,4 +50,16 @@ int client_wait(struct client *, int ms);
  */
 int client_receive(struct client *, json_t **answer);
 
+/*
+ * Takes the result out of an answer: *result is to be released; or says why
+ * there is none.
+ */
+int client_judge(json_t *answer, json_t **result);
+
+/*
+ * Where the next part of a list begins, after the one at *from: 0 after the
+ * last.  A server that does not get ahead must not keep us asking.
+ */
+int client_next(const json_t *part, json_int_t *from);
+
 #endif

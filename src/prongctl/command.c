@@ -5,8 +5,6 @@
  */
 #include "prongctl/command.h"
 
-#include <sys/ioctl.h>
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,8 +13,11 @@
 #include "base/error.h"
 #include "prongctl/cell.h"
 #include "prongctl/client.h"
+#include "prongctl/once.h"
 #include "prongctl/print.h"
 #include "prongctl/request.h"
+#include "prongctl/terminal.h"
+#include "prongctl/top.h"
 
 #define COMMAND_TICK	1000		/* ms between looks at a drain */
 #define COMMAND_GLANCE	1000000		/* us for such a look */
@@ -30,6 +31,7 @@ static command_run_fn command_ask;
 static command_run_fn command_await;
 static command_run_fn command_list;
 static command_run_fn command_stop;
+static command_run_fn command_top;
 static command_run_fn command_help;
 
 static const struct command_argument command_service =
@@ -122,6 +124,9 @@ const struct command command_table[] = {
 	  { &command_name }, command_list, print_pool, .list = "tasks" },
 	{ "stop", "drain (--fast: do not), wait until it is gone",
 	  COMMAND_FAST, { NULL }, command_stop, NULL },
+	{ "top", "what goes on, live; -1: print it once",
+	  COMMAND_ONCE | COMMAND_EVERY, { &command_any_service }, command_top,
+	  NULL },
 	{ "help", "print this", 0,
 	  { NULL }, command_help, NULL },
 	{ NULL }
@@ -201,31 +206,18 @@ command_fail_lines(enum command_exit code, const json_t *lines)
 /* Those of the last refusal, or NULL. */
 static json_t *command_errors;
 
-/*
- * Takes the result out of an answer: *result is to be released; or says why
- * there is none.
- */
+/* As client_judge(); keeps the lines of a refusal. */
 static int
 command_judge(json_t *answer, json_t **result)
 {
-	const json_t *ok = json_object_get(answer, "ok");
-	const char *reason;
+	int n = client_judge(answer, result);
 
-	if (json_is_true(ok)) {
-		*result = json_incref(json_object_get(answer, "result"));
-		if (json_is_object(*result))
-			return 0;
-		json_decref(*result);
-		*result = NULL;
-	} else if (json_is_false(ok)) {
-		reason = json_string_value(json_object_get(answer, "error"));
+	if (n == -1) {
 		json_decref(command_errors);
-		command_errors = json_incref(json_object_get(answer, "errors"));
-		return error_set(EPERM, "%s", reason != NULL ? reason :
-		    "the server refused without a reason");
+		command_errors = json_incref(json_object_get(answer,
+		    "errors"));
 	}
-	return error_set(EPROTO, "what answers is no prongd: an answer "
-	    "without ok and result");
+	return n;
 }
 
 /* Reads one answer and takes its result; -1 also when the server is gone. */
@@ -340,27 +332,6 @@ command_await(const struct command *cmd, const struct command_line *line,
 
 /* --- lists that come in parts ------------------------------------------- */
 
-/*
- * Where the next part begins: 0 after the last.  A server that does not get
- * ahead must not keep us asking.
- */
-static int
-command_next(const json_t *part, json_int_t *from)
-{
-	const json_t *next = json_object_get(part, "next");
-	json_int_t n = json_integer_value(next);
-
-	if (next == NULL || json_is_null(next)) {
-		*from = 0;
-		return 0;
-	}
-	if (!json_is_integer(next) || n <= *from)
-		return error_set(EPROTO, "the server's list does not get on "
-		    "from %lld", (long long)*from);
-	*from = n;
-	return 0;
-}
-
 /* Asks for all parts; *whole is the first with the others' rows added. */
 static int
 command_gather(struct client *c, const char *list, json_t *request,
@@ -380,7 +351,7 @@ command_gather(struct client *c, const char *list, json_t *request,
 			n = error_set(EPROTO, "the answer has no list \"%s\"",
 			    list);
 		if (n == 0)
-			n = command_next(part, &from);
+			n = client_next(part, &from);
 		if (n == 0 && *whole == NULL)
 			*whole = json_incref(part);
 		else if (n == 0 && json_array_extend(json_object_get(*whole,
@@ -420,10 +391,9 @@ command_show_wait(const struct command_line *line)
 	const struct command_line glance = { .socket = line->socket,
 	    .limit = COMMAND_GLANCE };
 	json_t *request = json_pack("{s:s}", "command", "status"), *status;
-	struct winsize window;
 	struct client c;
 	char text[256];
-	int width = 79;
+	int width = terminal_width(STDERR_FILENO);
 
 	/* Whatever hinders the look does not hinder the stop. */
 	command_call(&c, &glance, request, &status);
@@ -431,9 +401,7 @@ command_show_wait(const struct command_line *line)
 	json_decref(request);
 	print_progress(status, text, sizeof(text));
 	json_decref(status);
-	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 &&
-	    window.ws_col > 1)
-		width = window.ws_col - 1;
+	width = width > 1 ? width - 1 : 79;
 	fprintf(stderr, "\r%-*.*s", width, width, text);
 }
 
@@ -484,6 +452,51 @@ command_stop(const struct command *cmd, const struct command_line *line,
 	return code;
 }
 
+/* --- top ---------------------------------------------------------------- */
+
+/* Why there is nothing to see, by errno. */
+static int
+command_top_fail(void)
+{
+	switch (errno) {
+	case ENOTCONN:
+		return command_fail(COMMAND_NO_SERVER, error_text());
+	case ENOTTY:
+		return command_fail(COMMAND_USAGE, error_text());
+	default:
+		return command_fail(COMMAND_REFUSED, error_text());
+	}
+}
+
+static int
+command_top(const struct command *cmd, const struct command_line *line,
+    json_t *request)
+{
+	const struct top_options o = {
+		.socket = line->socket,
+		.limit = line->limit,
+		.interval = line->interval,
+		.service = line->argument_count > 0 ? line->arguments[0] :
+		    NULL,
+	};
+	json_t *status, *counters;
+	int n;
+
+	if ((line->flags & COMMAND_ONCE) == 0) {
+		if (line->json)
+			return command_fail(COMMAND_USAGE, "top prints JSON "
+			    "only once: with -1");
+		return top_run(&o) == 0 ? COMMAND_DONE : command_top_fail();
+	}
+	if (once_look(&o, &status, &counters) == -1)
+		return command_top_fail();
+	n = line->json ? print_json(status) :
+	    once_print(&o, status, counters);
+	json_decref(status);
+	json_decref(counters);
+	return n == 0 ? COMMAND_DONE : command_top_fail();
+}
+
 /* --- help --------------------------------------------------------------- */
 
 static int
@@ -499,6 +512,9 @@ command_help(const struct command *cmd, const struct command_line *line,
 	    "  -t, --limit LIMIT    how long to wait for an answer, 0 for "
 	    "ever (default 10s)\n"
 	    "  -j, --json           print the result as JSON\n"
+	    "  -i, --interval SECONDS\n"
+	    "                       between two looks of top (default 1)\n"
+	    "  -1, --once           print what top shows, once\n"
 	    "  -V, --version        print the version\n"
 	    "  -h, --help           print this\n\ncommands:\n", COMMAND_SOCKET);
 	for (cmd = command_table; cmd->name != NULL; cmd++)

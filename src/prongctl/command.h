@@ -7,6 +7,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* What -t and -i are unless they are given. */
+#define COMMAND_LIMIT	INT64_C(10000000)
+#define COMMAND_INTERVAL	1000
+
 #define COMMAND_SOCKET	PRONG_RUNSTATEDIR "/prongd/control.sock"
 
 /* What prongctl exits with. */
@@ -21,6 +25,8 @@ enum command_exit {
 enum command_flag {
 	COMMAND_FAST = 1 << 0,
 	COMMAND_DRY_RUN = 1 << 1,
+	COMMAND_ONCE = 1 << 2,
+	COMMAND_EVERY = 1 << 3,		/* -i was given */
 };
 
 enum command_kind {
@@ -46,6 +52,7 @@ struct command_line {
 	bool json;
 	bool has_limit;			/* -t was given */
 	int64_t limit;			/* microseconds; 0: none */
+	int64_t interval;		/* milliseconds */
 	unsigned int flags;		/* of enum command_flag */
 	char *const *arguments;		/* those of the command */
 	int argument_count;

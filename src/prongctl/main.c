@@ -16,14 +16,15 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "prongctl/command.h"
-
-#define MAIN_LIMIT	INT64_C(10000000)
+#include "prongctl/top.h"
 
 enum { MAIN_FAST = 256, MAIN_DRY_RUN };
 
 static const struct option main_options[] = {
 	{ "socket", required_argument, NULL, 's' },
 	{ "limit", required_argument, NULL, 't' },
+	{ "interval", required_argument, NULL, 'i' },
+	{ "once", no_argument, NULL, '1' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
@@ -58,6 +59,20 @@ main_run(const char *name, struct command_line *line)
 }
 
 static int
+main_interval(struct command_line *line)
+{
+	if (units_decimal(optarg, &line->interval) == -1)
+		return main_usage("-i: %s", error_text());
+	if (line->interval < TOP_INTERVAL_MIN ||
+	    line->interval > TOP_INTERVAL_MAX)
+		return main_usage("-i: %s is not from %.1f to %d seconds",
+		    optarg, TOP_INTERVAL_MIN / 1000.0,
+		    TOP_INTERVAL_MAX / 1000);
+	line->flags |= COMMAND_EVERY;
+	return -1;
+}
+
+static int
 main_version(void)
 {
 	puts("prongctl " PACKAGE_VERSION);
@@ -76,6 +91,13 @@ main_option(int ch, struct command_line *line)
 		if (units_duration(optarg, &line->limit) == -1)
 			return main_usage("-t: %s", error_text());
 		line->has_limit = true;
+		return -1;
+	case 'i':
+		return main_interval(line);
+	case '1':
+		line->flags |= COMMAND_ONCE;
+		/* -1j */
+		line->json |= optarg != NULL;
 		return -1;
 	case 'j':
 		line->json = true;
@@ -100,17 +122,31 @@ main_option(int ch, struct command_line *line)
 }
 
 /* In the order of the command line, so that numbers keep their place. */
-#define MAIN_OPTIONS	"-s:t:jVh" "0::1::2::3::4::5::6::7::8::9::"
+#define MAIN_OPTIONS	"-s:t:i:jVh" "0::1::2::3::4::5::6::7::8::9::"
+
+/* -1 before a command, none of which is a number, or after one that has it. */
+static bool
+main_is_once(const char *word, int words, char *argv[])
+{
+	struct command_line none = { .argument_count = 0 };
+	const struct command *cmd;
+
+	if (strcmp(word, "-1") != 0 && strcmp(word, "-1j") != 0)
+		return false;
+	cmd = words > 1 ? command_find(argv[1], &none) : NULL;
+	return words == 1 || (cmd != NULL && (cmd->flags & COMMAND_ONCE) != 0);
+}
 
 /* A negative number is no option; the word that it is, or NULL. */
 static char *
-main_word(int ch, char *argv[])
+main_word(int ch, int words, char *argv[])
 {
 	char *word = argv[optind - 1];
 
 	if (ch == 1)
 		return optarg;
-	return isdigit(ch) && word[0] == '-' && word[1] == ch ? word : NULL;
+	return isdigit(ch) && word[0] == '-' && word[1] == ch &&
+	    !main_is_once(word, words, argv) ? word : NULL;
 }
 
 /* The words are moved together behind argv[0]. */
@@ -122,7 +158,7 @@ main_parse(int argc, char *argv[], struct command_line *line)
 
 	while ((ch = getopt_long(argc, argv, MAIN_OPTIONS, main_options,
 	    NULL)) != -1)
-		if ((word = main_word(ch, argv)) != NULL)
+		if ((word = main_word(ch, words, argv)) != NULL)
 			argv[words++] = word;
 		else if ((code = main_option(ch, line)) != -1)
 			return code;
@@ -139,7 +175,7 @@ int
 main(int argc, char *argv[])
 {
 	struct command_line line = { .socket = COMMAND_SOCKET,
-	    .limit = MAIN_LIMIT };
+	    .limit = COMMAND_LIMIT, .interval = COMMAND_INTERVAL };
 	int code = main_parse(argc, argv, &line);
 
 	/* A full disk or a closed pipe must not pass for an answer. */

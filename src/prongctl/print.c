@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "prongctl/cell.h"
+#include "prongctl/cell_process.h"
 #include "prongctl/table.h"
 
 /* --- tables ------------------------------------------------------------- */
@@ -43,43 +44,20 @@ print_service_state(const json_t *row, const char *key)
 	    "serving");
 }
 
-/* A count that can be added to another. */
-static json_int_t
-print_number(const json_t *row, const char *key)
-{
-	json_int_t n = json_integer_value(json_object_get(row, key));
-
-	return n < 0 ? 0 : n > INT32_MAX ? INT32_MAX : n;
-}
-
-/* "3/10": of ten threads three are at work. */
-static char *
-print_threads(const json_t *row, const char *key)
-{
-	char *text;
-
-	if (print_number(row, key) == 0 ||
-	    !json_is_integer(json_object_get(row, "threads_busy")))
-		return strdup("-");
-	return asprintf(&text, "%" JSON_INTEGER_FORMAT "/%"
-	    JSON_INTEGER_FORMAT, print_number(row, "threads_busy"),
-	    print_number(row, key)) == -1 ? NULL : text;
-}
-
-/* The same, or how many children. */
+/* Threads at work, or how many children. */
 static char *
 print_busy(const json_t *row, const char *key)
 {
-	return print_number(row, "children") > 0 ?
-	    cell_integer(row, "children") : print_threads(row, key);
+	return cell_amount(row, "children") > 0 ?
+	    cell_integer(row, "children") : cell_process_threads(row, key);
 }
 
 /* Those that were accepted, and those in the queue of the kernel. */
 static json_int_t
 print_count_waiting(const json_t *service)
 {
-	return print_number(service, "waiting") +
-	    print_number(service, "queued");
+	return cell_amount(service, "waiting") +
+	    cell_amount(service, "queued");
 }
 
 static char *
@@ -107,56 +85,16 @@ static const struct table_column print_service_columns[] = {
 	{ NULL }
 };
 
-static bool
-print_is_dead(const json_t *worker)
-{
-	const char *state;
-
-	state = json_string_value(json_object_get(worker, "state"));
-	return state != NULL && strcmp(state, "dead") == 0;
-}
-
-/* What is wrong with a worker goes before what it would be otherwise. */
-static char *
-print_worker_state(const json_t *row, const char *key)
-{
-	static const char *const wrong[] = { "late", "full" };
-	size_t i;
-
-	if (!print_is_dead(row))
-		for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-			if (json_is_true(json_object_get(row, wrong[i])))
-				return strdup(wrong[i]);
-	return cell_string(row, key);
-}
-
-/* "pool work": there may be several of them. */
-static char *
-print_worker_role(const json_t *row, const char *key)
-{
-	const char *role = json_string_value(json_object_get(row, key));
-	const char *pool = json_string_value(json_object_get(row, "pool"));
-	json_t *both;
-	char *cell;
-
-	if (role == NULL || pool == NULL)
-		return cell_string(row, key);
-	both = json_pack("{s:s++}", key, role, " ", pool);
-	cell = cell_string(both, key);
-	json_decref(both);
-	return cell;
-}
-
 static const struct table_column print_worker_columns[] = {
 	{ "SLOT", cell_integer, "slot", SCOLS_FL_RIGHT },
 	{ "PID", cell_integer, "pid", SCOLS_FL_RIGHT },
-	{ "ROLE", print_worker_role, "role", 0 },
-	{ "STATE", print_worker_state, "state", 0 },
+	{ "ROLE", cell_process_role, "role", 0 },
+	{ "STATE", cell_process_state, "state", 0 },
 	{ "GENERATION", cell_integer, "generation", SCOLS_FL_RIGHT },
 	{ "STARTED", cell_duration, "started", SCOLS_FL_RIGHT },
 	{ "BEAT", cell_duration, "last_beat", SCOLS_FL_RIGHT },
 	{ "ACTIVE", cell_integer, "active", SCOLS_FL_RIGHT },
-	{ "THREADS", print_threads, "threads", SCOLS_FL_RIGHT },
+	{ "THREADS", cell_process_threads, "threads", SCOLS_FL_RIGHT },
 	{ "WAITING", cell_integer, "waiting", SCOLS_FL_RIGHT },
 	{ "LOOPS", cell_integer, "loops", SCOLS_FL_RIGHT },
 	{ NULL }
@@ -248,7 +186,7 @@ print_next_start(const json_t *worker, const json_t *up)
 		printf("; next start in %lld s", seconds +
 		    ((double)seconds < left));
 	}
-	if (print_is_dead(worker) || !json_is_number(started) ||
+	if (cell_process_is_dead(worker) || !json_is_number(started) ||
 	    !json_is_number(up))
 		return;
 	ago = json_real(json_number_value(up) - json_number_value(started));
@@ -267,7 +205,7 @@ print_worker_note(const json_t *worker, const json_t *up)
 	long long failures;
 
 	failures = json_integer_value(json_object_get(worker, "failures"));
-	if (failures <= 0 && !print_is_dead(worker))
+	if (failures <= 0 && !cell_process_is_dead(worker))
 		return 0;
 	if (print_begin(print_worker_name(worker), worker) == -1 ||
 	    print_begin(json_is_string(death) ? "{death}" : "died",
@@ -297,18 +235,18 @@ print_paused_note(const json_t *service)
 static int
 print_crowd_note(const json_t *service)
 {
-	json_int_t threads = print_number(service, "threads");
-	json_int_t children = print_number(service, "children");
+	json_int_t threads = cell_amount(service, "threads");
+	json_int_t children = cell_amount(service, "children");
 
 	/* Elsewhere those in the queue wait for nothing but an instant. */
 	if (print_count_waiting(service) == 0 || (threads == 0 &&
-	    children == 0 && print_number(service, "waiting") == 0))
+	    children == 0 && cell_amount(service, "waiting") == 0))
 		return 0;
 	if (print_begin("service {name}: {dispatch} ", service) == -1)
 		return -1;
 	if (threads > 0)
 		printf("%" JSON_INTEGER_FORMAT "/%" JSON_INTEGER_FORMAT,
-		    print_number(service, "threads_busy"), threads);
+		    cell_amount(service, "threads_busy"), threads);
 	else
 		printf("%" JSON_INTEGER_FORMAT, children);
 	printf(" busy, %" JSON_INTEGER_FORMAT " waiting\n",

@@ -11,13 +11,15 @@
 #include "base/error.h"
 #include "base/units.h"
 
-/* The names that flags have in a request, and as --NAME for people. */
+/* The names that flags have in a request, and what people call them. */
 static const struct {
 	enum command_flag flag;
-	const char *name;
+	const char *name, *usage;
 } request_flags[] = {
-	{ COMMAND_FAST, "fast" },
-	{ COMMAND_DRY_RUN, "dry-run" },
+	{ COMMAND_FAST, "fast", "--fast" },
+	{ COMMAND_DRY_RUN, "dry-run", "--dry-run" },
+	{ COMMAND_ONCE, "once", "-1" },
+	{ COMMAND_EVERY, "interval", "-i SECS" },
 };
 
 #define REQUEST_FLAGS	(sizeof(request_flags) / sizeof(request_flags[0]))
@@ -142,8 +144,8 @@ request_usage(const struct command *cmd, char *buf, size_t size)
 	for (i = 0; i < REQUEST_FLAGS; i++) {
 		used = strlen(buf);
 		if ((cmd->flags & request_flags[i].flag) != 0)
-			snprintf(buf + used, size - used, " [--%s]",
-			    request_flags[i].name);
+			snprintf(buf + used, size - used, " [%s]",
+			    request_flags[i].usage);
 	}
 	for (a = cmd->arguments; *a != NULL; a++) {
 		used = strlen(buf);
