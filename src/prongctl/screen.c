@@ -87,7 +87,7 @@ int
 screen_check(void)
 {
 	const char *type = getenv("TERM"), *cup;
-	int status;
+	int status, can;
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
 		return error_set(ENOTTY, "top needs a terminal "
@@ -95,8 +95,12 @@ screen_check(void)
 	if (type == NULL || *type == '\0')
 		return error_set(ENOTTY, "top needs to know the terminal: "
 		    "TERM is not set " SCREEN_HINT);
-	if (setupterm(type, STDOUT_FILENO, &status) != OK ||
-	    (cup = tigetstr("cup")) == NULL || (intptr_t)cup == -1)
+	can = setupterm(type, STDOUT_FILENO, &status) == OK &&
+	    (cup = tigetstr("cup")) != NULL && (intptr_t)cup != -1;
+	/* newterm() reads it again, for itself. */
+	if (cur_term != NULL)
+		del_curterm(cur_term);
+	if (!can)
 		return error_set(ENOTTY, "top cannot draw on a terminal of "
 		    "type \"%.64s\" " SCREEN_HINT, type);
 	return 0;
