@@ -16,21 +16,11 @@ static const double rates_seconds[RATES_SPANS] = {
 };
 
 struct rates_entry {
-	RB_ENTRY(rates_entry) link;
+	struct rates_entry *next;	/* in its bucket */
 	struct rate rate;
-	uint64_t look;		/* its last */
+	uint64_t look;			/* its last */
 	char name[];
 };
-
-static int
-rates_compare(const struct rates_entry *a, const struct rates_entry *b)
-{
-	return strcmp(a->name, b->name);
-}
-
-/* RB_GENERATE_STATIC() wants a __unused that not every system has. */
-RB_GENERATE_INTERNAL(rates_tree, rates_entry, link, rates_compare,
-    __attribute__((unused)) static)
 
 /* --- one ---------------------------------------------------------------- */
 
@@ -78,64 +68,74 @@ rate_per_second(const struct rate *r, enum rates_span span)
 void
 rates_init(struct rates *rates)
 {
-	RB_INIT(&rates->tree);
+	memset(rates, 0, sizeof(*rates));
 	rates->look = 1;
 }
 
+/* Forgets those of a bucket that were seen before that look. */
 static void
-rates_forget(struct rates *rates, struct rates_entry *e)
+rates_forget(struct rates *rates, int bucket, uint64_t look)
 {
-	RB_REMOVE(rates_tree, &rates->tree, e);
-	free(e);
+	struct rates_entry **at = &rates->buckets[bucket], *e;
+
+	for (e = *at; e != NULL; e = *at) {
+		if (e->look >= look) {
+			at = &e->next;
+			continue;
+		}
+		*at = e->next;
+		free(e);
+	}
 }
 
 void
 rates_fini(struct rates *rates)
 {
-	struct rates_entry *e;
+	int i;
 
-	while ((e = RB_ROOT(&rates->tree)) != NULL)
-		rates_forget(rates, e);
-}
-
-static struct rates_entry *
-rates_find(struct rates *rates, const char *name)
-{
-	struct rates_entry *e = RB_ROOT(&rates->tree);
-	int n;
-
-	while (e != NULL && (n = strcmp(name, e->name)) != 0)
-		e = n < 0 ? RB_LEFT(e, link) : RB_RIGHT(e, link);
-	return e;
-}
-
-const struct rate *
-rates_count(struct rates *rates, const char *name, int64_t value, double at)
-{
-	struct rates_entry *e = rates_find(rates, name);
-	size_t size;
-
-	if (e != NULL) {
-		rate_add(&e->rate, value, at);
-	} else {
-		size = strlen(name) + 1;
-		if ((e = malloc(sizeof(*e) + size)) == NULL)
-			return NULL;
-		memcpy(e->name, name, size);
-		rate_start(&e->rate, value, at);
-		RB_INSERT(rates_tree, &rates->tree, e);
-	}
-	e->look = rates->look;
-	return &e->rate;
+	for (i = 0; i < RATES_BUCKETS; i++)
+		rates_forget(rates, i, UINT64_MAX);
 }
 
 void
 rates_sweep(struct rates *rates)
 {
-	struct rates_entry *e, *next;
+	int i;
 
-	RB_FOREACH_SAFE(e, rates_tree, &rates->tree, next)
-		if (e->look != rates->look)
-			rates_forget(rates, e);
+	for (i = 0; i < RATES_BUCKETS; i++)
+		rates_forget(rates, i, rates->look);
 	rates->look++;
+}
+
+/* FNV-1a. */
+static struct rates_entry **
+rates_bucket(struct rates *rates, const char *name)
+{
+	uint32_t hash = 2166136261U;
+
+	for (; *name != '\0'; name++)
+		hash = (hash ^ (unsigned char)*name) * 16777619U;
+	return &rates->buckets[hash % RATES_BUCKETS];
+}
+
+const struct rate *
+rates_count(struct rates *rates, const char *name, int64_t value, double at)
+{
+	struct rates_entry **bucket = rates_bucket(rates, name), *e;
+	size_t size = strlen(name) + 1;
+
+	for (e = *bucket; e != NULL && strcmp(e->name, name) != 0;)
+		e = e->next;
+	if (e != NULL) {
+		rate_add(&e->rate, value, at);
+	} else {
+		if ((e = malloc(sizeof(*e) + size)) == NULL)
+			return NULL;
+		memcpy(e->name, name, size);
+		rate_start(&e->rate, value, at);
+		e->next = *bucket;
+		*bucket = e;
+	}
+	e->look = rates->look;
+	return &e->rate;
 }

@@ -2,8 +2,6 @@
 #ifndef PRONGCTL_RATES_H
 #define PRONGCTL_RATES_H
 
-#include <sys/tree.h>
-
 #include <stdint.h>
 
 /*
@@ -41,10 +39,10 @@ void rate_add(struct rate *, int64_t value, double at);
 double rate_per_second(const struct rate *, enum rates_span);
 
 /* Many, by their names. */
-RB_HEAD(rates_tree, rates_entry);
+#define RATES_BUCKETS	4096
 
 struct rates {
-	struct rates_tree tree;
+	struct rates_entry *buckets[RATES_BUCKETS];
 	uint64_t look;		/* how many there have been */
 };
 
