@@ -24,15 +24,15 @@
 static const struct table_column print_status_columns[] = {
 	{ "SERVICE", cell_string, "name", SCOLS_FL_TRUNC },
 	{ "ACTIVE", cell_integer, "active", SCOLS_FL_RIGHT },
-	{ "ACCEPTED", cell_counter, "accepted", SCOLS_FL_RIGHT },
-	{ "REFUSED", cell_counter_sum, "refused_", SCOLS_FL_RIGHT },
-	{ "CLOSED", cell_counter_sum, "closed_", SCOLS_FL_RIGHT },
+	{ "ACCEPTED", cell_counter, "accepted", SCOLS_FL_RIGHT, .drop = 2 },
+	{ "REFUSED", cell_counter_sum, "refused_", SCOLS_FL_RIGHT, .drop = 4 },
+	{ "CLOSED", cell_counter_sum, "closed_", SCOLS_FL_RIGHT, .drop = 6 },
 	{ "ERRORS", cell_counter_sum, "closed_error closed_crash",
-	  SCOLS_FL_RIGHT },
-	{ "MESSAGES", cell_counter, "messages", SCOLS_FL_RIGHT },
-	{ "IN", cell_counter_bytes, "bytes_in", SCOLS_FL_RIGHT },
-	{ "OUT", cell_counter_bytes, "bytes_out", SCOLS_FL_RIGHT },
-	{ "LISTEN", cell_list, "listen", SCOLS_FL_WRAP },
+	  SCOLS_FL_RIGHT, .drop = 3 },
+	{ "MESSAGES", cell_counter, "messages", SCOLS_FL_RIGHT, .drop = 1 },
+	{ "IN", cell_counter_bytes, "bytes_in", SCOLS_FL_RIGHT, .drop = 7 },
+	{ "OUT", cell_counter_bytes, "bytes_out", SCOLS_FL_RIGHT, .drop = 8 },
+	{ "LISTEN", cell_list, "listen", SCOLS_FL_WRAP, .drop = 5 },
 	{ NULL }
 };
 
@@ -73,59 +73,63 @@ print_wait(const json_t *row, const char *key)
 
 static const struct table_column print_service_columns[] = {
 	{ "SERVICE", cell_string, "name", SCOLS_FL_TRUNC },
-	{ "HANDLER", cell_string, "handler", SCOLS_FL_TRUNC },
-	{ "DISPATCH", cell_string, "dispatch", 0 },
-	{ "FRAMING", cell_string, "framing", 0 },
-	{ "ACCEPT", cell_string, "accept", 0 },
-	{ "STATE", print_service_state, "paused", 0 },
-	{ "ACTIVE", cell_integer, "active", SCOLS_FL_RIGHT },
-	{ "BUSY", print_busy, "threads", SCOLS_FL_RIGHT, true },
-	{ "WAIT", print_wait, "waiting", SCOLS_FL_RIGHT, true },
+	{ "HANDLER", cell_string, "handler", SCOLS_FL_TRUNC, .drop = 4 },
+	{ "DISPATCH", cell_string, "dispatch", 0, .drop = 6 },
+	{ "FRAMING", cell_string, "framing", 0, .drop = 7 },
+	{ "ACCEPT", cell_string, "accept", 0, .drop = 8 },
+	{ "STATE", print_service_state, "paused", 0,
+	  .drop = 2, .is_state = true },
+	{ "ACTIVE", cell_integer, "active", SCOLS_FL_RIGHT, .drop = 3 },
+	{ "BUSY", print_busy, "threads", SCOLS_FL_RIGHT, true, .drop = 5 },
+	{ "WAIT", print_wait, "waiting", SCOLS_FL_RIGHT, true, .drop = 1 },
 	{ "LISTEN", cell_list, "listen", SCOLS_FL_WRAP },
 	{ NULL }
 };
 
 static const struct table_column print_worker_columns[] = {
 	{ "SLOT", cell_integer, "slot", SCOLS_FL_RIGHT },
-	{ "PID", cell_integer, "pid", SCOLS_FL_RIGHT },
-	{ "ROLE", cell_process_role, "role", 0 },
-	{ "STATE", cell_process_state, "state", 0 },
-	{ "GENERATION", cell_integer, "generation", SCOLS_FL_RIGHT },
-	{ "STARTED", cell_duration, "started", SCOLS_FL_RIGHT },
-	{ "BEAT", cell_duration, "last_beat", SCOLS_FL_RIGHT },
-	{ "ACTIVE", cell_integer, "active", SCOLS_FL_RIGHT },
-	{ "THREADS", cell_process_threads, "threads", SCOLS_FL_RIGHT },
-	{ "WAITING", cell_integer, "waiting", SCOLS_FL_RIGHT },
-	{ "LOOPS", cell_integer, "loops", SCOLS_FL_RIGHT },
+	{ "PID", cell_integer, "pid", SCOLS_FL_RIGHT, .drop = 1 },
+	{ "ROLE", cell_process_role, "role", 0, .drop = 3 },
+	{ "STATE", cell_process_state, "state", 0, .is_state = true },
+	{ "GENERATION", cell_integer, "generation", SCOLS_FL_RIGHT, .drop = 5 },
+	{ "STARTED", cell_duration, "started", SCOLS_FL_RIGHT, .drop = 6 },
+	{ "BEAT", cell_duration, "last_beat", SCOLS_FL_RIGHT, .drop = 4 },
+	{ "ACTIVE", cell_integer, "active", SCOLS_FL_RIGHT, .drop = 2 },
+	{ "THREADS", cell_process_threads, "threads", SCOLS_FL_RIGHT,
+	  .drop = 7 },
+	{ "WAITING", cell_integer, "waiting", SCOLS_FL_RIGHT, .drop = 8 },
+	{ "LOOPS", cell_integer, "loops", SCOLS_FL_RIGHT, .drop = 9 },
 	{ NULL }
 };
 
 static const struct table_column print_conn_columns[] = {
 	{ "ID", cell_integer, "id", SCOLS_FL_RIGHT },
-	{ "SERVICE", cell_string, "service", SCOLS_FL_TRUNC },
-	{ "WORKER", cell_integer, "worker", SCOLS_FL_RIGHT },
+	{ "SERVICE", cell_string, "service", SCOLS_FL_TRUNC, .drop = 3 },
+	{ "WORKER", cell_integer, "worker", SCOLS_FL_RIGHT, .drop = 7 },
 	{ "PEER", cell_string, "peer", SCOLS_FL_WRAP },
-	{ "AGE", cell_duration, "age", SCOLS_FL_RIGHT },
-	{ "IDLE", cell_duration, "idle", SCOLS_FL_RIGHT },
-	{ "IN", cell_bytes, "bytes_in", SCOLS_FL_RIGHT },
-	{ "OUT", cell_bytes, "bytes_out", SCOLS_FL_RIGHT },
-	{ "STATE", cell_string, "state", 0 },
+	{ "AGE", cell_duration, "age", SCOLS_FL_RIGHT, .drop = 1 },
+	{ "IDLE", cell_duration, "idle", SCOLS_FL_RIGHT, .drop = 4 },
+	{ "IN", cell_bytes, "bytes_in", SCOLS_FL_RIGHT, .drop = 5 },
+	{ "OUT", cell_bytes, "bytes_out", SCOLS_FL_RIGHT, .drop = 6 },
+	{ "STATE", cell_string, "state", 0, .drop = 2 },
 	{ NULL }
 };
 
 static const struct table_column print_counter_columns[] = {
 	{ "NAME", cell_string, "name", SCOLS_FL_TRUNC },
 	{ "VALUE", cell_integer, "value", SCOLS_FL_RIGHT },
-	{ "DESCRIPTION", cell_string, "help", SCOLS_FL_WRAP },
+	{ "DESCRIPTION", cell_string, "help", SCOLS_FL_WRAP,
+	  .drop = 1, .least = 16 },
 	{ NULL }
 };
 
 /* Where there are any of a handler's own. */
 static const struct table_column print_own_columns[] = {
 	{ "NAME", cell_string, "name", SCOLS_FL_TRUNC },
-	{ "SERVICE", cell_string, "service", SCOLS_FL_TRUNC },
+	{ "SERVICE", cell_string, "service", SCOLS_FL_TRUNC, .drop = 2 },
 	{ "VALUE", cell_integer, "value", SCOLS_FL_RIGHT },
-	{ "DESCRIPTION", cell_string, "help", SCOLS_FL_WRAP },
+	{ "DESCRIPTION", cell_string, "help", SCOLS_FL_WRAP,
+	  .drop = 1, .least = 16 },
 	{ NULL }
 };
 

@@ -15,10 +15,11 @@
 
 static const struct table_column print_array_columns[] = {
 	{ "NAME", cell_string, "name", SCOLS_FL_TRUNC },
-	{ "TYPE", cell_string, "type", 0 },
+	{ "TYPE", cell_string, "type", 0, .drop = 2 },
 	{ "SLOTS", cell_integer, "slots", SCOLS_FL_RIGHT },
 	{ "LOCKED BY", cell_integer, "holder", SCOLS_FL_RIGHT },
-	{ "RECOVERED", cell_integer, "locks_recovered", SCOLS_FL_RIGHT },
+	{ "RECOVERED", cell_integer, "locks_recovered", SCOLS_FL_RIGHT,
+	  .drop = 3 },
 	{ NULL }
 };
 
@@ -70,22 +71,23 @@ print_saved(const json_t *row, const char *key)
 
 static const struct table_column print_dict_columns[] = {
 	{ "NAME", cell_string, "name", SCOLS_FL_TRUNC },
-	{ "MEMORY", cell_bytes, "memory", SCOLS_FL_RIGHT },
-	{ "USED", cell_bytes, "used", SCOLS_FL_RIGHT },
+	{ "MEMORY", cell_bytes, "memory", SCOLS_FL_RIGHT, .drop = 3 },
+	{ "USED", cell_bytes, "used", SCOLS_FL_RIGHT, .drop = 1 },
 	{ "KEYS", cell_integer, "keys", SCOLS_FL_RIGHT },
-	{ "EVICT", cell_string, "evict", 0 },
-	{ "EVICTED", cell_integer, "evicted", SCOLS_FL_RIGHT },
-	{ "EXPIRED", cell_integer, "expired", SCOLS_FL_RIGHT },
+	{ "EVICT", cell_string, "evict", 0, .drop = 6 },
+	{ "EVICTED", cell_integer, "evicted", SCOLS_FL_RIGHT, .drop = 5 },
+	{ "EXPIRED", cell_integer, "expired", SCOLS_FL_RIGHT, .drop = 4 },
 	{ "LOCKED BY", cell_integer, "holder", SCOLS_FL_RIGHT },
-	{ "RECOVERED", cell_integer, "locks_recovered", SCOLS_FL_RIGHT },
-	{ "SAVED", print_saved, "saved", SCOLS_FL_RIGHT, true },
+	{ "RECOVERED", cell_integer, "locks_recovered", SCOLS_FL_RIGHT,
+	  .drop = 7 },
+	{ "SAVED", print_saved, "saved", SCOLS_FL_RIGHT, true, .drop = 2 },
 	{ NULL }
 };
 
 static const struct table_column print_item_columns[] = {
 	{ "KEY", cell_bytes_text, "key", SCOLS_FL_WRAP },
-	{ "EXPIRES", cell_duration, "ttl", SCOLS_FL_RIGHT },
-	{ "LENGTH", cell_integer, "length", SCOLS_FL_RIGHT },
+	{ "EXPIRES", cell_duration, "ttl", SCOLS_FL_RIGHT, .drop = 1 },
+	{ "LENGTH", cell_integer, "length", SCOLS_FL_RIGHT, .drop = 2 },
 	{ "VALUE", cell_bytes_text, "value", SCOLS_FL_TRUNC },
 	{ NULL }
 };
@@ -146,8 +148,9 @@ print_waited_for(const json_t *row, const char *key)
 static const struct table_column print_event_columns[] = {
 	{ "NAME", cell_string, "name", SCOLS_FL_TRUNC },
 	{ "STATE", cell_string, "state", 0 },
-	{ "TIMES SET", cell_integer, "times", SCOLS_FL_RIGHT },
-	{ "WAITED FOR", print_waited_for, "waited_for", SCOLS_FL_RIGHT },
+	{ "TIMES SET", cell_integer, "times", SCOLS_FL_RIGHT, .drop = 1 },
+	{ "WAITED FOR", print_waited_for, "waited_for", SCOLS_FL_RIGHT,
+	  .drop = 2 },
 	{ NULL }
 };
 
@@ -162,30 +165,30 @@ print_events_table(const json_t *result)
 
 static const struct table_column print_pool_columns[] = {
 	{ "NAME", cell_string, "name", SCOLS_FL_TRUNC },
-	{ "PROCS", cell_integer, "processes", SCOLS_FL_RIGHT },
+	{ "PROCS", cell_integer, "processes", SCOLS_FL_RIGHT, .drop = 5 },
 	{ "RUNNING", cell_integer, "running", SCOLS_FL_RIGHT },
 	{ "WAITING", cell_integer, "waiting", SCOLS_FL_RIGHT },
-	{ "OVER", cell_integer, "over", SCOLS_FL_RIGHT },
-	{ "QUEUE", cell_integer, "queue", SCOLS_FL_RIGHT },
-	{ "DONE", cell_integer, "done", SCOLS_FL_RIGHT },
-	{ "FAILED", cell_integer, "failed", SCOLS_FL_RIGHT },
-	{ "DIED", cell_integer, "died", SCOLS_FL_RIGHT },
-	{ "TIMED OUT", cell_integer, "timed_out", SCOLS_FL_RIGHT },
-	{ "CANCELLED", cell_integer, "cancelled", SCOLS_FL_RIGHT },
-	{ "SIZE", cell_bytes, "size", SCOLS_FL_RIGHT },
-	{ "TIMEOUT", cell_duration, "task_timeout", SCOLS_FL_RIGHT },
+	{ "OVER", cell_integer, "over", SCOLS_FL_RIGHT, .drop = 6 },
+	{ "QUEUE", cell_integer, "queue", SCOLS_FL_RIGHT, .drop = 4 },
+	{ "DONE", cell_integer, "done", SCOLS_FL_RIGHT, .drop = 2 },
+	{ "FAILED", cell_integer, "failed", SCOLS_FL_RIGHT, .drop = 3 },
+	{ "DIED", cell_integer, "died", SCOLS_FL_RIGHT, .drop = 1 },
+	{ "TIMED OUT", cell_integer, "timed_out", SCOLS_FL_RIGHT, .drop = 7 },
+	{ "CANCELLED", cell_integer, "cancelled", SCOLS_FL_RIGHT, .drop = 8 },
+	{ "SIZE", cell_bytes, "size", SCOLS_FL_RIGHT, .drop = 10 },
+	{ "TIMEOUT", cell_duration, "task_timeout", SCOLS_FL_RIGHT, .drop = 9 },
 	{ NULL }
 };
 
 static const struct table_column print_task_columns[] = {
 	{ "ID", cell_integer, "id", SCOLS_FL_RIGHT },
 	{ "JOB", cell_bytes_text, "job", SCOLS_FL_TRUNC },
-	{ "SERVICE", cell_string, "service", SCOLS_FL_TRUNC },
+	{ "SERVICE", cell_string, "service", SCOLS_FL_TRUNC, .drop = 2 },
 	{ "STATE", cell_string, "state", 0 },
-	{ "PID", cell_integer, "pid", SCOLS_FL_RIGHT },
-	{ "CALLER", cell_integer, "caller_pid", SCOLS_FL_RIGHT },
-	{ "SLOT", cell_integer, "caller_slot", SCOLS_FL_RIGHT },
-	{ "LENGTH", cell_integer, "length", SCOLS_FL_RIGHT },
+	{ "PID", cell_integer, "pid", SCOLS_FL_RIGHT, .drop = 1 },
+	{ "CALLER", cell_integer, "caller_pid", SCOLS_FL_RIGHT, .drop = 4 },
+	{ "SLOT", cell_integer, "caller_slot", SCOLS_FL_RIGHT, .drop = 5 },
+	{ "LENGTH", cell_integer, "length", SCOLS_FL_RIGHT, .drop = 3 },
 	{ NULL }
 };
 

@@ -8,7 +8,11 @@
 
 #include "prongctl/cell.h"
 
-/* Tables that fit the terminal, on standard output. */
+/*
+ * Tables on standard output.  Where that is a terminal, texts that do not fit
+ * are folded (SCOLS_FL_WRAP), then columns are left out, and at last those with
+ * SCOLS_FL_TRUNC are cut: numbers never are.
+ */
 
 #define TABLE_COLUMNS	16	/* at most */
 
@@ -19,6 +23,9 @@ struct table_column {
 	const char *key;
 	int flags;		/* SCOLS_FL_* */
 	bool optional;		/* left out where every cell is "-" */
+	int drop;		/* the highest are the first to lack room */
+	int least;		/* a text may be folded to this; 0: 24 */
+	bool is_state;		/* red if it wants attention */
 };
 
 /*
