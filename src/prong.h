@@ -1083,6 +1083,14 @@ PRONG_API const char *prong_version(void);
  */
 PRONG_API void prong_title_init(int argc, char **argv, char **envp);
 
+/*
+ * Has a server of this program, with a master, tell the service manager that
+ * has started it how it does.  What the environment says for that
+ * (NOTIFY_SOCKET, WATCHDOG_USEC) is taken out of it; so before any fork and any
+ * thread.  EINVAL: it says what cannot be.  EMFILE.
+ */
+PRONG_API int prong_manager_init(void);
+
 #ifdef __cplusplus
 }
 #endif

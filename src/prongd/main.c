@@ -70,6 +70,8 @@ main(int argc, char **argv, char **envp)
 
 	prong_title_init(argc, argv, envp);
 	main_descriptors();
+	if (prong_manager_init() == -1)
+		warnx("%s", prong_error());
 	/* Ignored, it would keep the ends of children from us. */
 	signal(SIGCHLD, SIG_DFL);
 	code = options_parse(&options, argc, argv);

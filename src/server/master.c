@@ -18,6 +18,7 @@
 #include "base/pidlock.h"
 #include "base/process.h"
 #include "base/units.h"
+#include "server/announce.h"
 #include "server/clerk.h"
 #include "server/control.h"
 #include "server/prepare.h"
@@ -97,6 +98,7 @@ master_stop(struct master *m)
 	reload_cancel(m);
 	upgrade_cancel(m);
 	takeover_stop(m, true);
+	announce_stopping();
 	for (g = m->generations; g != NULL; g = before) {
 		before = g->before;
 		generation_end(g);
@@ -115,6 +117,8 @@ master_drain(struct master *m, uint64_t ms)
 	log_info("draining");
 	reload_cancel(m);
 	upgrade_cancel(m);
+	announce_status("draining: waiting for connections to end");
+	announce_stopping();
 	for (g = m->generations; g != NULL; g = g->before) {
 		generation_drain(g, ms);
 		/* Who comes now is refused at once, and not left waiting. */
@@ -200,6 +204,13 @@ master_scale(struct master *m, int change)
 }
 
 void
+master_announce(const struct master *m)
+{
+	announce_status("serving: workers %u, services %zu",
+	    m->current->workers, m->server->service_count);
+}
+
+void
 master_is_ready(struct master *m)
 {
 	struct generation *g = m->current;
@@ -215,6 +226,8 @@ master_is_ready(struct master *m)
 void
 master_serves(struct master *m)
 {
+	master_announce(m);
+	announce_ready();
 	saving_follow(m);
 	if (m->ready != NULL)
 		m->ready(m->ready_arg);
@@ -394,6 +407,7 @@ master_open_loop(struct master *m)
 	    upgrade_open(m) == -1)
 		return -1;
 	watchdog_start(m);
+	announce_open(m->loop);
 	return 0;
 }
 
@@ -472,6 +486,7 @@ master_close(struct master *m)
 {
 	uint32_t i;
 
+	announce_close();
 	if (m->loop != NULL)
 		watchdog_stop(m);
 	for (i = 0; m->processes != NULL && i < m->slots; i++)
@@ -525,6 +540,7 @@ prong_server_run(struct prong_server *server, void (*ready)(void *), void *arg)
 		log_info("stopped");
 	else
 		takeover_fail(&m, m.why);
+		announce_status("failed: %s", m.why);
 	master_close(&m);
 	prepare_log_end();
 	return m.result == 0 ? 0 : error_set(m.error, "%s", m.why);

@@ -222,6 +222,8 @@ void master_generation_gone(struct master *, struct generation *);
 int master_prepare(struct master *, const struct prong_server *);
 void master_settle(struct master *, const struct prong_server *before,
     const struct prong_server *);
+/* Tells the service manager, for people, what serves now. */
+void master_announce(const struct master *);
 /* All of the first one are ready: it serves. */
 void master_is_ready(struct master *);
 /* This is the server from now on. */

@@ -24,6 +24,7 @@
 #include "net/admission.h"
 #include "net/frame.h"
 #include "server/heritage.h"
+#include "server/announce.h"
 #include "server/pools.h"
 #include "task/runner.h"
 
@@ -37,6 +38,12 @@ void
 prong_title_init(int argc, char **argv, char **envp)
 {
 	process_title_init(argc, argv, envp);
+}
+
+int
+prong_manager_init(void)
+{
+	return announce_init();
 }
 
 const char *

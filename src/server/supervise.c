@@ -449,6 +449,7 @@ supervise_scale(struct master *m, int change)
 		    supervise_free_number(g)) == -1)
 			return -1;
 		g->workers++;
+		master_announce(m);
 		return 0;
 	}
 	if (g->workers == 1)
@@ -459,6 +460,7 @@ supervise_scale(struct master *m, int change)
 		    "with threads for a service is not ready, and the others "
 		    "are to serve meanwhile", g->workers);
 	g->workers--;
+	master_announce(m);
 	if (p->state == PROCESS_WAITING) {
 		loop_timer_stop(m->loop, &p->timer);
 		p->state = PROCESS_NONE;
