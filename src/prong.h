@@ -1085,9 +1085,10 @@ PRONG_API void prong_title_init(int argc, char **argv, char **envp);
 
 /*
  * Has a server of this program, with a master, tell the service manager that
- * has started it how it does.  What the environment says for that
- * (NOTIFY_SOCKET, WATCHDOG_USEC) is taken out of it; so before any fork and any
- * thread.  EINVAL: it says what cannot be.  EMFILE.
+ * has started it how it does, and take the listening sockets that it is given.
+ * What the environment says for that (NOTIFY_SOCKET, WATCHDOG_USEC, LISTEN_FDS
+ * and others) is taken out of it; so before any fork, thread and descriptor.
+ * EINVAL: it says what cannot be.  EMFILE.  ENOMEM.
  */
 PRONG_API int prong_manager_init(void);
 

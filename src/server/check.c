@@ -22,6 +22,7 @@
 #include "base/rlimits.h"
 #include "dispatch/dispatch.h"
 #include "loop/task.h"
+#include "server/activation.h"
 #include "server/check.h"
 #include "server/declare.h"
 #include "server/heritage.h"
@@ -185,6 +186,8 @@ check_address(struct check *c, struct prong_service *s, struct address *a,
 	struct stat st;
 	int fd;
 
+	if (activation_has(a))
+		return;
 	if (address_is_unix(a)) {
 		if (lstat(a->un.sun_path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
 			error_set(EEXIST, "%s is there and is no socket",

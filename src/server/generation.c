@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "base/units.h"
+#include "server/activation.h"
 #include "server/channel.h"
 #include "server/expel.h"
 #include "server/master.h"
@@ -97,8 +98,16 @@ generation_free(struct generation *g)
 int
 generation_bind(struct generation *g, const struct generation *before)
 {
-	return listening_open(&g->listening, g->server, (int)g->workers,
-	    before == NULL ? NULL : &before->listening);
+	struct listening *given = activation_sockets();
+
+	if (listening_open(&g->listening, g->server, (int)g->workers,
+	    before == NULL ? given : &before->listening) == -1)
+		return -1;
+	if (before == NULL) {
+		listening_keep(&g->listening, given);
+		activation_settle();
+	}
+	return 0;
 }
 
 int

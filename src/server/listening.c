@@ -128,6 +128,7 @@ listening_take(struct listening *l, struct listening_socket *new,
 			continue;
 		new->fd = before->sockets[i].fd;
 		new->number = before->sockets[i].number;
+		new->is_given = before->sockets[i].is_given;
 		if (listening_append(l, new) == -1)
 			return -1;
 		count++;
@@ -167,7 +168,7 @@ listening_open_address(struct listening *l, struct prong_service *service,
 		if (listening_append(l, &new) == -1)
 			return -1;
 	}
-	new.is_shared = false;
+	new.is_shared = new.is_given = false;
 	for (number = 1; new.number != -1 && number < workers; number++) {
 		if (listening_has(l, &new, number))
 			continue;
@@ -245,6 +246,9 @@ listening_adjust(const struct listening_socket *s)
 	struct socket_options o;
 	const char *key;
 
+	/* Whose path it is decides about its mode and owner. */
+	if (s->is_given && address_is_unix(&s->address))
+		return;
 	if (listening_options(s->service, &o, &key) == -1 ||
 	    socket_adjust(s->fd, &s->address, &o) == -1)
 		log_warning("service=%s: %s; the listening socket stays as it "
@@ -346,7 +350,8 @@ listening_close(struct listening *l, bool remove)
 	for (i = 0; i < l->count; i++) {
 		if (l->sockets[i].is_shared)
 			continue;
-		if (remove && address_is_unix(&l->sockets[i].address))
+		if (remove && !l->sockets[i].is_given &&
+		    address_is_unix(&l->sockets[i].address))
 			unlink(l->sockets[i].address.un.sun_path);
 		close(l->sockets[i].fd);
 	}

@@ -24,6 +24,7 @@
 #include "net/admission.h"
 #include "net/frame.h"
 #include "server/heritage.h"
+#include "server/activation.h"
 #include "server/announce.h"
 #include "server/pools.h"
 #include "task/runner.h"
@@ -43,7 +44,9 @@ prong_title_init(int argc, char **argv, char **envp)
 int
 prong_manager_init(void)
 {
-	return announce_init();
+	int r = activation_init();
+
+	return announce_init() == -1 ? -1 : r;
 }
 
 const char *

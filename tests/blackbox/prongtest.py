@@ -265,6 +265,7 @@ class Server:
         self.limit = descriptors
         self.level = level
         self.core_limit = 0
+        self.pass_fds = ()
         self.arguments = arguments
         self.process = None
         self.reader = None
@@ -299,7 +300,7 @@ class Server:
         self.process = subprocess.Popen(
             self.command("-f"), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            preexec_fn=lambda: _before_exec(self.limit, self.core_limit))
+            pass_fds=self.pass_fds, preexec_fn=lambda: _before_exec(self.limit, self.core_limit))
         EXPECTED.add(self.process.pid)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
