@@ -4,6 +4,7 @@
  */
 #include "base/notify.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -178,6 +179,27 @@ START_TEST(test_notify_too_long)
 }
 END_TEST
 
+START_TEST(test_notify_no_descriptor)
+{
+	struct rlimit limit;
+	struct notify n;
+	int before = helper_descriptors();
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = (rlim_t)before;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	/* There may be a gap. */
+	while (dup(manager_fd) != -1)
+		continue;
+	errno = 0;
+	ck_assert_int_eq(notify_open(&n), -1);
+	ck_assert_int_eq(errno, EMFILE);
+	ck_assert_int_eq(n.fd, -1);
+	is_out_of_environment();
+	ck_assert_int_eq(notify_send(&n, "READY=1\n"), 0);
+}
+END_TEST
+
 /* It is behind with reading: we do not wait for it. */
 START_TEST(test_notify_full)
 {
@@ -233,6 +255,7 @@ main(void)
 	    UNIT_COUNT(watchdogs));
 	tcase_add_loop_test(tc, test_notify_wrong, 0, UNIT_COUNT(wrong));
 	tcase_add_test(tc, test_notify_too_long);
+	tcase_add_test(tc, test_notify_no_descriptor);
 	tcase_add_test(tc, test_notify_full);
 	tcase_add_test(tc, test_notify_gone);
 	return unit_run(s);
