@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "base/units.h"
+#include "server/announce.h"
 #include "server/control.h"
 #include "server/diff.h"
 #include "server/loading.h"
@@ -78,6 +79,18 @@ reload_result(const struct master *m, uint64_t number, json_t **errors)
 
 static void reload_begin(struct reload *);
 
+/* Ready again; why is NULL, or why nothing has changed. */
+static void
+reload_announce(const struct master *m, const char *why)
+{
+	if (why == NULL)
+		master_announce(m);
+	else
+		announce_status("the reload failed, generation %u goes on: %s",
+		    m->current->number, why);
+	announce_ready();
+}
+
 /* Over, well or not: what was asked for meanwhile comes next. */
 static void
 reload_finish(struct reload *r, json_t *result, const char *why)
@@ -94,8 +107,10 @@ reload_finish(struct reload *r, json_t *result, const char *why)
 		log_error("reload: nothing has changed: generation %u goes on",
 		    r->master->current->number);
 	}
-	if (requests_are_more(&r->requests) &&
-	    r->master->state == MASTER_RUNNING)
+	if (r->master->state != MASTER_RUNNING)
+		return;
+	reload_announce(r->master, why);
+	if (requests_are_more(&r->requests))
 		reload_begin(r);
 }
 
@@ -368,6 +383,7 @@ reload_begin(struct reload *r)
 	r->begun_at = process_milliseconds();
 	r->step = RELOAD_LOADING;
 	log_info("reload: begun");
+	announce_reloading();
 	r->loading = loading_start(r->master, reload_loaded, r);
 	if (r->loading == NULL)
 		reload_fail(r, error_text());

@@ -31,6 +31,9 @@ retire_refuse(const struct listening_socket *s)
 {
 	char text[ADDRESS_MAX];
 
+	/* Its manager has it open: who comes waits for whoever is next. */
+	if (s->is_given)
+		return;
 	if (address_is_unix(&s->address))
 		unlink(s->address.un.sun_path);
 	else if (socket_refuse(s->fd) == -1)
@@ -47,7 +50,8 @@ retire_has_queue(const struct listening *l)
 
 	for (i = 0; i < l->count; i++) {
 		p.fd = l->sockets[i].fd;
-		if (!l->sockets[i].is_shared && poll(&p, 1, 0) == 1)
+		if (!l->sockets[i].is_shared && !l->sockets[i].is_given &&
+		    poll(&p, 1, 0) == 1)
 			return true;
 	}
 	return false;
