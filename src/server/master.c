@@ -432,6 +432,7 @@ master_open(struct master *m)
 	if (h != NULL) {
 		m->started = h->started;
 		m->last_generation = h->generation;
+		announce_hold();
 	}
 	heritage_stage("configuration");
 	m->oom_kills[0] = m->oom_kills[1] = oom_kills();

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/pidlock.h"
 #include "base/units.h"
+#include "server/announce.h"
 #include "server/control.h"
 #include "server/link.h"
 #include "server/saving.h"
@@ -60,6 +61,7 @@ takeover_go(struct takeover *t)
 	    "version %s after %s", (int)getpid(), (int)h->pid, prong_version(),
 	    h->version);
 	heritage_free(h);
+	announce_mainpid(getpid());
 	m->upgrades++;
 	master_serves(m);
 }

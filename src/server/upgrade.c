@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "base/units.h"
+#include "server/announce.h"
 #include "server/control.h"
 #include "server/heritage.h"
 #include "server/link.h"
@@ -219,6 +220,7 @@ upgrade_succeed(struct upgrade *u, const json_t *message)
 
 	upgrade_mark(m, json_object_get(message, "unused"));
 	u->step = UPGRADE_OVER;
+	announce_mainpid(u->pid);
 	upgrade_report(u, "go", true);
 	log_info("upgrade: process %d serves; this one, %d, drains",
 	    (int)u->pid, (int)getpid());
@@ -281,6 +283,7 @@ upgrade_exec(const struct upgrade *u, const struct upgrade_start *start)
 	for (i = 0; i < start->count; i++)
 		fcntl(start->fds[i], F_SETFD, 0);
 	if (setenv(HERITAGE_VARIABLE, number, 1) == -1 ||
+	    announce_export() == -1 ||
 	    dup2(u->said, STDERR_FILENO) == -1 ||
 	    (program->folder != NULL && chdir(program->folder) == -1))
 		_exit(127);
