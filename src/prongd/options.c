@@ -99,9 +99,11 @@ static int
 options_version(struct options *o, const char *argument)
 {
 	printf("prongd %s\n"
-	    "build: sanitizers %s, line editing %s, configuration %s\n"
+	    "build: sanitizers %s, line editing %s, libseccomp %s, "
+	    "configuration %s\n"
 	    "libraries: libprong %s, libconfuse %s, %s\n",
-	    PACKAGE_VERSION, PRONG_SANITIZERS, PRONG_LIBEDIT, OPTIONS_FILE,
+	    PACKAGE_VERSION, PRONG_SANITIZERS, PRONG_LIBEDIT,
+	    PRONG_LIBSECCOMP, OPTIONS_FILE,
 	    prong_version(), confuse_version, PRONG_LIBRARIES);
 	return 0;
 }
