@@ -139,7 +139,7 @@ sandbox_open(struct sandbox *s, enum sandbox_mode mode)
 	struct sandbox_trial *t;
 	int r;
 
-	*s = (struct sandbox){ 0 };
+	sandbox_close(s);
 	if (mode == SANDBOX_OFF)
 		return 0;
 	t = mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE,

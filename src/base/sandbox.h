@@ -42,7 +42,8 @@ struct sandbox_files {
 /*
  * Finds out, in a child, what there is and whether a process can enter it.  0:
  * all of it; 1, with a text: something is lacking, but not required; -1 with
- * errno and a text: it is required, or there is no memory.
+ * errno and a text: it is required, or there is no memory.  What was found out
+ * before is forgotten.
  */
 int sandbox_open(struct sandbox *, enum sandbox_mode);
 void sandbox_close(struct sandbox *);

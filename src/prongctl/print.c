@@ -99,6 +99,7 @@ static const struct table_column print_worker_columns[] = {
 	  .drop = 7 },
 	{ "WAITING", cell_integer, "waiting", SCOLS_FL_RIGHT, .drop = 8 },
 	{ "LOOPS", cell_integer, "loops", SCOLS_FL_RIGHT, .drop = 9 },
+	{ "SANDBOX", cell_string, "sandbox", 0, .drop = 10 },
 	{ NULL }
 };
 
@@ -392,7 +393,8 @@ print_status(const json_t *status)
 	if (print_status_services(status) == -1)
 		return -1;
 	putchar('\n');
-	if (print_workers(status) == -1)
+	if (table_print(print_worker_columns,
+	    json_object_get(status, "workers"), NULL) == -1)
 		return -1;
 	return print_notes(status);
 }

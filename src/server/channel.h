@@ -10,7 +10,7 @@
  */
 enum channel_kind {
 	/* to the master */
-	CHANNEL_READY = 1,	/* it can serve now */
+	CHANNEL_READY = 1,	/* it can serve now; key: in which sandbox */
 	CHANNEL_DONE,		/* what had this number is done */
 	CHANNEL_FULL,		/* no descriptors left: key 1; or again: 0 */
 	/* from the master */

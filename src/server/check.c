@@ -349,6 +349,43 @@ check_privilege(struct check *c)
 	    "", "", set->rlimit_as });
 }
 
+/* One of the two may be there in a chroot only, or for the workers' user. */
+static void
+check_sandbox_path(struct check *c, const char *key, const struct strings *list)
+{
+	const char *chroot = c->server->settings.chroot;
+	struct privilege_saved saved;
+	struct stat st;
+	size_t i;
+	int r;
+
+	for (i = 0; c->has_privilege && i < list->count; i++) {
+		if (privilege_assume(&c->privilege, chroot, &saved) == -1)
+			return;
+		r = stat(list->items[i], &st) == -1 ?
+		    error_errno("%s", list->items[i]) : 0;
+		privilege_resume(&saved);
+		if (r == -1)
+			check_environment(c, NULL, key);
+	}
+}
+
+static void
+check_sandbox(struct check *c)
+{
+	const struct server_settings *set = &c->server->settings;
+	struct sandbox sandbox = { 0 };
+
+	if (set->sandbox == SANDBOX_REQUIRED) {
+		if (sandbox_open(&sandbox, SANDBOX_REQUIRED) == -1)
+			check_environment(c, NULL, "sandbox");
+		else
+			sandbox_close(&sandbox);
+	}
+	check_sandbox_path(c, "sandbox-read", &set->sandbox_read);
+	check_sandbox_path(c, "sandbox-write", &set->sandbox_write);
+}
+
 /* Port 0 is another one each time. */
 static bool
 check_is_any_port(const char *address)
@@ -488,6 +525,7 @@ prong_server_check(struct prong_server *server, prong_problem_fn *fn,
 	server_detach(server);
 	check_server(&c);
 	check_privilege(&c);
+	check_sandbox(&c);
 	if (c.has_privilege)
 		c.undeclared = declare_all(server, &c.privilege, check_fault,
 		    &c) > 0;

@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "server/confine.h"
 #include "server/reaper.h"
 #include "shm/rlock.h"
 
@@ -68,6 +69,7 @@ clerk_begin(struct master *m, const struct clerk_task *task, int fd,
     pid_t master)
 {
 	static const int ignored[] = { SIGPIPE, SIGXFSZ, 0 };
+	uint32_t word;
 
 	signals_reset(ignored);
 	process_title("clerk");
@@ -75,7 +77,9 @@ clerk_begin(struct master *m, const struct clerk_task *task, int fd,
 	log_after_fork();
 	if (clerk_close_others(m, fd) == -1 ||
 	    privilege_drop(&m->current->privilege, "") == -1 ||
-	    process_die_with_parent(master) == -1)
+	    process_die_with_parent(master) == -1 ||
+	    (confine_clerk(m->current->server, &word) == -1 &&
+	    confine_is_required(m->current->server)))
 		return -1;
 	alarm((unsigned int)((task->ms + 999) / 1000));
 	return 0;

@@ -56,7 +56,7 @@ generation_new(struct master *m, struct prong_server *s, bool owns)
 	g->number = m->last_generation + 1;
 	if (privilege_find(&g->privilege, s->settings.user,
 	    s->settings.group) == -1 || rows_assign(m, s) == -1 ||
-	    generation_count(g) == -1) {
+	    generation_count(g) == -1 || prepare_sandbox(s) == -1) {
 		free(g->paused);
 		free(g);
 		return NULL;

@@ -79,6 +79,7 @@ struct process {
 	uint64_t next;		/* when that is */
 	struct pools_end end;	/* of the last one in the slot */
 	char death[80];		/* how the last one in the slot died; or "" */
+	uint32_t sandbox;	/* what it has entered; see base/sandbox */
 	bool *serves;		/* by listening socket: accepts from it */
 	size_t serves_size;
 };

@@ -123,6 +123,21 @@ prepare_declared(struct prong_server *s, const struct privilege *privilege)
 	return error_set(EINVAL, "%s", first);
 }
 
+int
+prepare_sandbox(struct prong_server *s)
+{
+	int r = sandbox_open(&s->sandbox,
+	    (enum sandbox_mode)s->settings.sandbox);
+
+	if (r == -1)
+		return error_prefix("sandbox = \"%s\"",
+		    s->settings.sandbox == SANDBOX_REQUIRED ? "required" :
+		    "auto");
+	if (r == 1)
+		log_info("the sandbox is not complete: %s", error_text());
+	return 0;
+}
+
 static bool
 prepare_needs_sources(const struct prong_server *s)
 {

@@ -26,6 +26,12 @@ int prepare_services(struct prong_server *);
 /* Asks the handlers which shared objects they need; as above. */
 int prepare_declared(struct prong_server *, const struct privilege *);
 
+/*
+ * Finds out what there is of the sandbox that the other processes are to have;
+ * what is lacking is logged, or is the error where it is required.
+ */
+int prepare_sandbox(struct prong_server *);
+
 /* Makes the scoreboard, with tables of so many entries. */
 int prepare_memory(struct prong_server *, struct scoreboard *, uint32_t slots,
     uint32_t capacity);

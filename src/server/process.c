@@ -128,6 +128,7 @@ process_heard(struct process *p, const struct channel_message *m)
 {
 	switch (m->kind) {
 	case CHANNEL_READY:
+		p->sandbox = m->key & SANDBOX_WORD;
 		/* It may have been told to drain before it was ready. */
 		if (p->state == PROCESS_STARTING)
 			supervise_ready(p);
@@ -268,6 +269,7 @@ process_child(struct process *p, int end, int report, pid_t master)
 		.share = p->share,
 		.serves = process_serving[p->role],
 		.name = p->name,
+		.forks = p->role == ROLE_FORKER,
 		.pool = p->pool,
 		.predecessor = p->end,
 		.channel = end,
@@ -328,6 +330,7 @@ process_born(struct process *p, pid_t pid, struct process_ends *e)
 	p->stuck = p->stopped = p->full = p->late = false;
 	p->looks = 0;
 	p->talk = 0;
+	p->sandbox = 0;
 	p->asked = p->answered = 0;
 	p->untold = 0;
 	p->state = PROCESS_STARTING;

@@ -135,6 +135,7 @@ prong_server_free(struct prong_server *s)
 		server_free_sections(s->objects[i].sections);
 	server_free_sections(s->sections);
 	settings_free(PRONG_SERVER, &s->settings);
+	sandbox_close(&s->sandbox);
 	module_unload(&s->modules);
 	free(s->services);
 	free(s->handlers);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/sandbox.h"
 #include "net/service.h"
 #include "prong.h"
 #include "server/module.h"
@@ -40,6 +41,7 @@ struct prong_server {
 	struct object_list objects[OBJECT_KINDS];
 	struct locks locks;			/* made with them */
 	bool shares_locks;			/* another generation has them */
+	struct sandbox sandbox;			/* of those that serve */
 	bool is_checked;			/* and not to be served */
 };
 

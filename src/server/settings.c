@@ -53,12 +53,22 @@ static const char *const accept_names[] =
 static const char *const refuse_names[] =
     { "close", "reset", "banner", NULL };
 
+static const char *const sandbox_names[] =
+    { "auto", "off", "required", NULL };
+
+/* Of a list: none would be an empty list. */
+static int
+check_listed_path(const char *text)
+{
+	if (text[0] == '/')
+		return 0;
+	return error_set(EINVAL, "\"%.128s\" is not an absolute path", text);
+}
+
 static int
 check_path(const char *text)
 {
-	if (text[0] == '\0' || text[0] == '/')
-		return 0;
-	return error_set(EINVAL, "\"%.128s\" is not an absolute path", text);
+	return text[0] == '\0' ? 0 : check_listed_path(text);
 }
 
 static int
@@ -100,7 +110,8 @@ check_framing(const char *text)
 }
 
 #define SERVER(k, v, h, t, field, ...)					\
-	{ { .key = k, .value = v, .help = h }, t,			\
+	{ { .key = k, .value = v, .help = h,				\
+	    .list = (t) == SETTING_LIST }, t,				\
 	    offsetof(struct server_settings, field), __VA_ARGS__ }
 #define SERVICE(k, v, h, t, field, ...)					\
 	{ { .key = k, .value = v, .help = h,				\
@@ -159,6 +170,15 @@ static const struct setting server_settings[] = {
 	SERVER("worker-memory", "0", "a worker that has taken so much refuses "
 	    "connections; 0: no limit", SETTING_SIZE, worker_memory,
 	    .max = 1LL << 50),
+	SERVER("sandbox", "auto", "what the kernel keeps the other processes "
+	    "from: as far as it can, nothing, or all or no start",
+	    SETTING_CHOICE, sandbox, .choices = sandbox_names),
+	SERVER("sandbox-read", "", "files and folders that handlers may read, "
+	    "besides the usual ones", SETTING_LIST, sandbox_read,
+	    .check = check_listed_path),
+	SERVER("sandbox-write", "", "files and folders that handlers may read "
+	    "and write", SETTING_LIST, sandbox_write,
+	    .check = check_listed_path),
 	SERVER("log.target", "syslog", "stderr, syslog or a file",
 	    SETTING_STRING, log_target, .check = check_log_target),
 	SERVER("log.level", "info", "the least important that is logged",
@@ -246,7 +266,7 @@ static const struct setting *const setting_tables[] = {
 	[PRONG_SERVICE] = service_settings,
 };
 
-#define SETTINGS_MAX	32
+#define SETTINGS_MAX	64
 
 static void
 settings_publish(const struct prong_option *o, struct prong_setting *to)

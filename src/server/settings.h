@@ -44,6 +44,9 @@ struct server_settings {
 	char *rlimit_nofile;
 	char *rlimit_core;
 	char *rlimit_as;
+	int64_t sandbox;		/* enum sandbox_mode */
+	struct strings sandbox_read;
+	struct strings sandbox_write;
 };
 
 /* Sets every setting to its default; -1 with ENOMEM. */

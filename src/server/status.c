@@ -61,6 +61,16 @@ status_add_threads(const struct master *m, const struct process *p,
 		    totals);
 }
 
+/* What it says that it has entered; before it is ready nothing is known. */
+static json_t *
+status_sandbox(const struct process *p)
+{
+	char text[SANDBOX_MAX];
+
+	return p->pid == 0 || p->state == PROCESS_STARTING ? json_null() :
+	    json_string(sandbox_format(p->sandbox, text));
+}
+
 static json_t *
 status_worker(struct master *m, struct process *p, uint64_t now)
 {
@@ -88,6 +98,7 @@ status_worker(struct master *m, struct process *p, uint64_t now)
 		__ATOMIC_RELAXED) : (json_int_t)0,
 	    "loops", (json_int_t)__atomic_load_n(&s->loops,
 		__ATOMIC_RELAXED));
+	json_object_set_new(row, "sandbox", status_sandbox(p));
 	json_object_set_new(row, "pool", p->pool == NULL ? json_null() :
 	    json_string(p->pool->name));
 	json_object_update(row, threads);

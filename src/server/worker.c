@@ -31,6 +31,7 @@
 #include "net/net.h"
 #include "net/post.h"
 #include "server/channel.h"
+#include "server/confine.h"
 #include "server/crash.h"
 #include "server/watchdog.h"
 #include "server/worker_state.h"
@@ -216,9 +217,41 @@ worker_start_service(struct prong_service *s, size_t place)
 		return -1;
 	}
 	worker.services_up = place + 1;
+	return 0;
+}
+
+/* Its threads, which are what the process is from now on. */
+static int
+worker_start_mode(struct prong_service *s)
+{
+	const struct dispatch_mode *mode =
+	    dispatch_modes[s->settings.dispatch];
+
 	if (mode->start != NULL && mode->start(s) == -1)
 		return -1;
 	worker.has_crews |= s->crew != NULL;
+	return 0;
+}
+
+/*
+ * When handlers have opened what they need, and before there is anything of a
+ * client, or a thread of ours, which files would not be kept from.
+ */
+static int
+worker_confine(void)
+{
+	const struct worker_start *start = worker.start;
+
+	/* A process that is the program's own stays as it is. */
+	if (start->loop != NULL || confine_worker(start->server, start->forks,
+	    &worker.sandbox) == 0)
+		return 0;
+	if (confine_is_required(start->server)) {
+		worker.hopeless = true;
+		return -1;
+	}
+	log_warning("%s: serves in a part of the sandbox: %s", start->name,
+	    error_text());
 	return 0;
 }
 
@@ -275,6 +308,8 @@ worker_init_pool(void)
 			    server->services[i]->name);
 		worker.services_up = i + 1;
 	}
+	if (worker_confine() == -1)
+		return -1;
 	return runner_open(worker.start->pool, worker.loop,
 	    worker.start->slot, pools_bell(server, worker.start->slot),
 	    &worker.slot->last_beat, worker_find_jobs);
@@ -294,6 +329,13 @@ worker_init_services(void)
 	for (i = 0; i < server->service_count; i++)
 		if (worker.start->serves(server->services[i]) &&
 		    worker_start_service(server->services[i], i) == -1)
+			return error_prefix("service \"%s\"",
+			    server->services[i]->name);
+	if (worker_confine() == -1)
+		return -1;
+	for (i = 0; i < server->service_count; i++)
+		if (worker.start->serves(server->services[i]) &&
+		    worker_start_mode(server->services[i]) == -1)
 			return error_prefix("service \"%s\"",
 			    server->services[i]->name);
 	return 0;
@@ -487,7 +529,9 @@ worker_main(const struct worker_start *start)
 	int status = 1;
 
 	worker = (struct worker){ .start = start };
-	if (worker_init() == -1 ||
+	if (worker_init() == -1)
+		log_error("%s: %s", start->name, error_text());
+	else if (ready.key = worker.sandbox,
 	    channel_send(start->channel, &ready, -1) == -1)
 		log_error("%s: %s", start->name, error_text());
 	else if (loop_run(worker.loop) == -1)

@@ -22,6 +22,7 @@ struct worker_start {
 	uint32_t share;		/* of the threads: the slot's, or another's */
 	bool (*serves)(const struct prong_service *);	/* of what it serves */
 	const char *name;	/* "worker 3" */
+	bool forks;		/* it has a process for each connection */
 	struct pool *pool;	/* whose tasks it runs; NULL: a worker */
 	struct pools_end predecessor;
 	int channel;

@@ -23,6 +23,7 @@ struct worker {
 	bool has_crews;		/* threads of its services */
 	bool abandons;		/* threads are at work when it ends */
 	bool hopeless;		/* it cannot serve as configured */
+	uint32_t sandbox;	/* what it has entered */
 	size_t services_up;	/* whose init has run */
 };
 

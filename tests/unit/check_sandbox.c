@@ -42,7 +42,7 @@ END_TEST
 /* What this machine should have, and no descriptor is left of finding out. */
 START_TEST(test_sandbox_open)
 {
-	struct sandbox s;
+	struct sandbox s = { 0 };
 	int before = helper_descriptors(), r;
 #ifdef HAVE_LIBSECCOMP
 	bool complete = landlock_version() > 0;
@@ -103,7 +103,7 @@ static int
 enter(bool forks, bool whole)
 {
 	struct sandbox_files files = { { NULL, 0 }, { NULL, 0 } };
-	struct sandbox s;
+	struct sandbox s = { 0 };
 	uint32_t word;
 
 	if (sandbox_open(&s, SANDBOX_AUTO) == -1)
@@ -171,7 +171,7 @@ hide(int error)
 static int
 open_hidden(int error)
 {
-	struct sandbox s;
+	struct sandbox s = { 0 };
 	uint32_t word = 1;
 
 	if (hide(error) == -1)

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/sandbox.h"
 #include "loop/loop.h"
 #include "unit.h"
 
@@ -63,6 +64,8 @@ static const struct {
 	    4186112, "63", "4186113" },
 	{ SERVER(worker_memory), "worker-memory", 0, "0", 0, "1024T",
 	    1LL << 50, NULL, "1025T" },
+	{ SERVER(sandbox), "sandbox", SANDBOX_AUTO, "off", SANDBOX_OFF,
+	    "required", SANDBOX_REQUIRED, NULL, NULL },
 	{ SERVER(log_level), "log.level", PRONG_INFO, "error", PRONG_ERROR,
 	    "debug", PRONG_DEBUG, NULL, NULL },
 	{ SERVER(log_format), "log.format", 0, "text", 0, "json", 1, NULL,
@@ -347,6 +350,36 @@ START_TEST(test_settings_unknown)
 }
 END_TEST
 
+START_TEST(test_settings_sandbox_paths)
+{
+	static const char *const keys[] = { "sandbox-read", "sandbox-write" };
+	const struct strings *const lists[] = {
+		&settings.server.sandbox_read, &settings.server.sandbox_write,
+	};
+	int i;
+
+	ck_assert_int_eq(settings_init(PRONG_SERVER, &settings), 0);
+	for (i = 0; i < UNIT_COUNT(keys); i++) {
+		ck_assert_uint_eq(lists[i]->count, 0);
+		ck_assert_int_eq(settings_set(PRONG_SERVER, &settings,
+		    keys[i], "/a"), 0);
+		ck_assert_int_eq(settings_set(PRONG_SERVER, &settings,
+		    keys[i], "/b"), 0);
+		ck_assert_uint_eq(lists[i]->count, 2);
+		ck_assert_str_eq(lists[i]->items[1], "/b");
+		errno = 0;
+		ck_assert_int_eq(settings_set(PRONG_SERVER, &settings,
+		    keys[i], "a"), -1);
+		ck_assert_int_eq(errno, EINVAL);
+		ck_assert_int_eq(settings_set(PRONG_SERVER, &settings,
+		    keys[i], ""), -1);
+		ck_assert_uint_eq(lists[i]->count, 2);
+		ck_assert(published(PRONG_SERVER, keys[i])->list);
+	}
+	settings_free(PRONG_SERVER, &settings);
+}
+END_TEST
+
 /* Every setting is published, with help, and tested here. */
 START_TEST(test_settings_published)
 {
@@ -361,8 +394,8 @@ START_TEST(test_settings_published)
 			ck_assert_ptr_null(strchr(p->help, '\n'));
 			n += scope < PRONG_ARRAY;
 		}
-	/* And what has a test of its own: listen, access, limits.load. */
-	i = UNIT_COUNT(numbers) + UNIT_COUNT(texts) + 3;
+	/* What has a test of its own: listen, access, limits.load, paths. */
+	i = UNIT_COUNT(numbers) + UNIT_COUNT(texts) + 3 + 2;
 	ck_assert_int_eq(n, i);
 	ck_assert_str_eq(published(PRONG_ARRAY, "type")->value, "int64");
 	ck_assert_str_eq(published(PRONG_ARRAY, "slots")->value, "1");
@@ -520,6 +553,7 @@ main(void)
 	tcase_add_test(tc, test_settings_unknown);
 	tcase_add_test(tc, test_settings_decimal);
 	tcase_add_test(tc, test_settings_access);
+	tcase_add_test(tc, test_settings_sandbox_paths);
 	tcase_add_test(tc, test_settings_published);
 	tcase_add_loop_test(tc, test_settings_dump, 0, 2);
 	tcase_add_test(tc, test_settings_dump_form);
