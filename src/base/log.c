@@ -278,7 +278,7 @@ log_write(enum prong_level level, const char *fmt, ...)
 }
 
 static void
-log_describe_access(struct logline *line, const struct log_access *a)
+log_describe_connection(struct logline *line, const struct log_access *a)
 {
 	logline_word(line, "service", a->service);
 	logline_word(line, "peer", a->peer);
@@ -293,6 +293,14 @@ log_describe_access(struct logline *line, const struct log_access *a)
 	logline_number(line, "in", a->bytes_in);
 	logline_number(line, "out", a->bytes_out);
 	logline_word(line, "end", a->end);
+}
+
+static void
+log_describe_access(struct logline *line, const struct log_access *a)
+{
+	log_describe_connection(line, a);
+	if (a->sample != 0)
+		logline_number(line, "sample", a->sample);
 }
 
 void

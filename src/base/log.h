@@ -98,6 +98,8 @@ struct log_access {
 	uint64_t bytes_in;
 	uint64_t bytes_out;
 	const char *end;	/* "client", "server", "timeout", "error" */
+	/* It stands for so many, itself included; 0: lines are not sampled. */
+	unsigned int sample;
 };
 
 /* Writes its line to the access log; nothing when there is none. */

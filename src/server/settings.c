@@ -188,6 +188,8 @@ static const struct setting server_settings[] = {
 	SERVER("log.access", "", "where each connection gets a line at its end; "
 	    "empty: nowhere", SETTING_STRING, log_access,
 	    .check = check_log_access),
+	SERVER("log.access-sample", "1", "one connection of so many gets its "
+	    "line", SETTING_INT, log_access_sample, .min = 1, .max = 1000000),
 	SERVER("control.socket", PRONG_RUNSTATEDIR "/prongd/control.sock",
 	    "where prongctl connects to; empty: nowhere",
 	    SETTING_STRING, control_socket, .check = check_path),

@@ -39,6 +39,7 @@ struct server_settings {
 	int64_t log_level;		/* enum prong_level */
 	int64_t log_format;		/* 0 text, 1 json */
 	char *log_access;
+	int64_t log_access_sample;
 	char *control_socket;
 	int64_t control_mode;
 	char *rlimit_nofile;

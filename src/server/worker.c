@@ -383,8 +383,7 @@ worker_init_net(void)
 	worker.net->serving_entry = &worker.slot->serving;
 	worker.net->memory_max = (size_t)set->worker_memory;
 	worker.net->full = worker_full;
-	if (log_has_access())
-		worker.net->record = worker_record;
+	worker_record_sample(set);
 	worker_set_level(log_level());
 	loop_on_turn(worker.loop, worker_turn, NULL);
 	loop_show_beat(worker.loop, &worker.slot->last_beat);

@@ -9,6 +9,7 @@
 #include "base/address.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "base/sample.h"
 #include "base/units.h"
 #include "loop/task.h"
 #include "net/conn.h"
@@ -84,13 +85,34 @@ worker_outcome(enum counter how)
 	return strchr(name, '_') + 1;
 }
 
+/* Those that were served, and those that were not: a flood of the latter. */
+static struct sample worker_samples[2];
+
+/*
+ * What the line of this one stands for; 0: it gets none.  An error concerns
+ * one client, who may ask about it, so each is there.
+ */
+static unsigned int
+worker_sample(enum counter how)
+{
+	struct sample *s = &worker_samples[COUNTER_IS_CLOSED(how)];
+
+	if (how == COUNTER_CLOSED_ERROR)
+		return 1;
+	return sample_takes(s) ? s->of : 0;
+}
+
 /* For the access log: one that has ended, or was refused. */
-void
+static void
 worker_record(const struct prong_service *s, const struct conn_entry *e,
     enum counter how)
 {
+	unsigned int sample = worker_sample(how);
 	bool closed = COUNTER_IS_CLOSED(how);
 	char peer[ADDRESS_MAX];
+
+	if (sample == 0)
+		return;
 
 	log_access(&(struct log_access){
 		.service = s->name,
@@ -102,7 +124,21 @@ worker_record(const struct prong_service *s, const struct conn_entry *e,
 		.bytes_out = e->bytes_out,
 		.end = closed ? worker_outcome(how) : NULL,
 		.refused = closed ? NULL : worker_outcome(how),
+		.sample = worker_samples[0].of > 1 ? sample : 0,
 	});
+}
+
+void
+worker_record_sample(const struct server_settings *set)
+{
+	size_t i;
+
+	if (!log_has_access())
+		return;
+	for (i = 0; i < 2; i++)
+		sample_init(&worker_samples[i],
+		    (uint32_t)set->log_access_sample);
+	worker.net->record = worker_record;
 }
 
 /*

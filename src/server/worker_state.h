@@ -36,9 +36,8 @@ void worker_title(void);
 /* worker_report.c: a line of the log; threads report too. */
 void worker_report(enum prong_level, const struct prong_conn *,
     const char *text);
-/* For the access log: one that has ended, or was refused. */
-void worker_record(const struct prong_service *, const struct conn_entry *,
-    enum counter how);
+/* Has connections that end or are refused put into the access log. */
+void worker_record_sample(const struct server_settings *);
 /* Has what holds up the loop told, once the loop and its net are there. */
 void worker_watch_slow(const struct server_settings *);
 void worker_set_level(enum prong_level);

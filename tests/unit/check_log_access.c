@@ -185,6 +185,24 @@ START_TEST(test_log_access_json)
 }
 END_TEST
 
+/* What a line stands for is its last word. */
+START_TEST(test_log_access_sample)
+{
+	const char *path = open_access("sample.log", false);
+	struct log_access a = refused;
+
+	a.sample = 100;
+	log_access(&a);
+	ck_assert_str_eq(after_time(content(path)), "service=echo "
+	    "peer=[::1]:555 worker=0 refused=rate sample=100\n");
+	path = open_access("sample.json", true);
+	log_access(&a);
+	expect_json(content(path), "{s:s, s:s, s:i, s:s, s:i}", "service",
+	    "echo", "peer", "[::1]:555", "worker", 0, "refused", "rate",
+	    "sample", 100);
+}
+END_TEST
+
 static const char *const hostile[] = {
 	"a\n2026-11-21T04:03:05.123Z service=forged", "a\r\nb",
 	"\033[2J\033[H", "\a\b\t\v\f", "\x7f\x80\xff\xc3(", "\xc3\xa4",
@@ -467,6 +485,7 @@ main(void)
 	tcase_add_loop_test(tc, test_log_access_seconds, 0,
 	    UNIT_COUNT(durations));
 	tcase_add_test(tc, test_log_access_json);
+	tcase_add_test(tc, test_log_access_sample);
 	tcase_add_loop_test(tc, test_log_access_cannot_be_forged, 0,
 	    UNIT_COUNT(hostile));
 	tcase_add_loop_test(tc, test_log_access_cannot_be_forged_json, 0,

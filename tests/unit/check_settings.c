@@ -70,6 +70,8 @@ static const struct {
 	    "debug", PRONG_DEBUG, NULL, NULL },
 	{ SERVER(log_format), "log.format", 0, "text", 0, "json", 1, NULL,
 	    NULL },
+	{ SERVER(log_access_sample), "log.access-sample", 1, "1", 1, "1000000",
+	    1000000, "0", "1000001" },
 	{ SERVER(control_mode), "control.mode", 0660, "0000", 0, "0777", 0777,
 	    NULL, "1000" },
 	{ SERVICE(dispatch), "dispatch", 0, "inline", 0, "fork", 4, NULL,
@@ -532,8 +534,8 @@ START_TEST(test_settings_dump_form)
 	ck_assert_ptr_nonnull(strstr(out, "\nworkers = 0\n"
 	    "events = \"auto\"\nbusy-poll = \"50us\"\n"));
 	ck_assert_ptr_nonnull(strstr(out, "\nlog {\n  target = \"syslog\"\n"
-	    "  level = \"info\"\n  format = \"text\"\n  access = \"\"\n}\n"
-	    "control {\n"));
+	    "  level = \"info\"\n  format = \"text\"\n  access = \"\"\n"
+	    "  access-sample = 1\n}\ncontrol {\n"));
 	ck_assert_ptr_nonnull(strstr(out, "\n  mode = \"0660\"\n}\n"));
 	free(out);
 	settings_free(PRONG_SERVER, &settings);
