@@ -31,6 +31,10 @@ logfile_judge(const struct stat *st, const char *what, const char *path)
 		return error_set(EPERM, "%s %s: belongs to user %u, and root "
 		    "writes only to a log of its own", what, path,
 		    (unsigned int)st->st_uid);
+	if (st->st_nlink > 1)
+		return error_set(EMLINK, "%s %s: the file has %lu names, and "
+		    "another may be what it is for; remove this one", what,
+		    path, (unsigned long)st->st_nlink);
 	return 0;
 }
 

@@ -24,8 +24,8 @@ struct logfile {
 /*
  * Opens "" (none), "stderr", "syslog", or else a path.  A file is made with
  * mode 0640.  Refused, since they may be another's trap: a symbolic link,
- * what is not a regular file, and where root opens it, a file that belongs to
- * somebody else.  On -1 the structure is as it was and error_text() says why.
+ * what is not a regular file, a file that has further names (hard links), and
+ * where root opens it, one that belongs to somebody else.  On -1 the structure is as it was and error_text() says why.
  */
 int logfile_open(struct logfile *, const char *what, const char *target);
 void logfile_close(struct logfile *);

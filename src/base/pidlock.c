@@ -9,11 +9,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
+
+#define PIDLOCK_TEXT	32	/* what a process ID is shorter than */
 
 static int
 pidlock_held(int fd, const char *path)
@@ -28,6 +32,47 @@ pidlock_held(int fd, const char *path)
 	    "prongd running already?", path, atol(text));
 }
 
+/* Whether there is nothing in it, or what may be a process ID. */
+static bool
+pidlock_is_pidfile(int fd)
+{
+	char text[PIDLOCK_TEXT + 1];
+	ssize_t n = pread(fd, text, PIDLOCK_TEXT, 0);
+
+	if (n < 0)
+		return false;
+	text[n] = '\0';
+	if (n > 0 && text[n - 1] == '\n')
+		text[--n] = '\0';
+	return n < PIDLOCK_TEXT && (size_t)n == strspn(text, "0123456789");
+}
+
+/*
+ * The file will be written to, and removed at the end: it must be ours, and no
+ * trap that somebody has laid in a folder where others can write, nor a file
+ * of worth that was named by mistake.
+ */
+static int
+pidlock_judge(int fd, const struct stat *st, const char *path)
+{
+	if (!S_ISREG(st->st_mode))
+		return error_set(EINVAL, "pidfile %s: not a regular file",
+		    path);
+	if (st->st_uid != geteuid())
+		return error_set(EPERM, "pidfile %s: belongs to user %u and is "
+		    "left alone; remove it, or name another one", path,
+		    (unsigned int)st->st_uid);
+	if (st->st_nlink > 1)
+		return error_set(EMLINK, "pidfile %s: the file has %lu names "
+		    "and is left alone; remove this one", path,
+		    (unsigned long)st->st_nlink);
+	if (!pidlock_is_pidfile(fd))
+		return error_set(EINVAL, "pidfile %s: what is in it is no "
+		    "process ID, so it is left alone; remove it, or name "
+		    "another one", path);
+	return 0;
+}
+
 int
 pidlock_open(const char *path)
 {
@@ -37,12 +82,17 @@ pidlock_open(const char *path)
 again:
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY |
 	    O_NONBLOCK, 0644);
+	if (fd == -1 && errno == ELOOP)
+		return error_set(ELOOP, "pidfile %s: symbolic links are not "
+		    "followed", path);
 	if (fd == -1)
 		return error_errno("pidfile %s", path);
-	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
-		error_set(EINVAL, "pidfile %s: not a regular file", path);
+	if (fstat(fd, &st) == -1) {
+		error_errno("pidfile %s", path);
 		goto fail;
 	}
+	if (pidlock_judge(fd, &st, path) == -1)
+		goto fail;
 	if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
 		if (errno == EWOULDBLOCK)
 			pidlock_held(fd, path);

@@ -9,8 +9,10 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -44,14 +46,43 @@ socket_set_tcp(int fd, const struct address *a, const struct socket_options *o)
 	return socket_set_inherited(fd, o);
 }
 
+/*
+ * By a descriptor, and if it is a socket still: by its name it could be
+ * whatever somebody has put there meanwhile, if others can write to the folder.
+ */
+static int
+socket_set_node(int fd, const struct socket_options *o)
+{
+	bool own = o->owner != (uid_t)-1 || o->group != (gid_t)-1;
+	char path[32];
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return -1;
+	if (!S_ISSOCK(st.st_mode) || st.st_nlink != 1) {
+		errno = ENOTSOCK;
+		return -1;
+	}
+	/* There is no call that does it for such a descriptor. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if ((st.st_mode & 07777) != o->mode && chmod(path, o->mode) == -1)
+		return -1;
+	return own ? fchownat(fd, "", o->owner, o->group, AT_EMPTY_PATH) : 0;
+}
+
 static int
 socket_set_path(const struct address *a, const struct socket_options *o)
 {
-	bool own = o->owner != (uid_t)-1 || o->group != (gid_t)-1;
+	int fd, r, error;
 
-	if (chmod(a->un.sun_path, o->mode) == -1)
+	fd = open(a->un.sun_path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
 		return -1;
-	return own ? lchown(a->un.sun_path, o->owner, o->group) : 0;
+	r = socket_set_node(fd, o);
+	error = errno;
+	close(fd);
+	errno = error;
+	return r;
 }
 
 /* Connects for a moment; 0, or the errno of it. */
@@ -88,17 +119,19 @@ socket_is_stale(const struct address *a)
 	    socket_probe(a) == ECONNREFUSED;
 }
 
+/* It has its mode from the beginning: nobody gets in before. */
 static int
-socket_bind_path(int fd, const struct address *a)
+socket_bind_path(int fd, const struct address *a, mode_t mode)
 {
-	mode_t mask = umask(077);
+	mode_t mask = umask(0777 & ~mode);
 	int r, error;
 
 	r = bind(fd, &a->sa, a->length);
 	error = errno;
 	if (r == -1 && error == EADDRINUSE && socket_is_stale(a)) {
-		unlink(a->un.sun_path);
-		r = bind(fd, &a->sa, a->length);
+		r = unlink(a->un.sun_path);
+		if (r == 0)
+			r = bind(fd, &a->sa, a->length);
 		error = errno;
 	}
 	umask(mask);
@@ -112,7 +145,7 @@ socket_bind_unix(int fd, const struct address *a,
 {
 	int error;
 
-	if (socket_bind_path(fd, a) == -1)
+	if (socket_bind_path(fd, a, o->mode) == -1)
 		return -1;
 	if (socket_set_path(a, o) == 0)
 		return 0;

@@ -31,6 +31,19 @@ main_descriptors(void)
 		close(fd);
 }
 
+/*
+ * With the set-user-ID bit, anybody could have root load a module of theirs:
+ * nothing here expects that who starts it may do less than it can.
+ */
+static void
+main_refuse_borrowed(void)
+{
+	if (getuid() != geteuid() || getgid() != getegid())
+		errx(1, "the program file has the set-user-ID or set-group-ID "
+		    "bit, which would give its rights to everybody: remove it "
+		    "(chmod ug-s)");
+}
+
 /* Serves what the loader has passed; returns the exit code. */
 static int
 main_serve(struct options *o, struct setup *s)
@@ -69,6 +82,7 @@ main(int argc, char **argv, char **envp)
 	int code;
 
 	prong_title_init(argc, argv, envp);
+	main_refuse_borrowed();
 	main_descriptors();
 	if (prong_manager_init() == -1)
 		warnx("%s", prong_error());

@@ -26,6 +26,7 @@
 #define CONTROL_CLIENTS_MAX	64
 #define CONTROL_PAUSE_MS	100
 #define CONTROL_GLANCE_MS	5
+#define CONTROL_TELL_MS		1000
 
 struct control_client {
 	struct watch watch;
@@ -34,6 +35,9 @@ struct control_client {
 	struct output *output;
 	size_t length;
 	bool closing;
+	struct ucred who;
+	uint64_t seen;			/* when it last did anything */
+	bool has_asked;			/* a request that makes sense */
 	json_t *result;			/* of a command that waits, or NULL */
 	struct control_wait wait;
 	struct clerk *clerk;		/* who answers instead, or NULL */
@@ -54,13 +58,42 @@ struct control {
 	struct address next_address;
 	struct timer resume;		/* accept again after a shortage */
 	struct timer glance;		/* at what clients wait for */
+	uint64_t told;			/* when a complaint was logged last */
+	unsigned int untold;		/* those since then */
 };
+
+/* Whoever may connect could fill the log: so many lines and no more. */
+static void
+control_warn(struct control *control, const struct ucred *who, const char *why)
+{
+	uint64_t now = process_milliseconds();
+	char more[40] = "";
+
+	if (control->told != 0 && now - control->told < CONTROL_TELL_MS) {
+		control->untold++;
+		return;
+	}
+	if (control->untold > 0)
+		snprintf(more, sizeof(more), " (and %u more before it)",
+		    control->untold);
+	control->told = now;
+	control->untold = 0;
+	log_warning("control socket: peer=uid=%u,pid=%d: %s%s",
+	    (unsigned int)who->uid, (int)who->pid, why, more);
+}
 
 /* For a command's end; what it sends meanwhile is not looked at. */
 static bool
 control_is_waiting(const struct control_client *c)
 {
 	return c->result != NULL || c->clerk != NULL;
+}
+
+/* Not when it is to take what it has asked for first. */
+static bool
+control_may_go_on(const struct control_client *c)
+{
+	return !control_is_waiting(c) && output_bytes(c->output) < OUTPUT_HIGH;
 }
 
 static void
@@ -201,6 +234,7 @@ control_command(struct control_client *c, const char *name, json_t *request)
 			return NULL;
 		}
 	error_set(EINVAL, "there is no command \"%.64s\"", name);
+	control_warn(c->control, &c->who, error_text());
 	return NULL;
 }
 
@@ -214,9 +248,11 @@ control_run(struct control_client *c, const char *line, size_t length)
 	request = json_loadb(line, length, JSON_REJECT_DUPLICATES, &why);
 	if (request == NULL) {
 		error_set(EINVAL, "bad JSON: %s", why.text);
+		control_warn(c->control, &c->who, error_text());
 		return NULL;
 	}
 	name = json_string_value(json_object_get(request, "command"));
+	c->has_asked = true;
 	c->wait = (struct control_wait){ .is_done = NULL };
 	result = control_command(c, name == NULL ? "" : name, request);
 	json_decref(request);
@@ -289,7 +325,7 @@ control_lines(struct control_client *c)
 	char *newline;
 	size_t length;
 
-	while (!control_is_waiting(c) &&
+	while (control_may_go_on(c) &&
 	    (newline = memchr(c->line, '\n', c->length)) != NULL) {
 		length = (size_t)(newline - c->line);
 		if (control_line(c, length) == -1)
@@ -297,13 +333,32 @@ control_lines(struct control_client *c)
 		c->length -= length + 1;
 		memmove(c->line, newline + 1, c->length);
 	}
-	if (control_is_waiting(c) || c->length < sizeof(c->line))
+	if (!control_may_go_on(c) || c->length < sizeof(c->line))
 		return true;
 	error_set(EMSGSIZE, "a request has at most %d bytes",
 	    CONTROL_LINE_MAX - 1);
-	log_warning("control socket: %s", error_text());
+	control_warn(c->control, &c->who, error_text());
 	c->closing = true;
 	return control_answer(c, NULL) == 0;
+}
+
+/*
+ * Answers what it has sent and writes what it takes of that; false when it is
+ * to go.  What one that does not read has asked for stays unanswered.
+ */
+static bool
+control_serve(struct control_client *c)
+{
+	bool taken;
+
+	do {
+		taken = c->output != NULL;
+		if ((!c->closing && !control_lines(c)) ||
+		    output_write(&c->output, c->watch.fd) == -1)
+			return false;
+		taken = taken && c->output == NULL;
+	} while (taken && !c->closing && control_may_go_on(c));
+	return !c->closing || c->output != NULL;
 }
 
 static bool
@@ -318,7 +373,7 @@ control_read(struct control_client *c)
 	if (n == 0)
 		return false;
 	c->length += (size_t)n;
-	return control_lines(c);
+	return true;
 }
 
 static void
@@ -330,29 +385,28 @@ control_watch(struct control_client *c)
 	    c->output != NULL ? PRONG_WRITE : events);
 }
 
+/* Also when it has its answer: what it has sent meanwhile comes next. */
+static void
+control_go_on(struct control_client *c)
+{
+	if (control_serve(c))
+		control_watch(c);
+	else
+		control_drop(c);
+}
+
 static void
 control_client_event(struct watch *w, unsigned int events)
 {
 	struct control_client *c = (struct control_client *)((char *)w -
 	    offsetof(struct control_client, watch));
 
-	if (((events & ~(unsigned int)PRONG_WRITE) != 0 && !c->closing &&
-	    !control_read(c)) || output_write(&c->output, w->fd) == -1 ||
-	    (c->closing && c->output == NULL)) {
-		control_drop(c);
-		return;
-	}
-	control_watch(c);
-}
-
-/* It has its answer: what it has sent meanwhile comes next. */
-static void
-control_go_on(struct control_client *c)
-{
-	if (!control_lines(c) || output_write(&c->output, c->watch.fd) == -1)
+	c->seen = process_milliseconds();
+	if ((events & ~(unsigned int)PRONG_WRITE) != 0 && !c->closing &&
+	    !control_read(c))
 		control_drop(c);
 	else
-		control_watch(c);
+		control_go_on(c);
 }
 
 void
@@ -409,11 +463,87 @@ control_pause(struct control *control)
 		loop_modify(control->master->loop, &control->watch, 0);
 }
 
+/*
+ * Who says nothing keeps nobody else out: one that has never asked for anything
+ * goes first, and of those the one that is silent for longest.  NULL: all wait
+ * for what they have asked for.
+ */
+static struct control_client *
+control_idlest(const struct control *control)
+{
+	struct control_client *c, *found = NULL;
+
+	for (c = control->clients; c != NULL; c = c->next) {
+		if (control_is_waiting(c))
+			continue;
+		if (found == NULL || c->has_asked < found->has_asked ||
+		    (c->has_asked == found->has_asked && c->seen < found->seen))
+			found = c;
+	}
+	return found;
+}
+
+static bool
+control_make_room(struct control *control)
+{
+	struct control_client *idle;
+
+	if (control->count < CONTROL_CLIENTS_MAX)
+		return true;
+	if ((idle = control_idlest(control)) == NULL) {
+		error_set(EAGAIN, "%d connections wait for what they have "
+		    "asked for", CONTROL_CLIENTS_MAX);
+		return false;
+	}
+	control_warn(control, &idle->who, "closed, as it has been silent for "
+	    "longest, and there is no room for more connections");
+	control_drop(idle);
+	return true;
+}
+
+static struct control_client *
+control_new_client(struct control *control, int fd, const struct ucred *who)
+{
+	struct control_client *c;
+
+	if (!control_make_room(control))
+		return NULL;
+	if ((c = calloc(1, sizeof(*c))) == NULL) {
+		error_errno("control socket");
+		return NULL;
+	}
+	c->control = control;
+	c->who = *who;
+	c->seen = process_milliseconds();
+	c->watch = (struct watch){ control_client_event, fd, PRONG_READ };
+	if (loop_add(control->master->loop, &c->watch) == 0)
+		return c;
+	free(c);
+	return NULL;
+}
+
+/* Says why; if that finds no room, it is only closed. */
+static void
+control_refuse(struct control *control, int fd, const struct ucred *who)
+{
+	char *text = control_text(NULL, NULL);
+
+	control_warn(control, who, error_text());
+	if (text != NULL) {
+		send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
+		send(fd, "\n", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	}
+	free(text);
+	close(fd);
+}
+
 static void
 control_accept(struct watch *w, unsigned int events)
 {
 	struct control *control = (struct control *)((char *)w -
 	    offsetof(struct control, watch));
+	struct ucred who = { 0 };
+	socklen_t size = sizeof(who);
 	struct control_client *c;
 	int fd;
 
@@ -422,18 +552,9 @@ control_accept(struct watch *w, unsigned int events)
 		control_pause(control);
 		return;
 	}
-	if (control->count >= CONTROL_CLIENTS_MAX ||
-	    (c = calloc(1, sizeof(*c))) == NULL) {
-		log_warning("control socket: too many connections");
-		close(fd);
-		return;
-	}
-	c->control = control;
-	c->watch = (struct watch){ control_client_event, fd, PRONG_READ };
-	if (loop_add(control->master->loop, &c->watch) == -1) {
-		log_warning("control socket: %s", error_text());
-		close(fd);
-		free(c);
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size);
+	if ((c = control_new_client(control, fd, &who)) == NULL) {
+		control_refuse(control, fd, &who);
 		return;
 	}
 	c->next = control->clients;
@@ -445,12 +566,15 @@ void
 control_make_folder(const struct server_settings *set)
 {
 	char copy[sizeof(((struct sockaddr_un *)0)->sun_path)], *folder;
+	mode_t mask;
 
 	strlcpy(copy, set->control_socket, sizeof(copy));
 	folder = dirname(copy);
 	/* Whatever the umask: it is the sockets' own modes that decide. */
-	if (set->control_socket[0] != '\0' && mkdir(folder, 0755) == 0)
-		chmod(folder, 0755);
+	mask = umask(022);
+	if (set->control_socket[0] != '\0')
+		mkdir(folder, 0755);
+	umask(mask);
 }
 
 /* Binds and listens; -1 with a text. */

@@ -82,6 +82,8 @@ static const struct {
 	{ "fifo", ENXIO, ": not a regular file" },
 	{ "read-fifo", EINVAL, ": not a regular file" },
 	{ "socket", ENXIO, ": not a regular file" },
+	{ "two-names", EMLINK, ": the file has 2 names, and another may be "
+	    "what it is for; remove this one" },
 	{ "none/x.log", ENOENT, ": No such file or directory" },
 	{ "good.log/x.log", ENOTDIR, ": Not a directory" },
 };
@@ -103,6 +105,9 @@ make_refused(void)
 	ck_assert(symlink("good.log", helper_path("link")) == 0 ||
 	    errno == EEXIST);
 	ck_assert(symlink("gone", helper_path("dangling")) == 0 ||
+	    errno == EEXIST);
+	fclose(fopen(helper_path("one-name"), "we"));
+	ck_assert(link(helper_path("one-name"), helper_path("two-names")) == 0 ||
 	    errno == EEXIST);
 	ck_assert(mkfifo(helper_path("fifo"), 0600) == 0 || errno == EEXIST);
 	ck_assert(mkfifo(helper_path("read-fifo"), 0600) == 0 ||

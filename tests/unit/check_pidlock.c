@@ -86,7 +86,7 @@ START_TEST(test_pidlock_held)
 }
 END_TEST
 
-/* What a dead one left is taken over, however long its number was. */
+/* What a dead one left is taken over, however long its number is. */
 START_TEST(test_pidlock_stale)
 {
 	const char *path = helper_path("stale.pid");
@@ -94,7 +94,7 @@ START_TEST(test_pidlock_stale)
 	FILE *f = fopen(path, "we");
 	int fd;
 
-	fputs("12345678901234567890123\nrubbish\n", f);
+	fputs("12345678901234567890123\n", f);
 	fclose(f);
 	ck_assert_int_ne(fd = pidlock_open(path), -1);
 	ck_assert_int_eq(pidlock_write(fd, path), 0);
@@ -153,13 +153,54 @@ make_fifo(const char *path)
 	ck_assert_int_eq(mkfifo(path, 0600), 0);
 }
 
+static void
+make_content(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "we");
+
+	ck_assert_ptr_nonnull(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+/* What somebody needs, and has been named by mistake. */
+static void
+make_precious(const char *path)
+{
+	make_content(path, "root:x:0:0:\n");
+}
+
+static void
+make_number_and_more(const char *path)
+{
+	make_content(path, "12\nmore\n");
+}
+
+static void
+make_long_number(const char *path)
+{
+	make_content(path, "1234567890123456789012345678901234567890\n");
+}
+
+static void
+make_hard_link(const char *path)
+{
+	make_content(path, "12\n");
+	ck_assert_int_eq(link(path, helper_path("other-name")), 0);
+}
+
 static const struct {
 	void (*make)(const char *);
 	int error;
+	const char *why;
 } odd[] = {
-	{ make_link, ELOOP },
-	{ make_folder, EISDIR },
-	{ make_fifo, EINVAL },
+	{ make_link, ELOOP, ": symbolic links are not followed" },
+	{ make_folder, EISDIR, ": Is a directory" },
+	{ make_fifo, EINVAL, ": not a regular file" },
+	{ make_precious, EINVAL, ": what is in it is no process ID, " },
+	{ make_number_and_more, EINVAL, ": what is in it is no process ID, " },
+	{ make_long_number, EINVAL, ": what is in it is no process ID, " },
+	{ make_hard_link, EMLINK, ": the file has 2 names and is left alone" },
 };
 
 START_TEST(test_pidlock_odd_files)
@@ -172,9 +213,30 @@ START_TEST(test_pidlock_odd_files)
 	ck_assert_int_eq(pidlock_open(path), -1);
 	ck_assert_int_eq(errno, odd[_i].error);
 	ck_assert_ptr_nonnull(strstr(error_text(), path));
+	ck_assert_ptr_nonnull(strstr(error_text(), odd[_i].why));
 	ck_assert_int_eq(helper_descriptors(), before);
+	/* As it was. */
+	if (odd[_i].make == make_precious)
+		ck_assert_str_eq(content(path), "root:x:0:0:\n");
 	ck_assert_int_eq(remove(path), 0);
 	ck_assert_int_eq(access(helper_path("victim"), F_OK), -1);
+}
+END_TEST
+
+/* Another user's: who laid it there may want to know what becomes of it. */
+START_TEST(test_pidlock_of_another)
+{
+	const char *path = helper_path("another.pid");
+
+	if (geteuid() != 0)
+		return;
+	make_content(path, "12\n");
+	ck_assert_int_eq(chown(path, 1, 1), 0);
+	errno = 0;
+	ck_assert_int_eq(pidlock_open(path), -1);
+	ck_assert_int_eq(errno, EPERM);
+	ck_assert_ptr_nonnull(strstr(error_text(), ": belongs to user 1 and "));
+	ck_assert_str_eq(content(path), "12\n");
 }
 END_TEST
 
@@ -200,6 +262,7 @@ main(void)
 	tcase_add_test(tc, test_pidlock_dies);
 	tcase_add_test(tc, test_pidlock_removed);
 	tcase_add_loop_test(tc, test_pidlock_odd_files, 0, UNIT_COUNT(odd));
+	tcase_add_test(tc, test_pidlock_of_another);
 	tcase_add_test(tc, test_pidlock_no_folder);
 	return unit_run(s);
 }

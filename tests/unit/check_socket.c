@@ -325,6 +325,31 @@ START_TEST(test_socket_unix_stale)
 }
 END_TEST
 
+/* A dead one that is not ours to remove is told as that. */
+START_TEST(test_socket_unix_of_another)
+{
+	struct address a;
+	struct stat st;
+	int fd;
+
+	if (geteuid() != 0)
+		return;
+	ck_assert_int_eq(chmod(helper_folder, 01777), 0);
+	a = address_of_path(helper_path("another.sock"));
+	ck_assert_int_ne(fd = socket_bind(&a, false, &plain), -1);
+	close(fd);
+	ck_assert_int_eq(seteuid(65534), 0);
+	errno = 0;
+	ck_assert_int_eq(socket_bind(&a, false, &plain), -1);
+	ck_assert_int_eq(errno, EPERM);
+	ck_assert_ptr_nonnull(strstr(error_text(), "Operation not permitted"));
+	ck_assert_int_eq(seteuid(0), 0);
+	ck_assert_int_eq(lstat(a.un.sun_path, &st), 0);
+	ck_assert_uint_eq(st.st_uid, 0);
+	unlink(a.un.sun_path);
+}
+END_TEST
+
 /* One whose queue is full is alive all the same. */
 START_TEST(test_socket_unix_busy)
 {
@@ -409,6 +434,7 @@ main(void)
 	tcase_add_loop_test(tc, test_socket_unix_mode, 0, 5);
 	tcase_add_test(tc, test_socket_unix_owner);
 	tcase_add_test(tc, test_socket_unix_stale);
+	tcase_add_test(tc, test_socket_unix_of_another);
 	tcase_add_test(tc, test_socket_unix_busy);
 	tcase_add_loop_test(tc, test_socket_unix_other_file, 0, 3);
 	tcase_add_test(tc, test_socket_unix_no_folder);
