@@ -26,7 +26,28 @@ static const struct {
 	{ 0xf8, 0xf0, 4, 0x10000 },
 };
 
+/* Characters that turn the direction of a line, and such as end it. */
+static const struct {
+	uint32_t first, last;
+} escape_steering[] = {
+	{ 0x061c, 0x061c }, { 0x200e, 0x200f }, { 0x2028, 0x202e },
+	{ 0x2066, 0x2069 },
+};
+
+#define ESCAPE_STEERING	(sizeof(escape_steering) / sizeof(escape_steering[0]))
 #define ESCAPE_FORMS	(sizeof(escape_forms) / sizeof(escape_forms[0]))
+
+bool
+escape_is_steering(uint32_t c)
+{
+	size_t i;
+
+	for (i = 0; i < ESCAPE_STEERING; i++)
+		if (c >= escape_steering[i].first &&
+		    c <= escape_steering[i].last)
+			return true;
+	return false;
+}
 
 /* The length of the printable character at p; 0: there is none. */
 static size_t
@@ -49,7 +70,7 @@ escape_character(const unsigned char *p, size_t left)
 		c = c << 6 | (p[k] & 0x3f);
 	}
 	if (c < escape_forms[i].least || c > 0x10ffff ||
-	    (c >= 0xd800 && c <= 0xdfff))
+	    (c >= 0xd800 && c <= 0xdfff) || escape_is_steering(c))
 		return 0;
 	return escape_forms[i].length;
 }

@@ -73,6 +73,32 @@ pidlock_judge(int fd, const struct stat *st, const char *path)
 	return 0;
 }
 
+static int
+pidlock_open_file(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY |
+	    O_NONBLOCK, 0644);
+
+	if (fd == -1 && errno == ELOOP)
+		return error_set(ELOOP, "pidfile %s: symbolic links are not "
+		    "followed", path);
+	return fd == -1 ? error_errno("pidfile %s", path) : fd;
+}
+
+int
+pidlock_try(const char *path)
+{
+	struct stat st;
+	int fd, r;
+
+	if ((fd = pidlock_open_file(path, O_RDONLY)) == -1)
+		return errno == ENOENT ? 0 : -1;
+	r = fstat(fd, &st) == -1 ? error_errno("pidfile %s", path) :
+	    pidlock_judge(fd, &st, path);
+	close(fd);
+	return r;
+}
+
 int
 pidlock_open(const char *path)
 {
@@ -80,13 +106,8 @@ pidlock_open(const char *path)
 	int fd;
 
 again:
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY |
-	    O_NONBLOCK, 0644);
-	if (fd == -1 && errno == ELOOP)
-		return error_set(ELOOP, "pidfile %s: symbolic links are not "
-		    "followed", path);
-	if (fd == -1)
-		return error_errno("pidfile %s", path);
+	if ((fd = pidlock_open_file(path, O_RDWR | O_CREAT)) == -1)
+		return -1;
 	if (fstat(fd, &st) == -1) {
 		error_errno("pidfile %s", path);
 		goto fail;

@@ -11,8 +11,13 @@
 /*
  * Creates the file and locks it.  Returns the descriptor, close-on-exec, or
  * -1: EEXIST when another process holds it (error_text() names its pid).
+ * Refused, and left as it is: what is not a regular file, belongs to somebody
+ * else, has further names, or holds anything but a process ID.
  */
 int pidlock_open(const char *path);
+
+/* Whether a file that is there would be refused; changes nothing. */
+int pidlock_try(const char *path);
 
 /* Writes this process's id into it. */
 int pidlock_write(int fd, const char *path);

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "prongctl/cell.h"
 #include "prongctl/command.h"
 #include "prongctl/top.h"
 
@@ -36,13 +37,14 @@ static const struct option main_options[] = {
 static int __attribute__((format(printf, 1, 2)))
 main_usage(const char *fmt, ...)
 {
+	char text[ERROR_MAX], safe[4 * ERROR_MAX];
 	va_list ap;
 
-	fputs("prongctl: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
+	fprintf(stderr, "prongctl: %s\n", cell_safe(text, safe,
+	    sizeof(safe)));
 	command_usage(stderr);
 	return COMMAND_USAGE;
 }
@@ -149,6 +151,19 @@ main_word(int ch, int words, char *argv[])
 	    !main_is_once(word, words, argv) ? word : NULL;
 }
 
+/* Whether all that may be an option has nothing in it but ASCII. */
+static bool
+main_are_plain(char *const *argv)
+{
+	const char *p;
+
+	for (; *argv != NULL; argv++)
+		for (p = *argv; **argv == '-' && *p != '\0'; p++)
+			if (*p < ' ' || *p > '~')
+				return false;
+	return true;
+}
+
 /* The words are moved together behind argv[0]. */
 static int
 main_parse(int argc, char *argv[], struct command_line *line)
@@ -156,6 +171,8 @@ main_parse(int argc, char *argv[], struct command_line *line)
 	int ch, code, words = 1;
 	char *word;
 
+	/* getopt_long(3) would show a word that is wrong as it is. */
+	opterr = main_are_plain(argv);
 	while ((ch = getopt_long(argc, argv, MAIN_OPTIONS, main_options,
 	    NULL)) != -1)
 		if ((word = main_word(ch, words, argv)) != NULL)

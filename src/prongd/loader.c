@@ -24,6 +24,8 @@
 #include <unistd.h>
 
 #include "prongd/apply.h"
+#include "prongd/memory.h"
+#include "prongd/problem.h"
 #include "prongd/setup.h"
 
 #define LOADER_TIME_MAX	60	/* seconds; name servers may be slow */
@@ -57,7 +59,7 @@ loader_dump(const struct setup *s)
 	char *text = prong_server_dump(s->server);
 
 	if (text == NULL) {
-		warnx("%s", prong_error());
+		problem_say(prong_error());
 		return 1;
 	}
 	fputs(text, stdout);
@@ -76,6 +78,16 @@ loader_warn(struct setup *s)
 	problem_free(&warnings);
 }
 
+static void
+loader_praise(const struct options *o)
+{
+	char *name = memory_copy(o->file == NULL ? "prongd" : o->file);
+
+	problem_clean(name);
+	printf("%s: the configuration is good\n", name);
+	free(name);
+}
+
 static int
 loader_report(struct setup *s, const struct options *o, int code)
 {
@@ -85,8 +97,7 @@ loader_report(struct setup *s, const struct options *o, int code)
 	if (code == 0 && o->dump)
 		code = loader_dump(s);
 	else if (code == 0 && o->test && !o->quiet)
-		printf("%s: the configuration is good\n",
-		    o->file == NULL ? "prongd" : o->file);
+		loader_praise(o);
 	if (fflush(stdout) == EOF) {
 		warn("standard output");
 		code = 1;

@@ -13,6 +13,7 @@
 #include "prongd/daemon.h"
 #include "prongd/loader.h"
 #include "prongd/options.h"
+#include "prongd/problem.h"
 #include "prongd/setup.h"
 
 /*
@@ -70,7 +71,7 @@ main_serve(struct options *o, struct setup *s)
 	if (result == -1 && apply_failure(s->root, prong_error(), &s->problems))
 		problem_print(&s->problems, "", stderr);
 	else if (result == -1)
-		warnx("%s", prong_error());
+		problem_say(prong_error());
 	return result == -1 ? 1 : 0;
 }
 

@@ -13,6 +13,7 @@
 #include "config.h"
 #include "prong.h"
 #include "prongd/memory.h"
+#include "prongd/problem.h"
 
 #define OPTIONS_FILE	PRONG_SYSCONFDIR "/prongd/prongd.conf"
 
@@ -181,6 +182,7 @@ options_listen(struct options *o, const char *argument)
 	l = &o->listens[o->listen_count++];
 	*l = (struct options_listen){ .text = memory_format("prongd: -l %s",
 	    argument) };
+	problem_clean(l->text);
 	l->address = memory_copy(argument);
 	if ((rest = options_cut(l->address)) == NULL)
 		return options_listen_bad(l->text, "write ADDRESS=HANDLER");
@@ -230,6 +232,19 @@ options_for_getopt(char *letters, struct option *longs)
 	*longs = (struct option){ 0 };
 }
 
+/* Whether all that is an option has nothing in it but ASCII. */
+static bool
+options_are_plain(char *const *argv)
+{
+	const char *p;
+
+	for (; *argv != NULL; argv++)
+		for (p = *argv; **argv == '-' && *p != '\0'; p++)
+			if (*p < ' ' || *p > '~')
+				return false;
+	return true;
+}
+
 int
 options_parse(struct options *o, int argc, char **argv)
 {
@@ -240,6 +255,8 @@ options_parse(struct options *o, int argc, char **argv)
 
 	*o = (struct options){ NULL };
 	options_for_getopt(letters, longs);
+	/* getopt_long(3) would show a word that is wrong as it is. */
+	opterr = options_are_plain(argv);
 	while (result == -1 &&
 	    (letter = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
 		if ((entry = options_find(letter)) == NULL)
@@ -249,6 +266,7 @@ options_parse(struct options *o, int argc, char **argv)
 	if (result != -1)
 		return result;
 	if (optind < argc) {
+		problem_clean(argv[optind]);
 		fprintf(stderr, "prongd: %s: there are no arguments but "
 		    "options\n", argv[optind]);
 		return options_usage(stderr);

@@ -26,6 +26,15 @@ struct problems {
 void problem_add(struct problems *, struct place, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/*
+ * What comes from a file or the command line must not steer the terminal that
+ * it is shown on: all that is not plainly printable becomes "?".
+ */
+void problem_clean(char *text);
+
+/* One that is no file's: "prongd: text". */
+void problem_say(const char *text);
+
 /* One line each: "FILE:LINE: text". */
 /* The text comes behind what: "warning: " or nothing. */
 void problem_print(struct problems *, const char *what, FILE *);

@@ -15,6 +15,7 @@
 #include <wctype.h>
 
 #include "base/error.h"
+#include "base/escape.h"
 
 void
 show_init(struct show *s)
@@ -63,6 +64,13 @@ show_take(struct show *s, size_t n, bool as_is)
 	memmove(s->tail, s->tail + n, s->tail_length);
 }
 
+static bool
+show_is_harmless(wchar_t c)
+{
+	return c == L'\n' || c == L'\t' ||
+	    (iswprint((wint_t)c) && !escape_is_steering((uint32_t)c));
+}
+
 /* Prints the characters in the tail; one that is not whole yet stays. */
 static void
 show_tail(struct show *s)
@@ -89,8 +97,7 @@ show_tail(struct show *s)
 		if (n == (size_t)-1)
 			show_take(s, 1, false);
 		else
-			show_take(s, n == 0 ? 1 : n, iswprint((wint_t)wide) ||
-			    wide == L'\n' || wide == L'\t');
+			show_take(s, n == 0 ? 1 : n, show_is_harmless(wide));
 	}
 }
 

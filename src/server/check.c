@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "base/logfile.h"
+#include "base/pidlock.h"
 #include "base/privilege.h"
 #include "base/rlimits.h"
 #include "dispatch/dispatch.h"
@@ -178,22 +179,31 @@ check_log(struct check *c, const char *key, const char *what,
 		check_environment(c, NULL, key);
 }
 
+/* What is there is not removed for a socket, and was not meant to be. */
+static bool
+check_is_no_socket(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == -1 || S_ISSOCK(st.st_mode))
+		return false;
+	error_set(EEXIST, "%s is there and is no socket", path);
+	return true;
+}
+
 static void
 check_address(struct check *c, struct prong_service *s, struct address *a,
     const struct socket_options *o)
 {
 	char why[ERROR_MAX];
-	struct stat st;
 	int fd;
 
 	if (activation_has(a))
 		return;
 	if (address_is_unix(a)) {
-		if (lstat(a->un.sun_path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
-			error_set(EEXIST, "%s is there and is no socket",
-			    a->un.sun_path);
+		if (check_is_no_socket(a->un.sun_path))
 			check_environment(c, s, "listen");
-		} else if (socket_is_answered(a) && !check_is_held(c, a)) {
+		else if (socket_is_answered(a) && !check_is_held(c, a)) {
 			error_set(EADDRINUSE, "cannot listen on unix:%s: %s",
 			    a->un.sun_path, strerror(EADDRINUSE));
 			check_environment(c, s, "listen");
@@ -462,8 +472,11 @@ check_server(struct check *c)
 	}
 	check_log(c, "log.target", "log", set->log_target);
 	check_log(c, "log.access", "access log", set->log_access);
-	if (set->pidfile[0] != '\0' && check_folder(c, set->pidfile) == -1)
+	if (set->pidfile[0] != '\0' && (check_folder(c, set->pidfile) == -1 ||
+	    pidlock_try(set->pidfile) == -1))
 		check_environment(c, NULL, "pidfile");
+	if (check_is_no_socket(set->control_socket))
+		check_environment(c, NULL, "control.socket");
 	if (strlen(set->control_socket) >=
 	    sizeof(((struct sockaddr_un *)0)->sun_path)) {
 		error_set(ENAMETOOLONG, "control.socket: the path is longer "

@@ -208,7 +208,12 @@ START_TEST(test_pidlock_odd_files)
 	const char *path = helper_path("odd.pid");
 	int before = helper_descriptors();
 
+	ck_assert_int_eq(pidlock_try(path), 0);
 	odd[_i].make(path);
+	errno = 0;
+	ck_assert_int_eq(pidlock_try(path), -1);
+	ck_assert_int_eq(errno, odd[_i].make == make_folder ? EINVAL :
+	    odd[_i].error);
 	errno = 0;
 	ck_assert_int_eq(pidlock_open(path), -1);
 	ck_assert_int_eq(errno, odd[_i].error);
