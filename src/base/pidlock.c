@@ -79,10 +79,12 @@ pidlock_open_file(const char *path, int flags)
 	int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY |
 	    O_NONBLOCK, 0644);
 
-	if (fd == -1 && errno == ELOOP)
+	if (fd != -1)
+		return fd;
+	if (errno == ELOOP)
 		return error_set(ELOOP, "pidfile %s: symbolic links are not "
 		    "followed", path);
-	return fd == -1 ? error_errno("pidfile %s", path) : fd;
+	return error_errno("pidfile %s", path);
 }
 
 int

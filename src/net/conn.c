@@ -378,6 +378,9 @@ conn_check(struct prong_conn *c, int result)
 {
 	if (result == -1 && (c->flags & CONN_DEAD) == 0) {
 		conn_count(c, COUNTER_HANDLER_ERRORS, 1);
+		/* Its text may be what the client has sent. */
+		if (error_text()[0] != '\0')
+			error_prefix("the handler failed");
 		c->service->net->report(PRONG_WARNING, c,
 		    error_text()[0] == '\0' ? "the handler failed" :
 		    error_text());

@@ -19,6 +19,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/logline.h"
 #include "base/process.h"
 #include "dispatch/dispatch.h"
 #include "net/admission.h"
@@ -67,14 +68,37 @@ prong_set_error(int error, const char *format, ...)
 	return error_set(error, "%s", text);
 }
 
+/* Of the process of handlers; NULL: this is none. */
+static const char *server_log_name;
+
+void
+server_set_log_name(const char *name)
+{
+	server_log_name = name;
+}
+
+/*
+ * What a handler says may begin with what a client has sent, and must not look
+ * like a line of the server's own: who says it stands before it.
+ */
 void
 prong_log(enum prong_level level, const char *format, ...)
 {
+	char text[LOGLINE_MESSAGE_MAX];
+	int error = errno;
 	va_list ap;
 
+	if (level > log_level())
+		return;
 	va_start(ap, format);
-	log_vwrite(level, format, ap);
+	if (server_log_name == NULL)
+		log_vwrite(level, format, ap);
+	else {
+		vsnprintf(text, sizeof(text), format, ap);
+		log_write(level, "%s: %s", server_log_name, text);
+	}
 	va_end(ap);
+	errno = error;
 }
 
 struct prong_server *

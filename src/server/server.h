@@ -50,6 +50,9 @@ struct prong_service *server_by_name(const struct prong_server *,
     const char *name);
 struct prong_service *server_by_row(const struct prong_server *, uint32_t row);
 
+/* In a process of its own: what stands before what handlers log. */
+void server_set_log_name(const char *);
+
 /* One that the server was given, or of a module that is loaded here. */
 const struct prong_handler *server_handler(const struct prong_server *,
     const char *name);

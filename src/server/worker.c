@@ -528,6 +528,7 @@ worker_main(const struct worker_start *start)
 	int status = 1;
 
 	worker = (struct worker){ .start = start };
+	server_set_log_name(start->name);
 	if (worker_init() == -1)
 		log_error("%s: %s", start->name, error_text());
 	else if (ready.key = worker.sandbox,

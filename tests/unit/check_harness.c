@@ -312,7 +312,7 @@ START_TEST(test_harness_ends)
 	} ends[] = {
 		{ "close\n", "", "", "closed_server", PRONG_END_SERVER },
 		{ "abort\n", "", "", "closed_server", PRONG_END_ABORT },
-		{ "fail\n", "", "on purpose", "handler_errors",
+		{ "fail\n", "", "the handler failed: on purpose", "handler_errors",
 		  PRONG_END_ERROR },
 		{ "silent\n", "", "the handler failed", "closed_error",
 		  PRONG_END_ERROR },
@@ -503,7 +503,8 @@ START_TEST(test_harness_sleep_inline)
 	begin_plainly();
 	feed("sleep 5\n");
 	ended(PRONG_END_ERROR);
-	ck_assert_str_eq(prong_harness_report(h), "the loop itself cannot wait");
+	ck_assert_str_eq(prong_harness_report(h), "the handler failed: "
+	    "the loop itself cannot wait");
 	finish();
 }
 END_TEST
