@@ -422,7 +422,7 @@ crew_start_later(struct crew *crew)
 
 	if (crew->told == 0 || *net->now - crew->told >= CREW_TELL_MS) {
 		crew->told = *net->now;
-		error_prefix("service \"%s\": clients have to wait",
+		error_prefix("service=%s: clients have to wait",
 		    crew->service->name);
 		net->report(PRONG_WARNING, NULL, error_text());
 	}

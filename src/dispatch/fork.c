@@ -522,7 +522,7 @@ fork_try_later(const struct prong_conn *c)
 {
 	struct net *net = c->service->net;
 
-	error_errno("service \"%s\": clients have to wait: cannot start a "
+	error_errno("service=%s: clients have to wait: cannot start a "
 	    "process", c->service->name);
 	if (forks.told == 0 || *net->now - forks.told >= FORK_TELL_MS) {
 		forks.told = *net->now;

@@ -226,7 +226,8 @@ post_relay(const struct letter_part *p)
 	post_unlock();
 	if (r == -1)
 		post.net->report(PRONG_WARNING, NULL,
-		    "what a child has posted is lost: a mailbox is full");
+		    "what a child has posted is lost: the mailbox of a worker "
+		    "is full, for it does not take its mail");
 }
 
 /* What is for ourselves needs no mailbox.  A letter a turn. */

@@ -458,6 +458,14 @@ clerk_settle_again(struct process *p)
 	loop_timer(p->master->loop, &p->clerk_timer, CLERK_AGAIN_MS);
 }
 
+/* Until then those connections count as open. */
+static void
+clerk_warn_late(const struct process *p, const char *why)
+{
+	log_warning("slot %u: what its last process left open is not booked "
+	    "yet: %s", p->slot, why);
+}
+
 static char *
 clerk_settle_work(struct master *m, void *arg, int *status)
 {
@@ -465,7 +473,7 @@ clerk_settle_work(struct master *m, void *arg, int *status)
 
 	if (scoreboard_settle(&m->scoreboard, p->slot, p->last,
 	    CLERK_SETTLE_MS) == -1)
-		log_warning("slot %u: %s", p->slot, error_text());
+		clerk_warn_late(p, error_text());
 	if (p->generation != NULL)
 		pools_bury(p->generation->server, p->slot, &p->end);
 	return NULL;
@@ -480,8 +488,9 @@ clerk_settle_done(struct master *m, void *arg, int status, const char *text,
 
 	if (status == 0)
 		return;
-	log_warning("the clerk of slot %u %s", p->slot,
-	    process_describe_status(status, how, sizeof(how)));
+	error_set(ECHILD, "the clerk %s", process_describe_status(status, how,
+	    sizeof(how)));
+	clerk_warn_late(p, error_text());
 	if (m->state < MASTER_DRAINING)
 		clerk_settle_again(p);
 }
@@ -499,6 +508,6 @@ clerk_settle(struct process *p)
 	    p->slot)->pid, __ATOMIC_RELAXED);
 	if (clerk_send(p->master, &task) != NULL)
 		return;
-	log_warning("slot %u: %s", p->slot, error_text());
+	clerk_warn_late(p, error_text());
 	clerk_settle_again(p);
 }

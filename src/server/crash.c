@@ -232,8 +232,9 @@ crash_take_child(int fd, pid_t pid, bool tell)
 		if (tell)
 			crash_log_lines(r.text, "process", pid);
 		if (pwrite(fd, &nobody, sizeof(nobody), CRASH_RECORD(i)) == -1)
-			log_error("cannot clear the report of process (pid "
-			    "%d): %s", (int)pid, strerror(errno));
+			log_error("process (pid %d): cannot clear its "
+			    "report: %s; it may be told again of another one",
+			    (int)pid, strerror(errno));
 	}
 }
 

@@ -55,13 +55,13 @@ prepare_fault(const struct prong_service *s, const char *key, void *arg)
 	if (first[0] == '\0')
 		strlcpy(first, error_text(), ERROR_MAX);
 	else
-		log_error("service \"%s\": %s", s->name, error_text());
+		log_error("service=%s: %s", s->name, error_text());
 }
 
 static void
 prepare_idle(const struct prong_service *s, const char *key, void *arg)
 {
-	log_warning("service \"%s\": %s", s->name, error_text());
+	log_warning("service=%s: %s", s->name, error_text());
 }
 
 /* One that is not there is told once, and not by each worker. */

@@ -267,7 +267,8 @@ savefile_read(const char *path, struct prong_dict *d)
 		return savefile_end(errno == ENOENT ? 0 : -1, f.folder);
 	/* There is no mapping of nothing, either. */
 	if (st.st_size == 0) {
-		log_warning("%s is empty, and as if it were not there", path);
+		log_warning("%s is empty, and taken as if it were not there: "
+		    "the dict begins empty", path);
 		return savefile_end(savefile_end(0, fd), f.folder);
 	}
 	r = savefile_load(fd, (size_t)st.st_size, path, d) == 0 ? 1 : -1;

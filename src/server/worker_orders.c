@@ -61,8 +61,9 @@ worker_take_socket(const struct channel_message *m, int fd)
 		return;
 	if (fd == -1) {
 		/* It comes again when the shortage is over. */
-		log_warning("%s: no descriptor left for a listening "
-		    "socket", worker.start->name);
+		log_warning("%s: no descriptor left for a listening socket; "
+		    "a neighbour accepts from it (see rlimit.nofile)",
+		    worker.start->name);
 		worker_full(true);
 		return;
 	}
@@ -100,8 +101,9 @@ worker_add_mailbox(uint32_t slot, int fd)
 	if (fd != -1)
 		post_add(slot, fd);
 	else
-		log_warning("%s: no descriptor left for a mailbox",
-		    worker.start->name);
+		log_warning("%s: no descriptor left for a mailbox; what is "
+		    "posted from here to one worker is lost (see "
+		    "rlimit.nofile)", worker.start->name);
 }
 
 static void
