@@ -293,6 +293,9 @@ class Server:
             file.write(self.text.replace("@", self.directory))
         return [PRONGD, *options, "-c", path]
 
+    def environment(self):
+        return None             # ours
+
     def launch(self):
         """Starts it and does not wait for anything."""
         self.lines = []
@@ -300,7 +303,8 @@ class Server:
         self.process = subprocess.Popen(
             self.command("-f"), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            pass_fds=self.pass_fds, preexec_fn=lambda: _before_exec(self.limit, self.core_limit))
+            pass_fds=self.pass_fds, env=self.environment(),
+            preexec_fn=lambda: _before_exec(self.limit, self.core_limit))
         EXPECTED.add(self.process.pid)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()

@@ -40,14 +40,17 @@ def _shown(value):
 class Campaign:
     """The arguments, the seed, the figures; and the verdict."""
 
-    def __init__(self, text, seconds):
+    def __init__(self, text, seconds, options=None):
         parser = argparse.ArgumentParser(description=text)
         parser.add_argument("--seconds", type=float, default=seconds,
                             help="how long it runs (%g)" % seconds)
         parser.add_argument("--seed", type=int, default=None,
                             help="of its random numbers (PRONG_SEED)")
-        self.seconds = parser.parse_args().seconds
-        seed = parser.parse_args().seed
+        for name, option in (options or {}).items():
+            parser.add_argument(name, **option)
+        self.arguments = parser.parse_args()
+        self.seconds = self.arguments.seconds
+        seed = self.arguments.seed
         if seed is None:
             seed = os.environ.get("PRONG_SEED")
         if seed is None:
