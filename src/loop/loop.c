@@ -317,6 +317,12 @@ loop_note_due(struct loop *loop)
 		alarm_set(&loop->alarm, loop->due);
 }
 
+int
+loop_reserve(struct loop *loop, uint32_t timers)
+{
+	return timer_reserve(&loop->timers, timers);
+}
+
 static int
 loop_timer_at(struct loop *loop, struct timer *t, uint64_t deadline)
 {

@@ -94,6 +94,8 @@ uint64_t loop_skip(struct loop *, uint64_t ms);
  */
 int loop_settle(struct loop *, unsigned int turns);
 
+/* Room for so many timers: as long as there are no more, arming cannot fail. */
+int loop_reserve(struct loop *, uint32_t timers);
 /*
  * Arms a timer for ms from now, in place of what it was armed for: from the
  * beginning of the turn, or from this very moment and never early.

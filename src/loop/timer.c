@@ -47,18 +47,25 @@ timer_sink(struct timer_heap *h, uint32_t place, struct timer *t)
 	timer_put(h, place, t);
 }
 
-static int
-timer_grow(struct timer_heap *h)
+int
+timer_reserve(struct timer_heap *h, uint32_t capacity)
 {
-	uint32_t capacity = h->capacity == 0 ? 16 : h->capacity * 2;
 	struct timer **timers;
 
+	if (capacity <= h->capacity)
+		return 0;
 	timers = reallocarray(h->timers, capacity, sizeof(*timers));
 	if (timers == NULL)
 		return error_errno("timer");
 	h->timers = timers;
 	h->capacity = capacity;
 	return 0;
+}
+
+static int
+timer_grow(struct timer_heap *h)
+{
+	return timer_reserve(h, h->capacity == 0 ? 16 : h->capacity * 2);
 }
 
 int

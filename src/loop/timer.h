@@ -25,6 +25,8 @@ struct timer_heap {
 	uint32_t capacity;
 };
 
+/* Room for so many: as long as there are no more, arming cannot fail. */
+int timer_reserve(struct timer_heap *, uint32_t count);
 /* Arms or moves; -1 with ENOMEM. */
 int timer_set(struct timer_heap *, struct timer *, uint64_t deadline);
 void timer_clear(struct timer_heap *, struct timer *);
