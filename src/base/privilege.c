@@ -8,7 +8,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -19,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/names.h"
 #include "base/units.h"
 
@@ -332,10 +332,14 @@ privilege_resume(struct privilege_saved *s)
 	int error = errno, undone = privilege_undo(s);
 
 	/*
-	 * Only what was allowed once is undone, so it is allowed now; and
-	 * nobody may go on half way.
+	 * Only what was allowed once is undone, but the kernel may have no
+	 * memory for it; and nobody may go on half way.
 	 */
-	assert(undone == 0);
+	if (undone == -1) {
+		log_error("cannot become user %u again: %s", (unsigned int)
+		    s->uid, strerror(errno));
+		_exit(1);
+	}
 	if (s->root != -1)
 		close(s->root);
 	if (s->folder != -1)

@@ -617,7 +617,11 @@ fork_open_signals(struct loop *loop)
 		return error_errno("signalfd");
 	forks.loop = loop;
 	forks.forker = getpid();
-	return loop_add(loop, &forks.signals);
+	if (loop_add(loop, &forks.signals) == 0)
+		return 0;
+	close(forks.signals.fd);
+	forks.signals.fd = -1;
+	return -1;
 }
 
 static int
@@ -627,10 +631,15 @@ fork_open_desk(struct loop *loop)
 
 	if (mailbox_open(&desk) == -1)
 		return -1;
-	forks.desk_in = desk.in;
 	forks.desk = (struct watch){ fork_desk_event, desk.out, PRONG_READ };
+	if (loop_add(loop, &forks.desk) == -1) {
+		forks.desk.fd = -1;
+		mailbox_close(&desk);
+		return -1;
+	}
+	forks.desk_in = desk.in;
 	fork_again.fn = fork_fetch_mail;
-	return loop_add(loop, &forks.desk);
+	return 0;
 }
 
 int
@@ -735,10 +744,14 @@ forks_stop(void)
 	loop_del(forks.loop, &forks.signals);
 	close(forks.signals.fd);
 	forks.signals.fd = -1;
-	loop_del(forks.loop, &forks.desk);
-	close(forks.desk.fd);
-	close(forks.desk_in);
-	lane_fini(&fork_lane);
+	if (forks.desk.fd != -1) {
+		loop_del(forks.loop, &forks.desk);
+		close(forks.desk.fd);
+		close(forks.desk_in);
+		forks.desk.fd = forks.desk_in = -1;
+	}
+	if (fork_lane.loop != NULL)
+		lane_fini(&fork_lane);
 }
 
 void

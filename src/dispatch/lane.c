@@ -117,6 +117,7 @@ lane_init(struct lane *l, struct prong_service *home, const char *name)
 	l->net = net_new(l->loop, home->read_size, home->net->report);
 	if (l->net == NULL) {
 		loop_free(l->loop);
+		*l = (struct lane){ .home = NULL };
 		return -1;
 	}
 	l->net->table = home->net->table;

@@ -324,6 +324,15 @@ post_open_box(int out)
 	return loop_add(post.loop, &post.box);
 }
 
+static void
+post_free(void)
+{
+	free(post.outs);
+	free(post.letter);
+	post.outs = NULL;
+	post.letter = NULL;
+}
+
 int
 post_open(struct net *net, const struct scoreboard *sb,
     const struct mailbox *boxes)
@@ -338,13 +347,18 @@ post_open(struct net *net, const struct scoreboard *sb,
 	post.in_child = post.woken = false;
 	post.outs = calloc(post.slots, sizeof(*post.outs));
 	post.letter = malloc(MAILBOX_LETTER);
-	if (post.outs == NULL || post.letter == NULL)
-		return error_errno("mail");
+	if (post.outs == NULL || post.letter == NULL) {
+		error_errno("mail");
+		post_free();
+		return -1;
+	}
 	for (slot = 0; slot < post.slots; slot++)
 		post.outs[slot].watch = (struct watch){ post_has_room,
 		    boxes == NULL ? -1 : boxes[slot].in, PRONG_WRITE };
-	if (post_open_box(boxes == NULL ? -1 : boxes[post.slot].out) == -1)
+	if (post_open_box(boxes == NULL ? -1 : boxes[post.slot].out) == -1) {
+		post_free();
 		return -1;
+	}
 	post.net = net;
 	return 0;
 }
@@ -420,10 +434,7 @@ post_close(void)
 	loop_timer_stop(post.loop, &post.flush);
 	if (post.box.fd != -1)
 		loop_del(post.loop, &post.box);
-	free(post.outs);
-	free(post.letter);
-	post.outs = NULL;
-	post.letter = NULL;
+	post_free();
 	post_unlock();
 }
 
