@@ -89,10 +89,19 @@ listener_pause_all(struct net *net)
 {
 	if (net->paused)
 		return;
+	net->resume.fn = listener_resume_timer;
+	/* Without a timer nobody would end it: then it spins. */
+	if (loop_timer(net->loop, &net->resume, LISTENER_PAUSE_MS) == -1)
+		return;
 	net->paused = true;
 	listener_apply(net);
-	net->resume.fn = listener_resume_timer;
-	loop_timer(net->loop, &net->resume, LISTENER_PAUSE_MS);
+}
+
+void
+listener_fall_short(struct net *net)
+{
+	listener_tell_full(net, true);
+	listener_pause_all(net);
 }
 
 void

@@ -27,6 +27,11 @@ void listener_accept_rest(struct net *);
 /* A service that is full leaves what comes in its queues. */
 void listener_hold(struct prong_service *, bool full);
 
+/*
+ * There was no descriptor or memory for one: tells so, and when it is over, so
+ * that who handed it out does it again.
+ */
+void listener_fall_short(struct net *);
 /* Goes on after a shortage of descriptors or memory. */
 void listener_resume_all(struct net *);
 

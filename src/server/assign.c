@@ -110,6 +110,7 @@ assign_process(struct process *p, const struct process *const *deputies)
 
 	if (assign_grow(p, l->count) == -1) {
 		log_error("%s", error_text());
+		process_tell_later(p->master);
 		return;
 	}
 	for (key = 0; key < l->count; key++)
@@ -144,6 +145,7 @@ assign_generation(struct generation *g)
 
 	if ((deputies = calloc(numbers + 1, sizeof(*deputies))) == NULL) {
 		log_error("cannot assign sockets: out of memory");
+		process_tell_later(m);
 		return;
 	}
 	for (i = 0; i < numbers; i++)

@@ -29,6 +29,9 @@
 #include "server/upgrade.h"
 #include "server/watchdog.h"
 
+/* Two for each slot, and more than all others there are. */
+#define MASTER_TIMERS(slots)	(2 * (slots) + 256)
+
 const char *
 master_state_name(enum master_state state)
 {
@@ -395,7 +398,9 @@ master_open_loop(struct master *m)
 	static const int list[] = { SIGCHLD, SIGTERM, SIGQUIT, SIGINT,
 	    SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU, SIGWINCH, 0 };
 
+	/* Nothing that is tried again must then be forgotten. */
 	if ((m->loop = loop_new(LOOP_AUTO, 0)) == NULL ||
+	    loop_reserve(m->loop, MASTER_TIMERS(m->slots)) == -1 ||
 	    (!m->program->leaves_signals && signals_open(&m->signals, m->loop,
 	    list, master_signal, m) == -1))
 		return -1;
@@ -488,8 +493,10 @@ master_close(struct master *m)
 	uint32_t i;
 
 	announce_close();
-	if (m->loop != NULL)
+	if (m->loop != NULL) {
+		loop_timer_stop(m->loop, &m->again);
 		watchdog_stop(m);
+	}
 	for (i = 0; m->processes != NULL && i < m->slots; i++)
 		process_gone(&m->processes[i]);
 	for (i = 0; m->mailboxes != NULL && i < m->slots; i++)

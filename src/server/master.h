@@ -117,6 +117,7 @@ struct master {
 	int next_pidlock;		/* of a reload that has not ended; -1 */
 	struct control *control;
 	struct timer watchdog;
+	struct timer again;		/* to tell what could not be told */
 	uint64_t watched;		/* when it last looked */
 	uint64_t watched_from;		/* silence before does not count */
 	struct backoff_pace pace;
@@ -161,6 +162,8 @@ bool process_is_well(const struct process *);
  * not; what sockets it serves is worked out anew then.
  */
 int process_tell(struct process *, const struct channel_message *, int fd);
+/* For want of memory or descriptors, something is to be told in a while. */
+void process_tell_later(struct master *);
 /* Closes the channel and marks the slot free. */
 void process_gone(struct process *);
 

@@ -105,15 +105,58 @@ process_is_well(const struct process *p)
 	return p->state == PROCESS_READY && !p->late && !p->full && !p->stuck;
 }
 
+/* Where the log goes now, and how much of it. */
+static void
+process_tell_log(struct process *p)
+{
+	struct channel_message m = { .number = p->asked };
+	int stream;
+
+	m.kind = CHANNEL_LEVEL;
+	m.key = log_level();
+	process_tell(p, &m, -1);
+	m.kind = CHANNEL_LOG;
+	for (stream = 0; stream < LOG_STREAMS; stream++) {
+		m.key = (uint32_t)stream;
+		if (log_descriptor((enum log_stream)stream) != -1)
+			process_tell(p, &m,
+			    log_descriptor((enum log_stream)stream));
+	}
+}
+
+/* Of those that were there when it was forked, it has its own ends. */
+static void
+process_tell_mailbox(struct process *p, uint32_t slot)
+{
+	const struct channel_message m = {
+		.kind = CHANNEL_MAILBOX, .key = slot
+	};
+
+	if (p->pid != 0 && p->master->mailboxes[slot].in != -1)
+		process_tell(p, &m, p->master->mailboxes[slot].in);
+}
+
+/* Descriptors that it was given during a shortage may not have reached it. */
+static void
+process_tell_anew(struct process *p)
+{
+	uint32_t slot;
+
+	if (p->serves_size > 0)
+		memset(p->serves, 0, p->serves_size * sizeof(*p->serves));
+	process_tell_log(p);
+	for (slot = 0; slot < p->master->slots; slot++)
+		process_tell_mailbox(p, slot);
+}
+
 static void
 process_set_full(struct process *p, bool full)
 {
 	if (p->full == full)
 		return;
 	p->full = full;
-	/* Sockets that it was given meanwhile may not have reached it. */
-	if (!full && p->serves_size > 0)
-		memset(p->serves, 0, p->serves_size * sizeof(*p->serves));
+	if (!full)
+		process_tell_anew(p);
 	log_write(full ? PRONG_WARNING : PRONG_INFO, "%s (pid %d) %s%s",
 	    p->name, (int)p->pid, full ? "has no descriptors left" :
 	    "has descriptors again", full && p->generation->workers > 1 ?
@@ -152,6 +195,8 @@ process_is_asked(const struct process *p, const struct channel_message *m)
 	    m->number <= p->asked;
 }
 
+/* When what could not be told is tried again. */
+#define PROCESS_AGAIN_MS	100
 /* So much at once, so that one that talks all the time holds up nobody. */
 #define PROCESS_HEAR_MAX	16
 /* Far more than one has to say: 50 a second, 500 at once. */
@@ -173,37 +218,6 @@ process_hear(struct process *p)
 		else if (!process_heard(p, &m))
 			process_disown(p, "sends nonsense");
 	}
-}
-
-/* Where the log goes now, and how much of it. */
-static void
-process_tell_log(struct process *p)
-{
-	struct channel_message m = { .number = p->asked };
-	int stream;
-
-	m.kind = CHANNEL_LEVEL;
-	m.key = log_level();
-	process_tell(p, &m, -1);
-	m.kind = CHANNEL_LOG;
-	for (stream = 0; stream < LOG_STREAMS; stream++) {
-		m.key = (uint32_t)stream;
-		if (log_descriptor((enum log_stream)stream) != -1)
-			process_tell(p, &m,
-			    log_descriptor((enum log_stream)stream));
-	}
-}
-
-/* Of those that were there when it was forked, it has its own ends. */
-static void
-process_tell_mailbox(struct process *p, uint32_t slot)
-{
-	const struct channel_message m = {
-		.kind = CHANNEL_MAILBOX, .key = slot
-	};
-
-	if (p->pid != 0 && p->master->mailboxes[slot].in != -1)
-		process_tell(p, &m, p->master->mailboxes[slot].in);
 }
 
 int
@@ -243,6 +257,29 @@ process_tell_rest(struct process *p)
 	if ((untold & (1U << CHANNEL_LOG | 1U << CHANNEL_LEVEL)) != 0)
 		process_tell_log(p);
 	assign_sockets(p->master);
+}
+
+static void
+process_tell_timer(struct timer *t)
+{
+	struct master *m = (struct master *)((char *)t -
+	    offsetof(struct master, again));
+	uint32_t i;
+
+	for (i = 0; i < m->slots; i++)
+		if (m->processes[i].channel.fd != -1 &&
+		    m->processes[i].untold != 0)
+			process_tell_rest(&m->processes[i]);
+	if (m->state < MASTER_DRAINING)
+		assign_sockets(m);
+}
+
+void
+process_tell_later(struct master *m)
+{
+	m->again.fn = process_tell_timer;
+	if (m->again.place == 0)
+		loop_timer(m->loop, &m->again, PROCESS_AGAIN_MS);
 }
 
 static void
@@ -379,13 +416,18 @@ process_tell(struct process *p, const struct channel_message *m, int fd)
 		p->asked = m->number;
 	if (channel_send(p->channel.fd, m, fd) == 0)
 		return 0;
-	if (errno == EAGAIN) {
-		p->untold |= 1U << m->kind;
+	if (errno == EPIPE)
+		return -1;
+	if (errno == EAGAIN)
 		loop_modify(p->master->loop, &p->channel,
 		    PRONG_READ | PRONG_WRITE);
-	} else if (errno != EPIPE)
-		log_error("%s (pid %d): %s", p->name, (int)p->pid,
-		    error_text());
+	else {
+		if ((p->untold & 1U << m->kind) == 0)
+			log_error("%s (pid %d): %s; trying again", p->name,
+			    (int)p->pid, error_text());
+		process_tell_later(p->master);
+	}
+	p->untold |= 1U << m->kind;
 	return -1;
 }
 

@@ -79,6 +79,7 @@ worker_beat(struct timer *t)
 {
 	if (worker.slot->live != worker.titled)
 		worker_title();
+	worker_full_again();
 	/* Should one have been stopped who was about to ring a bell. */
 	callers_look();
 	runner_look();

@@ -26,13 +26,23 @@ worker_tell(enum channel_kind kind, uint32_t key, uint64_t number)
 	if (worker.start->loop != NULL)
 		return;
 	/* It has room for many; and if not, it is told at another time. */
-	channel_send(worker.start->channel, &m, -1);
+	if (channel_send(worker.start->channel, &m, -1) == -1 &&
+	    kind == CHANNEL_FULL)
+		worker.full_untold = true;
 }
 
 void
 worker_full(bool full)
 {
+	worker.full_untold = false;
 	worker_tell(CHANNEL_FULL, full, 0);
+}
+
+void
+worker_full_again(void)
+{
+	if (worker.full_untold)
+		worker_full(worker.net->full_told);
 }
 
 /* Of the connections that it finds, the one with this number. */
@@ -51,6 +61,7 @@ worker_close_one(struct watch *w, void *arg)
 		conn_close(c, COUNTER_CLOSED_SERVER);
 }
 
+/* One that cannot be taken comes again when the shortage is over. */
 static void
 worker_take_socket(const struct channel_message *m, int fd)
 {
@@ -60,15 +71,14 @@ worker_take_socket(const struct channel_message *m, int fd)
 	if (s == NULL)
 		return;
 	if (fd == -1) {
-		/* It comes again when the shortage is over. */
 		log_warning("%s: no descriptor left for a listening socket; "
 		    "a neighbour accepts from it (see rlimit.nofile)",
 		    worker.start->name);
-		worker_full(true);
-		return;
-	}
-	if (listener_add(s, m->key, m->shared != 0, fd) == -1)
+		listener_fall_short(worker.net);
+	} else if (listener_add(s, m->key, m->shared != 0, fd) == -1) {
 		log_error("%s: %s", worker.start->name, error_text());
+		listener_fall_short(worker.net);
+	}
 }
 
 /* One who is dead has left it: more threads, at once. */
@@ -91,19 +101,23 @@ worker_set_share(uint32_t share)
 static void
 worker_log(uint32_t stream, int fd)
 {
-	if (fd != -1 && stream < LOG_STREAMS)
+	if (fd == -1)
+		listener_fall_short(worker.net);
+	else if (stream < LOG_STREAMS)
 		log_set_descriptor((enum log_stream)stream, fd);
 }
 
 static void
 worker_add_mailbox(uint32_t slot, int fd)
 {
-	if (fd != -1)
+	if (fd != -1) {
 		post_add(slot, fd);
-	else
-		log_warning("%s: no descriptor left for a mailbox; what is "
-		    "posted from here to one worker is lost (see "
-		    "rlimit.nofile)", worker.start->name);
+		return;
+	}
+	log_warning("%s: no descriptor left for a mailbox; what is "
+	    "posted from here to one worker is lost (see "
+	    "rlimit.nofile)", worker.start->name);
+	listener_fall_short(worker.net);
 }
 
 static void

@@ -19,6 +19,7 @@ struct worker {
 	uint64_t beat_ms;
 	uint64_t titled;	/* the load that the title shows */
 	int reserve;		/* a descriptor, to be able to take another */
+	bool full_untold;	/* the channel had no room for it */
 	bool draining;
 	bool has_crews;		/* threads of its services */
 	bool abandons;		/* threads are at work when it ends */
@@ -48,5 +49,7 @@ void worker_child_died(pid_t, bool told);
 void worker_channel_event(struct watch *, unsigned int events);
 /* Tells the master that no descriptor is left, or that some are again. */
 void worker_full(bool full);
+/* The same, if that could not be told. */
+void worker_full_again(void);
 
 #endif
