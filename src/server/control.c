@@ -20,6 +20,7 @@
 #include "net/output.h"
 #include "server/clerk.h"
 #include "server/inspect.h"
+#include "server/jsonmem.h"
 #include "server/takeover.h"
 
 #define CONTROL_LINE_MAX	(64 * 1024)
@@ -134,6 +135,8 @@ control_plain(const char *text, char *buf, size_t size)
 static char *
 control_text(json_t *result, json_t *errors)
 {
+	static const char shortage[] = "{\"ok\":false,\"error\":\"out of "
+	    "memory: it may be done, or not\"}";
 	char why[ERROR_MAX], *text;
 	json_t *answer;
 
@@ -146,7 +149,10 @@ control_text(json_t *result, json_t *errors)
 		json_object_set(answer, "errors", errors);
 	text = json_dumps(answer, JSON_COMPACT | JSON_ENSURE_ASCII);
 	json_decref(answer);
-	return text;
+	if (text != NULL && !jsonmem_has_failed())
+		return text;
+	free(text);
+	return strdup(shortage);
 }
 
 static int
@@ -245,6 +251,7 @@ control_run(struct control_client *c, const char *line, size_t length)
 	json_t *request, *result;
 	const char *name;
 
+	jsonmem_begin();
 	request = json_loadb(line, length, JSON_REJECT_DUPLICATES, &why);
 	if (request == NULL) {
 		error_set(EINVAL, "bad JSON: %s", why.text);
@@ -253,6 +260,7 @@ control_run(struct control_client *c, const char *line, size_t length)
 	}
 	name = json_string_value(json_object_get(request, "command"));
 	c->has_asked = true;
+	error_clear();
 	c->wait = (struct control_wait){ .is_done = NULL };
 	result = control_command(c, name == NULL ? "" : name, request);
 	json_decref(request);
@@ -282,6 +290,7 @@ control_answer_late(struct control_client *c)
 	json_t *result = c->result, *names, *who;
 	size_t i;
 
+	jsonmem_begin();
 	if (c->wait.finish != NULL)
 		return control_answer_finish(c);
 	names = json_array();
@@ -308,7 +317,8 @@ control_line(struct control_client *c, size_t length)
 
 	if (c->clerk != NULL)
 		return 0;
-	if (result == NULL || c->wait.is_done == NULL)
+	if (result == NULL || c->wait.is_done == NULL ||
+	    jsonmem_has_failed())
 		return control_answer(c, result);
 	c->result = result;
 	if (c->wait.is_done(control->master, c->wait.number))
@@ -616,6 +626,7 @@ control_new(struct master *m)
 		error_errno("control socket");
 		return NULL;
 	}
+	jsonmem_watch();
 	control->master = m;
 	control->resume.fn = control_resume;
 	control->glance.fn = control_glance_timer;
@@ -662,15 +673,14 @@ control_open(struct master *m)
 	control->watch.fd = control_inherit(m, &control->address);
 	if (control->watch.fd == -1)
 		control->watch.fd = control_bind(set, &control->address);
-	if (control->watch.fd == -1) {
-		free(control);
-		return NULL;
+	if (control->watch.fd != -1) {
+		/* The master before answers as long as it is the server. */
+		if (takeover_heritage(m) != NULL || control_begin(control) == 0)
+			return control;
+		unlink(control->address.un.sun_path);
+		close(control->watch.fd);
 	}
-	/* The master before answers as long as it is the server. */
-	if (takeover_heritage(m) != NULL || control_begin(control) == 0)
-		return control;
-	unlink(control->address.un.sun_path);
-	close(control->watch.fd);
+	jsonmem_forget();
 	free(control);
 	return NULL;
 }
@@ -737,9 +747,15 @@ control_move(struct control *control)
 	control->next = -1;
 	if (control->watch.fd == -1)
 		return;
-	log_info("control socket: %s", control->address.un.sun_path);
-	if (control_begin(control) == -1)
-		log_error("%s", error_text());
+	if (control_begin(control) == 0) {
+		log_info("control socket: %s", control->address.un.sun_path);
+		return;
+	}
+	log_error("%s; there is none until it is configured anew",
+	    error_text());
+	unlink(control->address.un.sun_path);
+	close(control->watch.fd);
+	control->watch.fd = -1;
 }
 
 void
@@ -774,5 +790,6 @@ control_close(struct control *control)
 		    control->clients->watch.fd);
 		control_drop(control->clients);
 	}
+	jsonmem_forget();
 	free(control);
 }
