@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/random.h"
+
 /* The cookie's highest bit is set, so no serial number makes it 0. */
 #define HOLDER_BIT	(1ULL << 63)
 
@@ -39,7 +41,7 @@ holder_ask(void)
 {
 	if (holder_cookie == 0) {
 		pthread_once(&holder_once, holder_register);
-		arc4random_buf(&holder_cookie, sizeof(holder_cookie));
+		random_fill(&holder_cookie, sizeof(holder_cookie));
 		holder_cookie |= HOLDER_BIT;
 	}
 	if (holder_current == NULL)

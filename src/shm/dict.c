@@ -15,6 +15,7 @@
 #include "base/compiler.h"
 #include "base/error.h"
 #include "base/process.h"
+#include "base/random.h"
 #include "base/siphash.h"
 #include "shm/dict_blocks.h"
 #include "shm/rlock_gone.h"
@@ -145,7 +146,7 @@ dict_init(struct prong_dict *d)
 	uint64_t key[2];
 	uint32_t i;
 
-	arc4random_buf(key, sizeof(key));
+	random_fill(key, sizeof(key));
 	dict_set_hash_key(d, key);
 	for (i = 0; i < d->stripes; i++)
 		if (dict_init_stripe(d, i) == -1)

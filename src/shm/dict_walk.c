@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "shm/dict_room.h"
 
 /* At most so many buckets, and about so many bytes, under one lock. */
@@ -250,7 +251,7 @@ dict_each_stripe(struct prong_dict *d, prong_dict_each_fn *fn, void *arg)
 static int
 dict_walk_any(struct dict_stripe *s, uint32_t bucket, struct dict_found *f)
 {
-	uint32_t i, steps = arc4random_uniform(4);
+	uint32_t i, steps = random_below(4);
 	struct dict_found behind;
 	int r = 0;
 
@@ -273,7 +274,7 @@ dict_walk_random(struct dict_stripe *s, void *key, size_t size)
 	/* Then whatever is found is not over. */
 	if (dict_room_sweep(s) == -1)
 		return -1;
-	r = dict_walk_any(s, arc4random_uniform(s->dict->buckets), &f);
+	r = dict_walk_any(s, random_below(s->dict->buckets), &f);
 	if (r == -1)
 		return -1;
 	if (r == 0)
@@ -291,7 +292,7 @@ dict_walk_random(struct dict_stripe *s, void *key, size_t size)
 ssize_t
 prong_dict_random(struct prong_dict *d, void *key, size_t size)
 {
-	uint32_t i, start = arc4random_uniform(d->stripes);
+	uint32_t i, start = random_below(d->stripes);
 	struct dict_stripe s;
 	ssize_t r;
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/random.h"
 
 /*
  * The word of a count: from the top the number of the operation that wrote it,
@@ -63,7 +64,7 @@ ledger_create(struct ledger *l, uint32_t slots, uint32_t services,
 		return error_errno("shared memory for limits");
 	}
 	layout = l->segment.base;
-	arc4random_buf(layout->secret, sizeof(layout->secret));
+	random_fill(layout->secret, sizeof(layout->secret));
 	return 0;
 }
 
