@@ -105,7 +105,7 @@ int
 pidlock_open(const char *path)
 {
 	struct stat st, now;
-	int fd;
+	int fd, r;
 
 again:
 	if ((fd = pidlock_open_file(path, O_RDWR | O_CREAT)) == -1)
@@ -123,9 +123,13 @@ again:
 			error_errno("pidfile %s", path);
 		goto fail;
 	}
+	r = lstat(path, &now);
+	if (r == -1 && errno != ENOENT) {
+		error_errno("pidfile %s", path);
+		goto fail;
+	}
 	/* Its last holder may have removed the file after we opened it. */
-	if (lstat(path, &now) == -1 || now.st_ino != st.st_ino ||
-	    now.st_dev != st.st_dev) {
+	if (r == -1 || now.st_ino != st.st_ino || now.st_dev != st.st_dev) {
 		close(fd);
 		goto again;
 	}

@@ -171,17 +171,22 @@ loader_now(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Waits for the verdict or the end of the loader; -1: neither came in time. */
+/* Waits for the verdict or the end of the loader; -1: why neither came. */
 static int
 loader_wait(const struct loader *l, unsigned char *verdict, ssize_t *n)
 {
 	struct pollfd p = { .fd = l->verdict[0], .events = POLLIN };
 	int64_t end = loader_now() + LOADER_TIME_MAX * 1000, left;
+	int r;
 
 	do {
-		if ((left = end - loader_now()) <= 0)
-			return -1;
-	} while (poll(&p, 1, (int)left) != 1);
+		left = end - loader_now();
+		r = poll(&p, 1, left > 0 ? (int)left : 0);
+	} while (r == -1 && errno == EINTR && left > 0);
+	if (r == 0)
+		errno = ETIMEDOUT;
+	if (r != 1)
+		return -1;
 	*n = read(l->verdict[0], verdict, 1);
 	return 0;
 }
@@ -192,17 +197,19 @@ loader_judge(const struct loader *l)
 {
 	unsigned char verdict = 0;
 	ssize_t n = 0;
-	bool late = loader_wait(l, &verdict, &n) == -1;
+	int why = loader_wait(l, &verdict, &n) == -1 ? errno : 0;
 	int status;
 
-	if (late)
+	if (why != 0)
 		kill(l->pid, SIGKILL);
 	while (waitpid(l->pid, &status, 0) == -1)
 		if (errno != EINTR)
 			err(1, "waiting for the loader");
-	if (late)
+	if (why == ETIMEDOUT)
 		warnx("the check of the configuration took longer than %d "
 		    "seconds", LOADER_TIME_MAX);
+	else if (why != 0)
+		warnx("waiting for the loader: %s", strerror(why));
 	else if (WIFSIGNALED(status))
 		warnx("the check of the configuration died of signal %d (%s)",
 		    WTERMSIG(status), strsignal(WTERMSIG(status)));
