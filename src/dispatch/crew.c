@@ -560,7 +560,11 @@ crews_open(struct net *net)
 	if (crews.watch.fd == -1)
 		return error_errno("eventfd");
 	crews.loop = net->loop;
-	return loop_add(crews.loop, &crews.watch);
+	if (loop_add(crews.loop, &crews.watch) == 0)
+		return 0;
+	close(crews.watch.fd);
+	crews.watch.fd = -1;
+	return -1;
 }
 
 static void
