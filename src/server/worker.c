@@ -103,6 +103,15 @@ worker_drain(void)
 	dispatch_drain();
 }
 
+/* It will not be better the next time, unless it was a shortage. */
+static int
+worker_despair(void)
+{
+	worker.hopeless = errno != ENOMEM && errno != EAGAIN &&
+	    errno != EMFILE && errno != ENFILE && errno != ENOBUFS;
+	return -1;
+}
+
 /* Everything that the master had open and a worker has no business with. */
 static int
 worker_close_others(void)
@@ -206,17 +215,13 @@ worker_start_service(struct prong_service *s, size_t place)
 	s->row = scoreboard_row(start->scoreboard, start->slot, s->index);
 	s->counters = s->row;
 	s->shown = scoreboard_threads(start->scoreboard, start->slot, s->index);
-	if (server_attach(s) == -1) {
-		worker.hopeless = true;
-		return -1;
-	}
+	if (server_attach(s) == -1)
+		return worker_despair();
 	if (worker_join_counters(s) == -1)
 		return -1;
 	mode->bind(s);
-	if (s->handler->init != NULL && s->handler->init(s) == -1) {
-		worker.hopeless = true;
-		return -1;
-	}
+	if (s->handler->init != NULL && s->handler->init(s) == -1)
+		return worker_despair();
 	worker.services_up = place + 1;
 	return 0;
 }
@@ -274,18 +279,14 @@ worker_start_jobs(struct prong_service *s)
 	s->home = s;
 	s->row = scoreboard_row(start->scoreboard, start->slot, s->index);
 	s->counters = s->row;
-	if (server_attach(s) == -1) {
-		worker.hopeless = true;
-		return -1;
-	}
+	if (server_attach(s) == -1)
+		return worker_despair();
 	if (!worker_has_jobs(s))
 		return 0;
 	if (worker_join_counters(s) == -1)
 		return -1;
-	if (s->handler->init != NULL && s->handler->init(s) == -1) {
-		worker.hopeless = true;
-		return -1;
-	}
+	if (s->handler->init != NULL && s->handler->init(s) == -1)
+		return worker_despair();
 	return 0;
 }
 
@@ -401,10 +402,8 @@ worker_drop_privileges(void)
 	    set->rlimit_as };
 
 	if (rlimits_apply(&limits) == -1 ||
-	    privilege_drop(worker.start->privilege, set->chroot) == -1) {
-		worker.hopeless = true;
-		return -1;
-	}
+	    privilege_drop(worker.start->privilege, set->chroot) == -1)
+		return worker_despair();
 	/* A change of user has made it impossible; leaks are found so, too. */
 #ifdef PRONG_SANITIZED
 	prctl(PR_SET_DUMPABLE, 1);
