@@ -206,9 +206,12 @@ class End(Start):
 def children_named(server, name):
     found = []
     for pid in sorted(children_of(server.pid)):
-        with open("/proc/%d/cmdline" % pid, encoding="latin-1") as file:
-            if name in file.read():
-                found.append(pid)
+        try:
+            with open("/proc/%d/cmdline" % pid, encoding="latin-1") as file:
+                if name in file.read():
+                    found.append(pid)
+        except OSError:         # a clerk that has just ended
+            pass
     return found
 
 
@@ -381,13 +384,15 @@ class Running:
         self.server.settled()
 
     def play(self, kind, number, mode):
-        if self.server is None or self.server.faults.kind != kind:
+        if self.server is not None and self.server.faults.kind != kind:
             self.end()
-            self.start(kind)
         try:
+            if self.server is None:
+                self.start(kind)
             fault = self.once(number, mode)
         except BaseException:
-            Start.told(self.server)
+            if self.server is not None:
+                Start.told(self.server)
             self.server = None
             raise
         # One that fails often is started later and later.
