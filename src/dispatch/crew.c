@@ -72,7 +72,7 @@ struct crew {
 	uint32_t busy;			/* of those, have a connection */
 	uint32_t max;
 	uint32_t number;		/* of the last one */
-	bool draining;
+	enum drain_phase phase;		/* of its service's drain */
 	bool stopping;
 	bool some_left;
 	struct timer retry;		/* armed: none can be started now */
@@ -147,7 +147,8 @@ crew_give_back(struct prong_conn *c)
 }
 
 static void
-crew_obey(struct crew_thread *t, unsigned int commands)
+crew_obey(struct crew_thread *t, unsigned int commands,
+    enum drain_phase phase)
 {
 	struct prong_conn *c = t->lane.conn;
 
@@ -164,7 +165,7 @@ crew_obey(struct crew_thread *t, unsigned int commands)
 	else if ((commands & CREW_CLOSE) != 0)
 		conn_close(c, COUNTER_CLOSED_SERVER);
 	else if ((commands & CREW_DRAIN) != 0)
-		conn_drain(c);
+		conn_drain(c, phase);
 }
 
 static void
@@ -172,6 +173,7 @@ crew_wake_event(struct watch *w, unsigned int events)
 {
 	struct crew_thread *t = (struct crew_thread *)((char *)w -
 	    offsetof(struct crew_thread, wake));
+	enum drain_phase phase;
 	struct mails *mails;
 	unsigned int commands;
 
@@ -179,10 +181,11 @@ crew_wake_event(struct watch *w, unsigned int events)
 	pthread_mutex_lock(&t->crew->lock);
 	commands = t->commands;
 	t->commands = 0;
+	phase = t->crew->phase;
 	mails = t->mails;
 	t->mails = NULL;
 	pthread_mutex_unlock(&t->crew->lock);
-	crew_obey(t, commands);
+	crew_obey(t, commands, phase);
 	if (t->lane.conn != NULL)
 		mail_give_all(t->lane.conn, &mails);
 	/* There is hardly more at once. */
@@ -222,7 +225,7 @@ crew_next(struct crew_thread *t)
 		crew->busy++;
 		if (crew->stopping)
 			t->commands = CREW_END;
-		else if (crew->draining)
+		else if (crew->phase != DRAIN_OFF)
 			t->commands = CREW_DRAIN;
 		if (t->commands != 0 || c->held != NULL)
 			crew_signal(t->wake.fd);
@@ -525,8 +528,7 @@ crew_welcome(struct prong_conn *c)
 		return;
 	}
 	mail_give_all(c, NULL);
-	if (net->draining)
-		conn_drain(c);
+	conn_drain(c, c->service->drain.phase);
 	if ((c->flags & CONN_ASKED) != 0)
 		conn_close(c, COUNTER_CLOSED_SERVER);
 }
@@ -579,6 +581,8 @@ crew_init_lock(struct crew *crew)
 	pthread_condattr_destroy(&attr);
 }
 
+static void crew_drain(struct prong_service *);
+
 int
 crew_start(struct prong_service *s, enum crew_kind kind)
 {
@@ -600,6 +604,7 @@ crew_start(struct prong_service *s, enum crew_kind kind)
 	s->crew = crew;
 	s->counters = crew->counters;
 	s->place = crew_place;
+	s->drain.tell = crew_drain;
 	while (kind != CREW_GROWS && crew->running < crew->max) {
 		if (crew_add_thread(crew) == -1)
 			return -1;
@@ -629,20 +634,18 @@ crew_command(struct crew_thread *t, unsigned int command)
 	crew_signal(t->wake.fd);
 }
 
-void
-crews_drain(void)
+static void
+crew_drain(struct prong_service *s)
 {
+	struct crew *crew = s->crew;
 	struct crew_thread *t;
-	struct crew *crew;
 
-	for (crew = crews.first; crew != NULL; crew = crew->next) {
-		pthread_mutex_lock(&crew->lock);
-		crew->draining = true;
-		for (t = crew->threads; t != NULL; t = t->next)
-			if (t->conn != NULL)
-				crew_command(t, CREW_DRAIN);
-		pthread_mutex_unlock(&crew->lock);
-	}
+	pthread_mutex_lock(&crew->lock);
+	crew->phase = s->drain.phase;
+	for (t = crew->threads; t != NULL; t = t->next)
+		if (t->conn != NULL)
+			crew_command(t, CREW_DRAIN);
+	pthread_mutex_unlock(&crew->lock);
 }
 
 void

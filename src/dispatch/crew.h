@@ -30,9 +30,6 @@ void crew_resize(struct prong_service *);
  */
 void crews_turn(void);
 
-/* Of all crews: says that the server is about to stop. */
-void crews_drain(void);
-
 /* Closes the connection with this number, if a crew has it. */
 void crews_close(uint64_t id);
 

@@ -43,13 +43,6 @@ dispatch_is_forked(const struct prong_service *s)
 }
 
 void
-dispatch_drain(void)
-{
-	crews_drain();
-	forks_drain();
-}
-
-void
 dispatch_close(uint64_t id)
 {
 	crews_close(id);

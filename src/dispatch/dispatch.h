@@ -44,7 +44,6 @@ extern const struct dispatch_mode dispatch_pool;
 extern const struct dispatch_mode dispatch_fork;
 
 /* What connections elsewhere are to be told: as crew.h and fork.h have it. */
-void dispatch_drain(void);
 void dispatch_close(uint64_t id);
 bool dispatch_stop(void);
 

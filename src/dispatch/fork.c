@@ -39,7 +39,7 @@
 #include "task/caller.h"
 
 /* Nobody else sends these. */
-#define FORK_DRAIN	(SIGRTMIN)
+#define FORK_DRAIN	(SIGRTMIN)	/* its value is the phase */
 #define FORK_CLOSE	(SIGRTMIN + 1)
 #define FORK_END	(SIGRTMIN + 2)
 #define FORK_MAIL	(SIGRTMIN + 3)
@@ -71,6 +71,7 @@ struct fork_child {
 	pid_t pid;
 	unsigned int asked;	/* to close, so often */
 	bool dropped;		/* killed by us: how its connection ended */
+	bool cut;		/* told that its drain is over */
 	bool called;		/* for its mail */
 	bool watched;		/* its mailbox is full */
 	bool overflows;		/* it takes no mail */
@@ -86,7 +87,6 @@ static struct forks {
 	int desk_in;
 	size_t boxes;			/* of children */
 	pid_t forker;
-	bool draining;
 	struct prong_conn *waiting;	/* for a process, by next_dead */
 	struct timer retry;
 	uint64_t told;			/* when it was last logged that some do */
@@ -151,8 +151,15 @@ fork_fetch_mail(struct timer *t)
 		loop_timer(fork_lane.loop, t, FORK_AGAIN_MS);
 }
 
+/* In the order in which they are told, as signals of one number are. */
 static void
-fork_obey(int signo)
+fork_tell_phase(pid_t pid, enum drain_phase phase)
+{
+	sigqueue(pid, FORK_DRAIN, (union sigval){ .sival_int = (int)phase });
+}
+
+static void
+fork_obey(int signo, int value)
 {
 	struct prong_conn *c = fork_lane.conn;
 
@@ -165,7 +172,7 @@ fork_obey(int signo)
 	else if (signo == FORK_CLOSE)
 		conn_close(c, COUNTER_CLOSED_SERVER);
 	else if (signo == FORK_DRAIN)
-		conn_drain(c);
+		conn_drain(c, (enum drain_phase)value);
 	else if (signo == FORK_MAIL)
 		fork_fetch_mail(&fork_again);
 	else if (signo == FORK_OVERFLOW)
@@ -178,10 +185,11 @@ fork_told(struct watch *w, unsigned int events)
 	struct signalfd_siginfo info;
 
 	while (read(w->fd, &info, sizeof(info)) == sizeof(info))
-		fork_obey((int)info.ssi_signo);
+		fork_obey((int)info.ssi_signo, info.ssi_int);
 }
 
 static void forks_each(void (*)(struct fork_child *, uint64_t), uint64_t);
+static void fork_drain(struct prong_service *);
 
 static void
 fork_close_box(struct fork_child *child, uint64_t arg)
@@ -215,8 +223,8 @@ fork_live(struct prong_conn *c)
 	fork_close_others(c);
 	lane_enter(&fork_lane);
 	lane_renew(&fork_lane, c->service);
-	if (forks.draining)
-		raise(FORK_DRAIN);
+	if (c->service->drain.phase != DRAIN_OFF)
+		fork_tell_phase(getpid(), c->service->drain.phase);
 	lane_serve(&fork_lane, c);
 	lane_leave(&fork_lane);
 	post_finish(FORK_FINISH_MS);
@@ -646,6 +654,7 @@ int
 fork_start(struct prong_service *s)
 {
 	s->place = fork_place;
+	s->drain.tell = fork_drain;
 	forks.retry.fn = fork_retry;
 	if (forks.signals.fd != -1)
 		return 0;
@@ -673,17 +682,40 @@ forks_each(void (*fn)(struct fork_child *, uint64_t), uint64_t arg)
 			fn(child, arg);
 }
 
+/* One that does not hear that its drain is over is told in another way. */
 static void
-fork_drain_one(struct fork_child *child, uint64_t arg)
+fork_cut(struct fork_child *child)
 {
-	kill(child->pid, FORK_DRAIN);
+	child->dropped |= child->cut;
+	if (child->dropped)
+		kill(child->pid, SIGKILL);
+	child->cut = true;
 }
 
-void
-forks_drain(void)
+static void
+fork_drain_one(struct fork_child *child, uint64_t index)
 {
-	forks.draining = true;
-	forks_each(fork_drain_one, 0);
+	const struct prong_service *s = child->conn->service;
+
+	if (s->index != index)
+		return;
+	if (s->drain.phase == DRAIN_CUT)
+		fork_cut(child);
+	fork_tell_phase(child->pid, s->drain.phase);
+}
+
+/* Who waits for a process gets one yet, until the limit is over. */
+static void
+fork_drain(struct prong_service *s)
+{
+	struct prong_conn *c = forks.waiting, *next;
+
+	forks_each(fork_drain_one, s->index);
+	for (; s->drain.phase == DRAIN_CUT && c != NULL; c = next) {
+		next = c->next_dead;
+		if (c->service == s && fork_unwait(c))
+			fork_lose(c, COUNTER_CLOSED_SERVER);
+	}
 }
 
 /*

@@ -18,9 +18,6 @@
 /* Starts a service in the forker. */
 int fork_start(struct prong_service *);
 
-/* Says to all that the server is about to stop. */
-void forks_drain(void);
-
 /* Closes the connection with this number, if a child has it. */
 void forks_close(uint64_t id);
 

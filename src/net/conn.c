@@ -320,7 +320,7 @@ conn_phase(const struct prong_conn *c)
 
 /* What the state of a connection asks for, when it is not the usual one. */
 static OUT_OF_LINE void
-conn_update_state(struct prong_conn *c)
+conn_update_state(struct prong_conn *c, bool answered)
 {
 	struct net *net = c->service->net;
 	unsigned int events = 0;
@@ -337,6 +337,8 @@ conn_update_state(struct prong_conn *c)
 	if (!conn_has_room(c, 0))
 		return;
 	conntable_set_phase(c->entry, conn_phase(c));
+	if (c->drain != DRAIN_OFF)
+		conn_drain_answer(c, answered);
 	if (c->output == NULL) {
 		if ((c->flags & (CONN_CLOSING | CONN_LINGER)) == CONN_CLOSING)
 			conn_linger(c);
@@ -361,16 +363,19 @@ void USUAL
 conn_update(struct prong_conn *c)
 {
 	struct net *net = c->service->net;
+	bool answered = false;
 
 	if ((c->flags & CONN_DEAD) != 0)
 		return;
-	if (net->serving == c && !outbox_is_empty(&net->outbox) &&
-	    !conn_flush_outbox(c))
-		return;
+	if (net->serving == c && !outbox_is_empty(&net->outbox)) {
+		if (!conn_flush_outbox(c))
+			return;
+		answered = true;
+	}
 	/* Nothing queued, nothing special, waiting to read: as it was. */
 	if (c->output != NULL || (c->flags & ~CONN_CRLF) != 0 ||
 	    c->watch.events != PRONG_READ)
-		conn_update_state(c);
+		conn_update_state(c, answered);
 }
 
 bool
@@ -499,8 +504,10 @@ conn_writable(struct prong_conn *c)
 		conn_timer_starve(c);
 	if (c->output == NULL)
 		c->flags &= (uint16_t)~CONN_STARVED;
-	if (n > 0)
+	if (n > 0) {
 		conn_wrote(c, n);
+		c->is_answered = true;
+	}
 	if (prong_is_full(c) &&
 	    output_bytes(c->output) < conn_high_water(c) / 4) {
 		c->flags &= (uint16_t)~CONN_PAUSED;

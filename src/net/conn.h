@@ -60,6 +60,9 @@ struct prong_conn {
 	bool is_held : 1;
 	/* and is above high water: input goes on */
 	bool is_full : 1;
+	/* in a drain: what was queued has gone */
+	bool is_answered : 1;
+	unsigned char drain : 2;	/* enum drain_phase */
 	uint32_t timeout;		/* milliseconds; 0: none */
 	struct timer timer;		/* idle-timeout, or the lingering */
 	struct prong_conn *next_dead;
@@ -103,8 +106,8 @@ void conn_update(struct prong_conn *);
 /* The connection of a watch, or NULL when it is another's. */
 struct prong_conn *conn_of_watch(struct watch *);
 
-/* Asks the handler for its goodbye. */
-void conn_drain(struct prong_conn *);
+/* A phase of its service's drain; its handler is asked for a goodbye once. */
+void conn_drain(struct prong_conn *, enum drain_phase);
 
 /*
  * A connection may go from one loop to another, with c->service set to the
@@ -205,6 +208,18 @@ int conn_timer_set(struct prong_conn *, uint32_t ms);
  * would not change with it: a timer asks again.
  */
 void conn_timer_starve(struct prong_conn *);
+
+/* It drains or not: when the timer looks next. */
+void conn_timer_review(struct prong_conn *);
+
+/* --- conn_drain.c -------------------------------------------------------- */
+
+/* How long it has to be at rest to be closed, in ms; at least 1. */
+uint64_t conn_drain_quiet(const struct prong_conn *);
+/* Whether it has been for so long, without anything under way. */
+bool conn_drain_is_over(const struct prong_conn *, uint64_t idle);
+/* It has been updated, and perhaps answered: that may be its last answer. */
+void conn_drain_answer(struct prong_conn *, bool answered);
 
 /* For input.c: malformed input, reported and closed. */
 void conn_malformed(struct prong_conn *, enum prong_malformed);

@@ -20,6 +20,7 @@ conn_book(struct prong_conn *c)
 
 	conntable_open(&net->table, c->entry, c->service->index);
 	roster_add(&net->roster, c);
+	c->service->open++;
 	conn_live(net, 1);
 }
 
@@ -41,6 +42,7 @@ conn_book_as(struct prong_conn *c, struct prong_service *home,
 	if (net->trace != NULL)
 		net->trace(home, &net->ended.entry, reason,
 		    loop_nanoseconds(net->loop));
+	home->open--;
 	conn_live(net, -1);
 	if (net->paused)
 		listener_resume_all(net);

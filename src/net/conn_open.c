@@ -2,7 +2,7 @@
 /*
  * From an accepted descriptor to a connection: whether it is let in, what it
  * needs, and taking all of that back when one thing is missing.  Then its
- * joining a loop, its beginning and its goodbye there.
+ * joining a loop and its beginning there.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -117,21 +117,5 @@ conn_begin(struct prong_conn *c)
 	conn_serve(c);
 	conn_check(c, c->service->ops->opened(c));
 	conn_update(c);
-	net->serving = NULL;
-}
-
-void
-conn_drain(struct prong_conn *c)
-{
-	struct net *net = c->service->net;
-
-	if ((c->flags & (CONN_DRAINED | CONN_DEAD)) != 0)
-		return;
-	c->flags |= CONN_DRAINED;
-	conn_serve(c);
-	if ((c->flags & CONN_CLOSING) == 0) {
-		conn_check(c, c->service->ops->draining(c));
-		conn_update(c);
-	}
 	net->serving = NULL;
 }

@@ -149,10 +149,12 @@ input_feed_kept(struct prong_conn *c)
 {
 	struct input *in = c->input;
 	struct outbox *box = &c->service->net->outbox;
+	bool answered;
 	size_t used;
 
 	outbox_set_stable(box, in->data, in->length);
 	used = input_feed(c, in->data, in->length, &in->frame);
+	answered = !outbox_is_empty(box);
 	/* What was sent may refer to this memory: let it go first. */
 	conn_update(c);
 	outbox_unset_stable(box);
@@ -170,6 +172,10 @@ input_feed_kept(struct prong_conn *c)
 		memmove(in->data, in->data + used, in->length);
 		input_shrink(c);
 	}
+	if (c->drain != DRAIN_OFF && answered) {
+		c->is_answered = true;
+		conn_update(c);
+	}
 }
 
 /* Cuts up what is in the shared buffer. */
@@ -181,9 +187,10 @@ input_received_framed(struct prong_conn *c, size_t len)
 	size_t used;
 
 	used = input_feed(c, data, len, &f);
-	conn_update(c);
+	/* Not after the update: one whose message has begun is not at rest. */
 	if (used < len)
 		input_keep(c, data + used, len - used, &f);
+	conn_update(c);
 }
 
 void

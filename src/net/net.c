@@ -138,7 +138,7 @@ net_drain_one(struct watch *w, void *arg)
 	struct prong_conn *c = conn_of_watch(w);
 
 	if (c != NULL)
-		conn_drain(c);
+		conn_drain(c, DRAIN_ON);
 }
 
 void

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/strings.h"
+#include "net/drain.h"
 #include "prong.h"
 #include "shm/scoreboard.h"
 
@@ -35,6 +36,8 @@ struct service_settings {
 	char *group;
 	int64_t accept;			/* enum service_accept */
 	int64_t idle_timeout;
+	char *drain_timeout;		/* "": the server's */
+	int64_t drain_idle;
 	struct strings access;
 	int64_t refuse;			/* enum admission_answer */
 	char *banner;
@@ -85,6 +88,8 @@ struct prong_service {
 	bool full;				/* accepts nothing for now */
 	uint64_t slow_told;			/* that it holds up the loop */
 	struct tally *tally;			/* counters of the handler's own */
+	uint32_t open;				/* connections, wherever they are */
+	struct drain drain;
 
 	/* as configured */
 	char *name;

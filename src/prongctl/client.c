@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -149,6 +150,20 @@ client_left(const struct client *c, int ms)
 	return left < INT_MAX ? (int)left : INT_MAX;
 }
 
+static int
+client_poll(const struct client *c, struct pollfd *p, int ms)
+{
+	const struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
+
+	return ppoll(p, 1, ms < 0 ? NULL : &t, c->mask);
+}
+
+static bool
+client_is_stopped(const struct client *c)
+{
+	return c->stop != NULL && *c->stop != 0;
+}
+
 int
 client_wait(struct client *c, int ms)
 {
@@ -156,8 +171,10 @@ client_wait(struct client *c, int ms)
 	int n;
 
 	do
-		n = poll(&p, 1, client_left(c, ms));
-	while (n == -1 && errno == EINTR);
+		n = client_poll(c, &p, client_left(c, ms));
+	while (n == -1 && errno == EINTR && !client_is_stopped(c));
+	if (n == -1 && errno == EINTR)
+		return error_set(EINTR, "interrupted");
 	if (n == -1)
 		return error_errno("poll");
 	if (n == 0 && c->deadline != 0 && client_now() >= c->deadline)

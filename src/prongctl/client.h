@@ -3,6 +3,7 @@
 #define PRONGCTL_CLIENT_H
 
 #include <jansson.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,10 @@ struct client {
 	int64_t deadline;	/* on the monotonic clock; 0: none */
 	char *buffer;		/* what was read and not yet used */
 	size_t length, size;
+	/* The signals that are blocked while it waits, and what a handler of
+	 * the others sets to end that; or NULL. */
+	const sigset_t *mask;
+	const volatile sig_atomic_t *stop;
 };
 
 /*

@@ -13,13 +13,13 @@
 #include "base/error.h"
 #include "prongctl/cell.h"
 #include "prongctl/client.h"
+#include "prongctl/drain.h"
 #include "prongctl/once.h"
 #include "prongctl/print.h"
 #include "prongctl/request.h"
 #include "prongctl/terminal.h"
 #include "prongctl/top.h"
 
-#define COMMAND_TICK	1000		/* ms between looks at a drain */
 #define COMMAND_GLANCE	1000000		/* us for such a look */
 #define COMMAND_WAITING	"does not answer: it will do so when it turns"
 #define COMMAND_LEFT	80		/* room for a call of a command */
@@ -78,6 +78,8 @@ const struct command command_table[] = {
 	{ "resume", "take connections again, those that wait first", 0,
 	  { &command_service }, command_ask,
 	  .text = "service {service} takes connections" },
+	{ "drain", "take no connections; wait until there are none", 0,
+	  { &command_service }, drain_run, print_drained },
 	{ "scale", "run so many workers; wait until they are ready", 0,
 	  { &command_workers }, command_ask,
 	  .text = "number of workers: {workers}",
@@ -178,8 +180,8 @@ command_usage_of(const struct command *cmd)
 	    request_usage(cmd, left, sizeof(left)));
 }
 
-/* What went wrong may quote the server: it is made harmless too. */
-static int
+/* What the server says is made harmless too. */
+int
 command_fail(enum command_exit code, const char *text)
 {
 	char safe[4 * ERROR_MAX + 8];
@@ -220,8 +222,7 @@ command_judge(json_t *answer, json_t **result)
 	return n;
 }
 
-/* Reads one answer and takes its result; -1 also when the server is gone. */
-static int
+int
 command_result(struct client *c, json_t **result)
 {
 	json_t *answer = NULL;
@@ -238,8 +239,7 @@ command_result(struct client *c, json_t **result)
 	return n;
 }
 
-/* An enum command_exit. */
-static int
+int
 command_open(struct client *c, const struct command_line *line)
 {
 	if (client_open(c, line->socket, line->limit) == 0)
@@ -272,8 +272,7 @@ command_call(struct client *c, const struct command_line *line,
 	return code;
 }
 
-/* Shows the result, or says why there is none. */
-static int
+int
 command_show(const struct command *cmd, const struct command_line *line,
     int code, const json_t *result)
 {
@@ -384,9 +383,10 @@ command_list(const struct command *cmd, const struct command_line *line,
 
 /* --- stop --------------------------------------------------------------- */
 
-/* Shows on the terminal what the server still waits for. */
-static void
-command_show_wait(const struct command_line *line)
+void
+command_show_wait(const struct command_line *line,
+    void (*print)(const json_t *, const void *, char *, size_t),
+    const void *arg)
 {
 	const struct command_line glance = { .socket = line->socket,
 	    .limit = COMMAND_GLANCE };
@@ -399,7 +399,7 @@ command_show_wait(const struct command_line *line)
 	command_call(&c, &glance, request, &status);
 	client_close(&c);
 	json_decref(request);
-	print_progress(status, text, sizeof(text));
+	print(status, arg, text, sizeof(text));
 	json_decref(status);
 	width = width > 1 ? width - 1 : 79;
 	fprintf(stderr, "\r%-*.*s", width, width, text);
@@ -415,7 +415,7 @@ command_wait_gone(struct client *c, const struct command_line *line)
 
 	do {
 		if (terminal)
-			command_show_wait(line);
+			command_show_wait(line, print_progress, NULL);
 		n = client_wait(c, terminal ? COMMAND_TICK : -1);
 	} while (n == 0);
 	if (terminal)

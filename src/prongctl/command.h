@@ -92,6 +92,29 @@ const struct command *command_find(const char *word, struct command_line *);
 /* Checks the arguments and runs it; as its run(). */
 int command_run(const struct command *, const struct command_line *);
 
+/* --- for the commands that have a file of their own ----------------------- */
+
+#define COMMAND_TICK	1000		/* ms between looks at what is left */
+
+struct client;
+
+/* Says what is wrong; returns code. */
+int command_fail(enum command_exit code, const char *text);
+/* Connects; an enum command_exit. */
+int command_open(struct client *, const struct command_line *);
+/*
+ * Reads one answer and takes its result, which is to be released; -1 also when
+ * the server has gone.
+ */
+int command_result(struct client *, json_t **result);
+/* Shows the result; or says why there is none, when code says so. */
+int command_show(const struct command *, const struct command_line *, int code,
+    const json_t *result);
+/* Shows on the terminal, over the line before, what is waited for. */
+void command_show_wait(const struct command_line *,
+    void (*print)(const json_t *status, const void *arg, char *, size_t),
+    const void *arg);
+
 /* Prints how prongctl is called. */
 void command_usage(FILE *);
 

@@ -262,6 +262,8 @@ print_crowd_note(const json_t *service)
 static int
 print_service_note(const json_t *service)
 {
+	if (print_drain_note(service, "service {name}: ") == -1)
+		return -1;
 	return json_is_true(json_object_get(service, "paused")) ?
 	    print_paused_note(service) : print_crowd_note(service);
 }
@@ -278,7 +280,8 @@ print_notes(const json_t *status)
 		if (print_service_note(row) == -1)
 			return -1;
 	json_array_foreach(workers, i, row)
-		if (print_worker_note(row, json_object_get(status,
+		if (print_drain_note(row, print_worker_name(row)) == -1 ||
+		    print_worker_note(row, json_object_get(status,
 		    "uptime")) == -1)
 			return -1;
 	return 0;
@@ -489,7 +492,7 @@ print_json(const json_t *result)
 }
 
 void
-print_progress(const json_t *status, char *buf, size_t size)
+print_progress(const json_t *status, const void *arg, char *buf, size_t size)
 {
 	json_t *services = json_object_get(status, "services"), *row;
 	const char *separator = ": ", *text;

@@ -18,6 +18,14 @@ int print_counters(const json_t *result);
 int print_reopened(const json_t *result);
 int print_reload(const json_t *result);
 
+/* Of drains: print_drain.c. */
+int print_drained(const json_t *result);
+/* What is still open, in a line with its end; nothing where none is. */
+int print_drain_note(const json_t *row, const char *name);
+/* "draining echo: 3 connections, the oldest 2m 5s; 26s left" */
+void print_drain_progress(const json_t *status, const void *service,
+    char *buf, size_t size);
+
 /* Of shared objects: print_objects.c. */
 int print_arrays(const json_t *result);
 int print_array(const json_t *result);
@@ -43,6 +51,7 @@ void print_waiting(const json_t *result, const char *text);
  * One line without newline that says what keeps a server from stopping:
  * "waiting for 3 connections: echo 2, chargen 1".
  */
-void print_progress(const json_t *status, char *buf, size_t size);
+void print_progress(const json_t *status, const void *, char *buf,
+    size_t size);
 
 #endif

@@ -17,12 +17,14 @@ enum channel_kind {
 	CHANNEL_ACCEPT,		/* a listening socket: key, service, descriptor */
 	CHANNEL_RELEASE,	/* no longer that one: key */
 	CHANNEL_CLOSE,		/* end a connection: id */
-	CHANNEL_DRAIN,		/* accept no more, end when empty */
+	CHANNEL_DRAIN,		/* accept no more, end when empty; with
+				 * key 1 however long that takes */
 	CHANNEL_STOP,		/* end now */
 	CHANNEL_LEVEL,		/* of the log, from now on: key */
 	CHANNEL_LOG,		/* a reopened log: descriptor, key its stream */
 	CHANNEL_MAILBOX,	/* of another slot: key, descriptor */
 	CHANNEL_SHARE,		/* of the threads, from now on: key */
+	CHANNEL_EMPTY,		/* drain a service; or no more: key 0 */
 };
 
 struct channel_message {

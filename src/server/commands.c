@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "base/units.h"
 #include "server/control.h"
 #include "server/reload.h"
 #include "server/upgrade.h"
@@ -107,8 +106,7 @@ commands_stop(struct master *m, const json_t *request,
 	if (json_is_true(json_object_get(request, "fast")))
 		master_stop(m);
 	else
-		master_drain(m, units_milliseconds(
-		    m->server->settings.drain_timeout));
+		master_drain(m, false);
 	return json_pack("{s:s}", "state", master_state_name(m->state));
 }
 
@@ -157,6 +155,8 @@ commands_set_paused(struct master *m, const json_t *request,
 		log_info("service=%s %s, as asked", s->name,
 		    paused ? "paused" : "resumed");
 	m->current->paused[s->index] = paused;
+	if (!paused)
+		draining_resume(m->current, s);
 	m->release = ++m->number;
 	assign_sockets(m);
 	m->release = 0;
@@ -277,6 +277,7 @@ const struct control_command control_commands[] = {
 	{ "close", commands_close },
 	{ "pause", commands_pause },
 	{ "resume", commands_resume },
+	{ "drain", draining_command },
 	{ "scale", commands_scale },
 	{ "reload", commands_reload },
 	{ "upgrade", commands_upgrade },

@@ -304,6 +304,8 @@ control_answer_late(struct control_client *c)
 	}
 	json_decref(who);
 	json_decref(names);
+	if (c->wait.add != NULL)
+		c->wait.add(m, c->wait.number, result);
 	c->result = NULL;
 	return control_answer(c, result);
 }
@@ -314,6 +316,7 @@ control_line(struct control_client *c, size_t length)
 {
 	struct control *control = c->control;
 	json_t *result = control_run(c, c->line, length);
+	uint64_t now;
 
 	if (c->clerk != NULL)
 		return 0;
@@ -323,7 +326,11 @@ control_line(struct control_client *c, size_t length)
 	c->result = result;
 	if (c->wait.is_done(control->master, c->wait.number))
 		return control_answer_late(c);
-	c->wait.deadline = process_milliseconds() + CONTROL_WAIT_MS;
+	if (c->wait.limit == 0)
+		c->wait.limit = CONTROL_WAIT_MS;
+	now = process_milliseconds();
+	c->wait.deadline = c->wait.limit > UINT64_MAX - now ? UINT64_MAX :
+	    now + c->wait.limit;
 	return loop_timer(control->master->loop, &control->glance,
 	    CONTROL_GLANCE_MS);
 }
@@ -428,7 +435,8 @@ control_wake(struct control *control)
 	for (c = control->clients; c != NULL; c = next) {
 		next = c->next;
 		if (c->result == NULL || ((now < c->wait.deadline ||
-		    c->wait.finish != NULL) && !c->wait.is_done(control->master, c->wait.number)))
+		    c->wait.finish != NULL) &&
+		    !c->wait.is_done(control->master, c->wait.number)))
 			continue;
 		if (control_answer_late(c) == -1)
 			control_drop(c);

@@ -61,6 +61,9 @@ struct control_wait {
 	    json_t **errors);
 	uint64_t number;
 	uint64_t deadline;
+	uint64_t limit;			/* ms; 0: CONTROL_WAIT_MS */
+	/* Adds to the result what is known at the end; or NULL. */
+	void (*add)(struct master *, uint64_t number, json_t *result);
 };
 
 /* Below the time that prongctl gives us unless told. */
@@ -99,6 +102,15 @@ control_run_fn conns_list;
 
 /* All that is counted, by the names of services, for another master. */
 json_t *status_report(struct master *);
+
+/* --- draining.c ----------------------------------------------------------- */
+
+control_run_fn draining_command;
+/* What is still open of a drain, since when and how long yet; or null. */
+json_t *draining_of_server(const struct master *);
+json_t *draining_of_service(const struct master *,
+    const struct prong_service *);
+json_t *draining_of_process(const struct process *);
 
 /* From one reading of the clock to a later one. */
 double status_seconds(uint64_t from, uint64_t to);

@@ -40,15 +40,27 @@ generation_count(struct generation *g)
 	    g->master->slots);
 }
 
+static void
+generation_release(struct generation *g)
+{
+	if (g == NULL)
+		return;
+	free(g->paused);
+	free(g->draining);
+	free(g);
+}
+
 struct generation *
 generation_new(struct master *m, struct prong_server *s, bool owns)
 {
 	struct generation *g;
 
 	if ((g = calloc(1, sizeof(*g))) == NULL ||
-	    (g->paused = calloc(m->rows.count, sizeof(*g->paused))) == NULL) {
+	    (g->paused = calloc(m->rows.count, sizeof(*g->paused))) == NULL ||
+	    (g->draining = calloc(m->rows.count, sizeof(*g->draining))) ==
+	    NULL) {
 		error_errno("generation");
-		free(g);
+		generation_release(g);
 		return NULL;
 	}
 	g->master = m;
@@ -57,8 +69,7 @@ generation_new(struct master *m, struct prong_server *s, bool owns)
 	if (privilege_find(&g->privilege, s->settings.user,
 	    s->settings.group) == -1 || rows_assign(m, s) == -1 ||
 	    generation_count(g) == -1 || prepare_sandbox(s) == -1) {
-		free(g->paused);
-		free(g);
+		generation_release(g);
 		return NULL;
 	}
 	g->owns_server = owns;
@@ -91,8 +102,7 @@ generation_free(struct generation *g)
 		prong_server_free(g->server);
 	else
 		objects_free(g->server);
-	free(g->paused);
-	free(g);
+	generation_release(g);
 }
 
 int
@@ -190,7 +200,7 @@ generation_cancel_starts(struct generation *g)
 static void
 generation_tell(const struct generation *g, enum channel_kind kind)
 {
-	struct channel_message message = { .kind = kind };
+	struct channel_message message = { .kind = kind, .key = g->unlimited };
 	struct master *m = g->master;
 	struct process *p;
 	uint32_t i;
@@ -200,8 +210,10 @@ generation_tell(const struct generation *g, enum channel_kind kind)
 		if (p->generation != g || p->pid == 0 ||
 		    (kind == CHANNEL_DRAIN && p->role == ROLE_POOL))
 			continue;
-		if (kind == CHANNEL_DRAIN)
+		if (kind == CHANNEL_DRAIN && p->state != PROCESS_DRAINING) {
 			p->state = PROCESS_DRAINING;
+			p->drained_since = g->drains_since;
+		}
 		process_tell(p, &message, -1);
 	}
 }
@@ -247,15 +259,11 @@ generation_drained_long_enough(struct timer *t)
 	generation_end(g);
 }
 
-uint64_t
-generation_drain_ms(const struct generation *g)
-{
-	return units_milliseconds(g->server->settings.drain_timeout);
-}
-
 void
-generation_drain(struct generation *g, uint64_t ms)
+generation_drain(struct generation *g)
 {
+	uint64_t ms = g->unlimited ? 0 : draining_longest(g->server);
+
 	if (g->state >= GENERATION_DRAINING)
 		return;
 	g->state = GENERATION_DRAINING;

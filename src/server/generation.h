@@ -7,6 +7,7 @@
 
 #include "base/privilege.h"
 #include "loop/loop.h"
+#include "server/draining.h"
 #include "server/listening.h"
 #include "server/server.h"
 
@@ -44,7 +45,9 @@ struct generation {
 	struct listening listening;
 	int *bells;			/* by slot; NULL: there are no pools */
 	bool *paused;			/* by row */
+	struct draining *draining;	/* the same: as asked */
 	uint64_t drains_since;		/* process_milliseconds(); or 0 */
+	bool unlimited;			/* however long that takes */
 	struct timer deadline;		/* of draining, then of ending */
 	/* retire.c */
 	struct timer retiring;
@@ -84,10 +87,11 @@ bool generation_is_ready(const struct generation *);
 /* One that was ready serves from now on, in the place of the current one. */
 void generation_succeed(struct generation *);
 
-/* As long as its configuration has it wait for open connections: ms; 0: ever. */
-uint64_t generation_drain_ms(const struct generation *);
-/* Accepts no more, and ends when it is empty, at the latest after ms (0: never). */
-void generation_drain(struct generation *, uint64_t ms);
+/*
+ * Accepts no more, and ends when it is empty, at the latest at the limit of its
+ * services; or never, if it is unlimited.
+ */
+void generation_drain(struct generation *);
 /* Ends at once. */
 void generation_end(struct generation *);
 /* One of its processes has gone: it goes, too, when that was the last. */

@@ -121,6 +121,7 @@ prong_harness_drain(struct prong_harness *h)
 
 	harness_enter(h, &place);
 	net_drain(h->net, NULL, NULL);
+	drain_begin(h->service, 0);
 	r = harness_settle(h);
 	harness_leave(&place);
 	return r;

@@ -18,6 +18,7 @@
 #include "base/units.h"
 #include "dispatch/dispatch.h"
 #include "server/declare.h"
+#include "server/draining.h"
 #include "server/listening.h"
 #include "server/loopapi.h"
 #include "server/prepare.h"
@@ -101,14 +102,14 @@ inner_drained_long_enough(struct timer *t)
 static void
 inner_drain(void)
 {
-	uint64_t ms = units_milliseconds(inner.server->settings.drain_timeout);
+	uint64_t ms = draining_longest(inner.server);
 
 	inner.draining = true;
 	log_info("draining");
 	inner.timer.fn = inner_drained_long_enough;
 	if (ms > 0)
 		loop_timer_exact(inner.host->loop, &inner.timer, ms);
-	worker_drain();
+	worker_drain(false);
 	/* Who comes now is refused at once, and not left waiting. */
 	listening_close(&inner.listening, true);
 }

@@ -110,7 +110,7 @@ master_stop(struct master *m)
 }
 
 void
-master_drain(struct master *m, uint64_t ms)
+master_drain(struct master *m, bool unlimited)
 {
 	struct generation *g;
 
@@ -123,7 +123,9 @@ master_drain(struct master *m, uint64_t ms)
 	announce_status("draining: waiting for connections to end");
 	announce_stopping();
 	for (g = m->generations; g != NULL; g = g->before) {
-		generation_drain(g, ms);
+		if (g->state < GENERATION_DRAINING)
+			g->unlimited = unlimited;
+		generation_drain(g);
 		/* Who comes now is refused at once, and not left waiting. */
 		listening_close(&g->listening, true);
 	}
@@ -249,11 +251,10 @@ master_signal(int signo, void *arg)
 		if (m->state >= MASTER_DRAINING)
 			master_stop(m);
 		else
-			master_drain(m, units_milliseconds(
-			    m->server->settings.drain_timeout));
+			master_drain(m, false);
 		break;
 	case SIGQUIT:
-		master_drain(m, 0);
+		master_drain(m, true);
 		break;
 	case SIGINT:
 		log_info("stopping");

@@ -77,6 +77,7 @@ struct process {
 	struct backoff backoff;
 	struct timer timer;	/* the next start */
 	uint64_t next;		/* when that is */
+	uint64_t drained_since;	/* while it is draining, alone */
 	struct pools_end end;	/* of the last one in the slot */
 	char death[80];		/* how the last one in the slot died; or "" */
 	uint32_t sandbox;	/* what it has entered; see base/sandbox */
@@ -204,8 +205,8 @@ void assign_sockets(struct master *);
 
 /* --- master.c ------------------------------------------------------------ */
 
-/* Stops when the connections have ended, at the latest after ms (0: never). */
-void master_drain(struct master *, uint64_t ms);
+/* Stops when the connections have ended, or their limits are over. */
+void master_drain(struct master *, bool unlimited);
 void master_stop(struct master *);
 /*
  * Tells all processes; those that took it answer with m->number, which is a

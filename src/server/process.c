@@ -243,6 +243,7 @@ process_tell_rest(struct process *p)
 
 	p->untold = 0;
 	loop_modify(p->master->loop, &p->channel, PRONG_READ);
+	m.key = p->generation->unlimited;
 	for (m.kind = CHANNEL_DRAIN; m.kind <= CHANNEL_STOP; m.kind++)
 		if ((untold & 1U << m.kind) != 0)
 			process_tell(p, &m, -1);
@@ -254,6 +255,8 @@ process_tell_rest(struct process *p)
 		m.key = p->share;
 		process_tell(p, &m, -1);
 	}
+	if ((untold & 1U << CHANNEL_EMPTY) != 0)
+		draining_tell_again(p);
 	if ((untold & (1U << CHANNEL_LOG | 1U << CHANNEL_LEVEL)) != 0)
 		process_tell_log(p);
 	assign_sockets(p->master);

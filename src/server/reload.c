@@ -173,7 +173,7 @@ reload_retired(struct master *m, struct generation *before)
 {
 	struct reload *r = m->reload;
 
-	generation_drain(before, generation_drain_ms(before));
+	generation_drain(before);
 	log_info("reload: generation %u serves, workers=%u services=%zu",
 	    m->current->number, m->current->workers,
 	    m->server->service_count);

@@ -96,6 +96,22 @@ check_log_access(const char *text)
 	return text[0] == '\0' ? 0 : check_log_target(text);
 }
 
+#define DAY			86400000000LL
+#define DRAIN_TIMEOUT_MAX	(365 * DAY)
+
+static int
+check_drain_timeout(const char *text)
+{
+	int64_t us;
+
+	if (text[0] == '\0')
+		return 0;
+	if (units_duration(text, &us) == -1)
+		return -1;
+	return us <= DRAIN_TIMEOUT_MAX ? 0 : error_set(ERANGE, "%s is more "
+	    "than 365d", text);
+}
+
 static const char *const pool_unit_names[] =
     { "connection", "message", NULL };
 static const char *const at_exit_names[] = { "join", "abandon", NULL };
@@ -121,7 +137,6 @@ check_framing(const char *text)
 #define LIMIT_MAX	((1 << 24) - 1)	/* what the ledger can count to */
 #define MAX_PROCESSES	4096
 #define MAX_SERVICES	4096
-#define DAY		86400000000LL
 
 static const struct setting server_settings[] = {
 	SERVER("user", "", "whom the workers run as when root starts us; empty: "
@@ -147,7 +162,7 @@ static const struct setting server_settings[] = {
 	    SETTING_STRING, pidfile, .check = check_path),
 	SERVER("drain-timeout", "30s",
 	    "how long a stop waits for open connections",
-	    SETTING_DURATION, drain_timeout, .max = 365 * DAY),
+	    SETTING_DURATION, drain_timeout, .max = DRAIN_TIMEOUT_MAX),
 	SERVER("stuck-timeout", "30s",
 	    "a worker that does not turn for so long is replaced; 0: never",
 	    SETTING_DURATION, stuck_timeout, .max = 365 * DAY),
@@ -241,6 +256,12 @@ static const struct setting service_settings[] = {
 	    SETTING_CHOICE, accept, .choices = accept_names),
 	SERVICE("idle-timeout", "0", "close after so long without activity; "
 	    "0: never", SETTING_DURATION, idle_timeout, .max = 49 * DAY),
+	SERVICE("drain-timeout", "", "how long a drain waits for connections; "
+	    "0: for ever; empty: as long as the server's",
+	    SETTING_STRING, drain_timeout, .check = check_drain_timeout),
+	SERVICE("drain-idle", "5s", "a drain closes who has been at rest for so "
+	    "long; 0: with his next answer",
+	    SETTING_DURATION, drain_idle, .max = 49 * DAY),
 	SERVICE("access", "", "who may connect: allow or deny; the first that "
 	    "matches", SETTING_LIST, access, .check = access_check_rule),
 	SERVICE("refuse", "close", "what a client that is refused gets",

@@ -104,6 +104,7 @@ status_worker(struct master *m, struct process *p, uint64_t now)
 	json_object_update(row, threads);
 	json_decref(threads);
 	json_object_update(row, health);
+	json_object_set_new(row, "drain", draining_of_process(p));
 	json_decref(health);
 	return row;
 }
@@ -248,6 +249,7 @@ status_service(struct master *m, struct prong_service *s, uint64_t active,
 	    "counters", status_counters_of(counters),
 	    "own", status_own(m, s));
 	json_object_update(row, places);
+	json_object_set_new(row, "drain", draining_of_service(m, s));
 	json_decref(places);
 	return row;
 }
@@ -445,12 +447,13 @@ status_all(struct master *m, const json_t *request, struct control_wait *wait)
 	struct status_totals totals = { .active = 0 };
 	json_t *services = status_service_list(m, &totals, NULL);
 
-	return json_pack("{s:s,s:i,s:f,s:i,s:s,s:o,s:o,s:o}",
+	return json_pack("{s:s,s:i,s:f,s:i,s:s,s:o,s:o,s:o,s:o}",
 	    "version", prong_version(),
 	    "pid", (int)getpid(),
 	    "uptime", status_seconds(m->started, process_milliseconds()),
 	    "generation", (int)m->current->number,
 	    "state", master_state_name(m->state),
+	    "drain", draining_of_server(m),
 	    "workers", status_worker_list(m),
 	    "services", services,
 	    "totals", status_totals(m, &totals));

@@ -391,8 +391,8 @@ supervise_drained_long_enough(struct timer *t)
 static void
 supervise_limit_drain(struct process *p)
 {
-	uint64_t ms = units_milliseconds(
-	    p->generation->server->settings.drain_timeout);
+	uint64_t ms = p->generation->unlimited ? 0 :
+	    draining_longest(p->generation->server);
 
 	p->timer.fn = supervise_drained_long_enough;
 	if (ms > 0)
@@ -468,6 +468,7 @@ supervise_scale(struct master *m, int change)
 		return 0;
 	}
 	p->state = PROCESS_DRAINING;
+	p->drained_since = process_milliseconds();
 	/* Its neighbour first, so that no queue is without a reader. */
 	assign_sockets(m);
 	process_tell(p, &drain, -1);

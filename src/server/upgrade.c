@@ -188,7 +188,7 @@ upgrade_finish(struct master *m)
 static void
 upgrade_drain(struct master *m, struct generation *g)
 {
-	master_drain(m, generation_drain_ms(g));
+	master_drain(m, false);
 }
 
 /* What the new master has taken is not ours to close or to remove. */

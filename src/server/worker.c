@@ -33,6 +33,7 @@
 #include "server/channel.h"
 #include "server/confine.h"
 #include "server/crash.h"
+#include "server/draining.h"
 #include "server/watchdog.h"
 #include "server/worker_state.h"
 #include "task/caller.h"
@@ -94,13 +95,41 @@ worker_drained(void *arg)
 		loop_stop(worker.loop);
 }
 
-void
-worker_drain(void)
+static bool
+worker_has_up(const struct prong_service *s)
 {
+	return worker.start->pool == NULL && worker.start->serves(s) &&
+	    s->net != NULL;
+}
+
+void
+worker_drain(bool unlimited)
+{
+	struct prong_server *server = worker.start->server;
+	struct prong_service *s;
+	size_t i;
+
 	worker.draining = true;
 	net_drain(worker.net, worker.start->drained != NULL ?
 	    worker.start->drained : worker_drained, NULL);
-	dispatch_drain();
+	for (i = 0; i < server->service_count; i++) {
+		s = server->services[i];
+		if (worker_has_up(s))
+			drain_begin(s, unlimited ? 0 : draining_limit(s));
+	}
+}
+
+void
+worker_empty(uint32_t service, bool begin)
+{
+	struct prong_service *s = server_by_row(worker.start->server, service);
+
+	if (s == NULL || !worker_has_up(s))
+		return;
+	if (begin)
+		drain_begin(s, draining_limit(s));
+	else if (!worker.draining)
+		drain_end(s);
 }
 
 /* It will not be better the next time, unless it was a shortage. */
@@ -215,6 +244,7 @@ worker_start_service(struct prong_service *s, size_t place)
 	s->row = scoreboard_row(start->scoreboard, start->slot, s->index);
 	s->counters = s->row;
 	s->shown = scoreboard_threads(start->scoreboard, start->slot, s->index);
+	s->drain.cut = worker_cut;
 	if (server_attach(s) == -1)
 		return worker_despair();
 	if (worker_join_counters(s) == -1)

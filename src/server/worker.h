@@ -47,7 +47,7 @@ void worker_main(const struct worker_start *) __attribute__((noreturn));
 int worker_begin(const struct worker_start *);
 /* From a listening socket, which is the worker's from now on. */
 int worker_accept(uint32_t service, uint32_t key, int fd);
-void worker_drain(void);
+void worker_drain(bool unlimited);
 void worker_end(void);
 
 /*

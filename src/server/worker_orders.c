@@ -137,7 +137,7 @@ worker_obey(const struct channel_message *m, int fd)
 		dispatch_close(id);
 		break;
 	case CHANNEL_DRAIN:
-		worker_drain();
+		worker_drain(m->key != 0);
 		worker_title();
 		break;
 	case CHANNEL_STOP:
@@ -154,6 +154,9 @@ worker_obey(const struct channel_message *m, int fd)
 		break;
 	case CHANNEL_SHARE:
 		worker_set_share(m->key);
+		break;
+	case CHANNEL_EMPTY:
+		worker_empty(m->service, m->key != 0);
 		break;
 	}
 	if (m->number != 0)

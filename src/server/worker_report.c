@@ -221,6 +221,17 @@ worker_watch_slow(const struct server_settings *set)
 }
 
 void
+worker_cut(struct prong_service *s, uint32_t connections)
+{
+	struct slot_threads *t = s->shown;
+
+	__atomic_store_n(&t->cut, t->cut + connections, __ATOMIC_RELAXED);
+	log_warning("%s: service=%s: drain-timeout is over: closing %u "
+	    "connection%s", worker.start->name, s->name, connections,
+	    connections == 1 ? "" : "s");
+}
+
+void
 worker_set_level(enum prong_level level)
 {
 	log_set_level(level);

@@ -45,6 +45,12 @@ void worker_set_level(enum prong_level);
 /* A forked process has died: what it has said of it. */
 void worker_child_died(pid_t, bool told);
 
+/* worker_report.c: what is still open at the end of a drain's limit. */
+void worker_cut(struct prong_service *, uint32_t connections);
+
+/* worker.c: one service drains, or does so no more. */
+void worker_empty(uint32_t service, bool begin);
+
 /* worker_orders.c: the channel is readable. */
 void worker_channel_event(struct watch *, unsigned int events);
 /* Tells the master that no descriptor is left, or that some are again. */

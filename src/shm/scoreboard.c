@@ -266,6 +266,7 @@ scoreboard_add_threads(const struct scoreboard *sb, uint32_t slot,
 	totals->busy += __atomic_load_n(&t->busy, __ATOMIC_RELAXED);
 	totals->children += __atomic_load_n(&t->children, __ATOMIC_RELAXED);
 	totals->waiting += __atomic_load_n(&t->waiting, __ATOMIC_RELAXED);
+	totals->cut += __atomic_load_n(&t->cut, __ATOMIC_RELAXED);
 }
 
 /* How many entries of a slot's table were ever used, within bounds. */
@@ -360,6 +361,24 @@ scoreboard_find(const struct scoreboard *sb, uint32_t slot, uint64_t id,
 			}
 	}
 	return -1;
+}
+
+void
+scoreboard_rest(const struct scoreboard *sb, uint32_t slot, uint32_t service,
+    struct scoreboard_rest *rest)
+{
+	struct conn_entry chunk[SCOREBOARD_CHUNK];
+	uint32_t from = 0;
+	size_t n, i;
+
+	*rest = (struct scoreboard_rest){ 0 };
+	while (from != SCOREBOARD_END) {
+		n = scoreboard_connections(sb, slot, service, &from, chunk,
+		    SCOREBOARD_CHUNK);
+		for (i = 0; i < n; i++)
+			if (rest->open++ == 0 || chunk[i].opened < rest->opened)
+				rest->opened = chunk[i].opened;
+	}
 }
 
 uint64_t

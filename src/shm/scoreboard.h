@@ -27,7 +27,7 @@
  */
 
 #ifndef SCOREBOARD_LAYOUT		/* a test may want another */
-#define SCOREBOARD_LAYOUT	4
+#define SCOREBOARD_LAYOUT	5
 #endif
 #define SCOREBOARD_ALIGN	64
 
@@ -40,6 +40,7 @@ struct slot_threads {
 	uint64_t busy;
 	uint64_t children;	/* of the forker */
 	uint64_t waiting;	/* connections that have neither yet */
+	uint64_t cut;		/* ended at the limit of its drain */
 };
 
 /* What the process in a slot tells about itself. */
@@ -143,6 +144,14 @@ size_t scoreboard_connections(const struct scoreboard *, uint32_t slot,
 /* An open connection of a slot by its number; -1: there is none. */
 int scoreboard_find(const struct scoreboard *, uint32_t slot, uint64_t id,
     struct conn_entry *);
+
+/* What a slot has open of a service, or with SCOREBOARD_ALL of all. */
+struct scoreboard_rest {
+	uint64_t open;
+	uint64_t opened;	/* of the oldest; process_milliseconds() */
+};
+void scoreboard_rest(const struct scoreboard *, uint32_t slot,
+    uint32_t service, struct scoreboard_rest *);
 
 /* How many connections a process has open; 0 when the slot is not its. */
 uint64_t scoreboard_live(const struct scoreboard *, uint32_t slot, pid_t);

@@ -472,9 +472,9 @@ START_TEST(test_conn_drain)
 {
 	fake.draining = goodbye;
 	peer = peer_of(_i);
-	conn_drain(peer->conn);
+	conn_drain(peer->conn, DRAIN_ON);
 	/* One that is closing is not asked again. */
-	conn_drain(peer->conn);
+	conn_drain(peer->conn, DRAIN_ON);
 	ck_assert_int_eq(fake.drains, 1);
 	fake_run_until(has_eof);
 	peer_expect(peer, "goodbye");

@@ -123,6 +123,7 @@ fake_start_with(enum loop_mechanism mechanism, enum prong_framing framing)
 	fake.service.framing = framing;
 	fake.service.settings.max_message = 64 * 1024;
 	fake.service.settings.read_size = 16 * 1024;
+	fake.service.settings.drain_idle = 5000000;
 	fake.service.read_size = 16 * 1024;
 	fake.service.index = 1;
 	fake.service.ops = &fake_ops;

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * How long drains may last; and in the master, the services that are drained as
+ * asked, and what of a drain is still open.
+ */
+#include "server/draining.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "base/units.h"
+#include "server/control.h"
+
+uint64_t
+draining_limit(const struct prong_service *s)
+{
+	int64_t us = s->server->settings.drain_timeout;
+
+	/* It was checked when it was set. */
+	if (s->settings.drain_timeout[0] != '\0' &&
+	    units_duration(s->settings.drain_timeout, &us) == -1)
+		us = 0;
+	return units_milliseconds(us);
+}
+
+uint64_t
+draining_longest(const struct prong_server *server)
+{
+	uint64_t ms, longest = 0;
+	size_t i;
+
+	for (i = 0; i < server->service_count; i++) {
+		if ((ms = draining_limit(server->services[i])) == 0)
+			return 0;
+		if (ms > longest)
+			longest = ms;
+	}
+	return longest + DRAINING_GRACE;
+}
+
+/* --- what a service has open --------------------------------------------- */
+
+struct draining_count {
+	uint64_t open;
+	uint64_t closed;
+};
+
+static struct draining_count
+draining_count_slot(const struct master *m, uint32_t slot, uint32_t service)
+{
+	uint64_t counters[COUNTERS] = { 0 };
+	struct draining_count n = { 0 };
+	int i;
+
+	scoreboard_add_row(&m->scoreboard, slot, service, counters);
+	for (i = 0; i < COUNTERS; i++)
+		if (COUNTER_IS_CLOSED(i))
+			n.closed += counters[i];
+	/* A worker wrote them: they may be anything. */
+	if (counters[COUNTER_ACCEPTED] > n.closed)
+		n.open = counters[COUNTER_ACCEPTED] - n.closed;
+	return n;
+}
+
+static struct draining_count
+draining_count(const struct master *m, uint32_t service)
+{
+	struct draining_count all = { 0 }, one;
+	uint32_t slot;
+
+	for (slot = 0; slot < m->slots; slot++) {
+		one = draining_count_slot(m, slot, service);
+		all.open += one.open;
+		all.closed += one.closed;
+	}
+	return all;
+}
+
+static uint64_t
+draining_cut(const struct master *m, uint32_t service)
+{
+	struct slot_threads sum = { .all = 0 };
+	uint32_t slot;
+
+	for (slot = 0; slot < m->slots; slot++)
+		scoreboard_add_threads(&m->scoreboard, slot, service, &sum);
+	return sum.cut;
+}
+
+/* --- the command drain --------------------------------------------------- */
+
+/* Whose drain has this number. */
+static const struct prong_service *
+draining_by_number(const struct master *m, uint64_t number)
+{
+	const struct prong_server *server = m->server;
+	const struct draining *d;
+	size_t i;
+
+	for (i = 0; i < server->service_count; i++) {
+		d = &m->current->draining[server->services[i]->index];
+		if (d->on && d->number == number)
+			return server->services[i];
+	}
+	return NULL;
+}
+
+static bool
+draining_is_done(const struct master *m, uint64_t number)
+{
+	const struct prong_service *s = draining_by_number(m, number);
+
+	return s == NULL || (master_is_answered(m, number) &&
+	    draining_count(m, s->index).open == 0);
+}
+
+/* The slots that still have some. */
+static json_t *
+draining_who(const struct master *m, uint64_t number)
+{
+	const struct prong_service *s = draining_by_number(m, number);
+	json_t *list = json_array();
+	uint32_t slot;
+
+	for (slot = 0; s != NULL && slot < m->slots; slot++)
+		if (draining_count_slot(m, slot, s->index).open > 0)
+			json_array_append_new(list, json_integer(slot));
+	return list;
+}
+
+static void
+draining_add(struct master *m, uint64_t number, json_t *result)
+{
+	const struct prong_service *s = draining_by_number(m, number);
+	struct draining_count now;
+	const struct draining *d;
+	uint64_t cut;
+
+	/* It was resumed meanwhile. */
+	json_object_set_new(result, "resumed", json_boolean(s == NULL));
+	if (s == NULL)
+		return;
+	d = &m->current->draining[s->index];
+	now = draining_count(m, s->index);
+	cut = draining_cut(m, s->index);
+	cut = cut > d->cut ? cut - d->cut : 0;
+	json_object_set_new(result, "open", json_integer(
+	    (json_int_t)now.open));
+	json_object_set_new(result, "ended", json_integer(
+	    (json_int_t)(now.closed - d->closed)));
+	json_object_set_new(result, "cut", json_integer((json_int_t)cut));
+	log_info("service=%s drained: %llu connections have ended, %llu of "
+	    "them when drain-timeout was over; %llu left", s->name,
+	    (unsigned long long)(now.closed - d->closed),
+	    (unsigned long long)cut, (unsigned long long)now.open);
+}
+
+static void
+draining_tell(struct process *p, const struct prong_service *s, bool on,
+    uint64_t number)
+{
+	const struct channel_message message = {
+		.kind = CHANNEL_EMPTY, .service = s->index, .key = on,
+		.number = number,
+	};
+
+	if (p->pid != 0 && process_serves(p->role, s))
+		process_tell(p, &message, -1);
+}
+
+static void
+draining_tell_all(struct generation *g, const struct prong_service *s, bool on,
+    uint64_t number)
+{
+	struct master *m = g->master;
+	uint32_t slot;
+
+	for (slot = 0; slot < m->slots; slot++)
+		if (m->processes[slot].generation == g)
+			draining_tell(&m->processes[slot], s, on, number);
+}
+
+static void
+draining_begin(struct master *m, const struct prong_service *s)
+{
+	struct draining *d = &m->current->draining[s->index];
+
+	*d = (struct draining){
+		.on = true,
+		.number = ++m->number,
+		.since = process_milliseconds(),
+		.closed = draining_count(m, s->index).closed,
+		.cut = draining_cut(m, s->index),
+	};
+	log_info("service=%s drains, as asked: %llu connections are open",
+	    s->name, (unsigned long long)draining_count(m, s->index).open);
+	m->current->paused[s->index] = true;
+	assign_sockets(m);
+	/* Behind that, so that nobody comes after it. */
+	draining_tell_all(m->current, s, true, d->number);
+}
+
+json_t *
+draining_command(struct master *m, const json_t *request,
+    struct control_wait *wait)
+{
+	struct prong_service *s = control_service(m, request);
+	uint64_t limit, gone;
+	struct draining *d;
+
+	if (s == NULL)
+		return NULL;
+	if (m->state != MASTER_RUNNING) {
+		error_set(EBUSY, "the server is %s",
+		    master_state_name(m->state));
+		return NULL;
+	}
+	d = &m->current->draining[s->index];
+	if (!d->on)
+		draining_begin(m, s);
+	limit = draining_limit(s);
+	gone = process_milliseconds() - d->since;
+	wait->is_done = draining_is_done;
+	wait->who = draining_who;
+	wait->add = draining_add;
+	wait->number = d->number;
+	wait->limit = limit == 0 ? UINT64_MAX : limit + 2 * DRAINING_GRACE;
+	if (limit != 0)
+		wait->limit = wait->limit > gone ? wait->limit - gone : 1;
+	return json_pack("{s:s}", "service", s->name);
+}
+
+void
+draining_resume(struct generation *g, const struct prong_service *s)
+{
+	if (!g->draining[s->index].on)
+		return;
+	g->draining[s->index].on = false;
+	draining_tell_all(g, s, false, 0);
+}
+
+void
+draining_tell_again(struct process *p)
+{
+	const struct generation *g = p->generation;
+	const struct prong_service *s;
+	size_t i;
+
+	for (i = 0; i < g->server->service_count; i++) {
+		s = g->server->services[i];
+		draining_tell(p, s, g->draining[s->index].on, 0);
+	}
+}
+
+/* --- what status shows --------------------------------------------------- */
+
+/* What is still open; the oldest since when, 0: there is none. */
+struct draining_rest {
+	uint64_t open;
+	uint64_t opened;
+};
+
+static void
+draining_add_rest(const struct master *m, uint32_t slot, uint32_t service,
+    struct draining_rest *rest)
+{
+	struct scoreboard_rest r;
+
+	if (m->processes[slot].pid == 0)
+		return;
+	scoreboard_rest(&m->scoreboard, slot, service, &r);
+	rest->open += r.open;
+	if (r.open > 0 && (rest->open == r.open || r.opened < rest->opened))
+		rest->opened = r.opened;
+}
+
+/* limit: 0 is none. */
+static json_t *
+draining_show(uint64_t since, uint64_t limit, const struct draining_rest *rest)
+{
+	uint64_t now = process_milliseconds();
+
+	return json_pack("{s:f,s:o,s:I,s:o}",
+	    "running", status_seconds(since, now),
+	    "left", limit == 0 ? json_null() :
+	    json_real(status_seconds(now, since + limit)),
+	    "active", (json_int_t)rest->open,
+	    "oldest", rest->open == 0 ? json_null() :
+	    json_real(status_seconds(rest->opened, now)));
+}
+
+json_t *
+draining_of_service(const struct master *m, const struct prong_service *s)
+{
+	const struct generation *g = m->current;
+	const struct draining *d = &g->draining[s->index];
+	struct draining_rest rest = { 0 };
+	uint64_t since = g->drains_since, cut = draining_cut(m, s->index);
+	json_t *shown;
+	uint32_t slot;
+
+	if (m->state != MASTER_DRAINING && !d->on)
+		return json_null();
+	/* The first is the one whose limit holds. */
+	if (d->on)
+		since = d->since;
+	for (slot = 0; slot < m->slots; slot++)
+		draining_add_rest(m, slot, s->index, &rest);
+	shown = draining_show(since, g->unlimited && !d->on ? 0 :
+	    draining_limit(s), &rest);
+	json_object_set_new(shown, "cut", json_integer((json_int_t)
+	    (cut > d->cut ? cut - d->cut : 0)));
+	return shown;
+}
+
+json_t *
+draining_of_process(const struct process *p)
+{
+	const struct generation *g = p->generation;
+	struct draining_rest all = { 0 }, one;
+	const struct prong_service *s;
+	json_t *shown, *names;
+	size_t i;
+
+	if (p->pid == 0 || g == NULL || p->state != PROCESS_DRAINING)
+		return json_null();
+	names = json_object();
+	for (i = 0; i < g->server->service_count; i++) {
+		s = g->server->services[i];
+		one = (struct draining_rest){ 0 };
+		draining_add_rest(p->master, p->slot, s->index, &one);
+		if (one.open == 0)
+			continue;
+		json_object_set_new(names, s->name, json_integer(
+		    (json_int_t)one.open));
+		if (all.open == 0 || one.opened < all.opened)
+			all.opened = one.opened;
+		all.open += one.open;
+	}
+	shown = draining_show(p->drained_since, g->unlimited ? 0 :
+	    draining_longest(g->server), &all);
+	json_object_set_new(shown, "services", names);
+	return shown;
+}
+
+json_t *
+draining_of_server(const struct master *m)
+{
+	const struct generation *g = m->current;
+	struct draining_rest rest = { 0 };
+	uint32_t slot;
+
+	if (m->state != MASTER_DRAINING)
+		return json_null();
+	for (slot = 0; slot < m->slots; slot++)
+		draining_add_rest(m, slot, SCOREBOARD_ALL, &rest);
+	return draining_show(g->drains_since, g->unlimited ? 0 :
+	    draining_longest(g->server), &rest);
+}
