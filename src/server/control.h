@@ -109,7 +109,7 @@ control_run_fn draining_command;
 /* What is still open of a drain, since when and how long yet; or null. */
 json_t *draining_of_server(const struct master *);
 json_t *draining_of_service(const struct master *,
-    const struct prong_service *);
+    const struct prong_service *, const struct scoreboard_rest *);
 json_t *draining_of_process(const struct process *);
 
 /* From one reading of the clock to a later one. */

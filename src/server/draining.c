@@ -257,29 +257,9 @@ draining_tell_again(struct process *p)
 
 /* --- what status shows --------------------------------------------------- */
 
-/* What is still open; the oldest since when, 0: there is none. */
-struct draining_rest {
-	uint64_t open;
-	uint64_t opened;
-};
-
-static void
-draining_add_rest(const struct master *m, uint32_t slot, uint32_t service,
-    struct draining_rest *rest)
-{
-	struct scoreboard_rest r;
-
-	if (m->processes[slot].pid == 0)
-		return;
-	scoreboard_rest(&m->scoreboard, slot, service, &r);
-	rest->open += r.open;
-	if (r.open > 0 && (rest->open == r.open || r.opened < rest->opened))
-		rest->opened = r.opened;
-}
-
 /* limit: 0 is none. */
 static json_t *
-draining_show(uint64_t since, uint64_t limit, const struct draining_rest *rest)
+draining_show(uint64_t since, uint64_t limit, const struct scoreboard_rest *rest)
 {
 	uint64_t now = process_milliseconds();
 
@@ -293,53 +273,57 @@ draining_show(uint64_t since, uint64_t limit, const struct draining_rest *rest)
 }
 
 json_t *
-draining_of_service(const struct master *m, const struct prong_service *s)
+draining_of_service(const struct master *m, const struct prong_service *s,
+    const struct scoreboard_rest *rest)
 {
 	const struct generation *g = m->current;
 	const struct draining *d = &g->draining[s->index];
-	struct draining_rest rest = { 0 };
 	uint64_t since = g->drains_since, cut = draining_cut(m, s->index);
 	json_t *shown;
-	uint32_t slot;
 
 	if (m->state != MASTER_DRAINING && !d->on)
 		return json_null();
 	/* The first is the one whose limit holds. */
 	if (d->on)
 		since = d->since;
-	for (slot = 0; slot < m->slots; slot++)
-		draining_add_rest(m, slot, s->index, &rest);
 	shown = draining_show(since, g->unlimited && !d->on ? 0 :
-	    draining_limit(s), &rest);
+	    draining_limit(s), rest);
 	json_object_set_new(shown, "cut", json_integer((json_int_t)
 	    (cut > d->cut ? cut - d->cut : 0)));
 	return shown;
+}
+
+/* What the slots from first to last have open; names: of each service. */
+static void
+draining_add_rests(const struct master *m, uint32_t first, uint32_t last,
+    struct scoreboard_rest *all, json_t *names)
+{
+	struct scoreboard_rest *rests;
+	uint32_t i;
+
+	rests = calloc(m->scoreboard.services, sizeof(*rests));
+	for (i = first; rests != NULL && i <= last; i++)
+		scoreboard_add_rests(&m->scoreboard, i, rests);
+	for (i = 0; rests != NULL && i < m->scoreboard.services; i++) {
+		scoreboard_join_rest(all, &rests[i]);
+		if (rests[i].open > 0 && names != NULL)
+			json_object_set_new(names, rows_name(&m->rows, i),
+			    json_integer((json_int_t)rests[i].open));
+	}
+	free(rests);
 }
 
 json_t *
 draining_of_process(const struct process *p)
 {
 	const struct generation *g = p->generation;
-	struct draining_rest all = { 0 }, one;
-	const struct prong_service *s;
+	struct scoreboard_rest all = { 0 };
 	json_t *shown, *names;
-	size_t i;
 
 	if (p->pid == 0 || g == NULL || p->state != PROCESS_DRAINING)
 		return json_null();
 	names = json_object();
-	for (i = 0; i < g->server->service_count; i++) {
-		s = g->server->services[i];
-		one = (struct draining_rest){ 0 };
-		draining_add_rest(p->master, p->slot, s->index, &one);
-		if (one.open == 0)
-			continue;
-		json_object_set_new(names, s->name, json_integer(
-		    (json_int_t)one.open));
-		if (all.open == 0 || one.opened < all.opened)
-			all.opened = one.opened;
-		all.open += one.open;
-	}
+	draining_add_rests(p->master, p->slot, p->slot, &all, names);
 	shown = draining_show(p->drained_since, g->unlimited ? 0 :
 	    draining_longest(g->server), &all);
 	json_object_set_new(shown, "services", names);
@@ -350,13 +334,11 @@ json_t *
 draining_of_server(const struct master *m)
 {
 	const struct generation *g = m->current;
-	struct draining_rest rest = { 0 };
-	uint32_t slot;
+	struct scoreboard_rest all = { 0 };
 
 	if (m->state != MASTER_DRAINING)
 		return json_null();
-	for (slot = 0; slot < m->slots; slot++)
-		draining_add_rest(m, slot, SCOREBOARD_ALL, &rest);
+	draining_add_rests(m, 0, m->slots - 1, &all, NULL);
 	return draining_show(g->drains_since, g->unlimited ? 0 :
-	    draining_longest(g->server), &rest);
+	    draining_longest(g->server), &all);
 }

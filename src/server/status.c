@@ -221,8 +221,8 @@ struct status_totals {
 };
 
 static json_t *
-status_service(struct master *m, struct prong_service *s, uint64_t active,
-    struct status_totals *totals)
+status_service(struct master *m, struct prong_service *s,
+    const struct scoreboard_rest *rest, struct status_totals *totals)
 {
 	uint64_t counters[COUNTERS] = { 0 };
 	json_t *row, *places = status_places(m, s);
@@ -234,7 +234,7 @@ status_service(struct master *m, struct prong_service *s, uint64_t active,
 	active += takeover_add(m, s->name, counters);
 	for (i = 0; i < COUNTERS; i++)
 		totals->counters[i] += counters[i];
-	totals->active += active;
+	totals->active += rest->open;
 	row = json_pack("{s:s,s:s,s:s,s:s?,s:s,s:o,s:b,s:I,s:o,s:o}",
 	    "name", s->name,
 	    "handler", s->settings.handler,
@@ -245,11 +245,11 @@ status_service(struct master *m, struct prong_service *s, uint64_t active,
 	    "accept", status_accept(m, s),
 	    "listen", status_listen(m, s),
 	    "paused", m->current->paused[s->index],
-	    "active", (json_int_t)active,
+	    "active", (json_int_t)rest->open,
 	    "counters", status_counters_of(counters),
 	    "own", status_own(m, s));
 	json_object_update(row, places);
-	json_object_set_new(row, "drain", draining_of_service(m, s));
+	json_object_set_new(row, "drain", draining_of_service(m, s, rest));
 	json_decref(places);
 	return row;
 }
@@ -262,7 +262,7 @@ status_has_service(const struct master *m, const char *service)
 
 /* What services that the configuration has no more add to the whole. */
 static void
-status_add_gone(struct master *m, const uint64_t *active,
+status_add_gone(struct master *m, const struct scoreboard_rest *rests,
     struct status_totals *totals)
 {
 	uint32_t row, slot;
@@ -275,7 +275,7 @@ status_add_gone(struct master *m, const uint64_t *active,
 	for (row = 0; row < m->rows.count; row++) {
 		if (server_by_row(m->server, row) != NULL)
 			continue;
-		totals->active += active[row];
+		totals->active += rests[row].open;
 		for (slot = 0; slot < m->slots; slot++)
 			scoreboard_add_row(&m->scoreboard, slot, row,
 			    totals->counters);
@@ -289,25 +289,25 @@ status_service_list(struct master *m, struct status_totals *totals,
 {
 	json_t *list = json_array();
 	struct prong_service *service;
-	uint64_t *active;
+	struct scoreboard_rest *rests;
 	uint32_t slot;
 	size_t i;
 
-	active = calloc(m->scoreboard.services, sizeof(*active));
-	if (active == NULL)
+	rests = calloc(m->scoreboard.services, sizeof(*rests));
+	if (rests == NULL)
 		return list;
 	/* Ends before beginnings: the tables are counted first. */
 	for (slot = 0; slot < m->slots; slot++)
-		scoreboard_add_active(&m->scoreboard, slot, active);
+		scoreboard_add_rests(&m->scoreboard, slot, rests);
 	for (i = 0; i < m->server->service_count; i++) {
 		service = m->server->services[i];
 		if (only == NULL || service == only)
 			json_array_append_new(list, status_service(m, service,
-			    active[service->index], totals));
+			    &rests[service->index], totals));
 	}
 	if (only == NULL)
-		status_add_gone(m, active, totals);
-	free(active);
+		status_add_gone(m, rests, totals);
+	free(rests);
 	return list;
 }
 

@@ -364,20 +364,30 @@ scoreboard_find(const struct scoreboard *sb, uint32_t slot, uint64_t id,
 }
 
 void
-scoreboard_rest(const struct scoreboard *sb, uint32_t slot, uint32_t service,
-    struct scoreboard_rest *rest)
+scoreboard_join_rest(struct scoreboard_rest *to,
+    const struct scoreboard_rest *rest)
+{
+	if (rest->open > 0 && (to->open == 0 || rest->opened < to->opened))
+		to->opened = rest->opened;
+	to->open += rest->open;
+}
+
+void
+scoreboard_add_rests(const struct scoreboard *sb, uint32_t slot,
+    struct scoreboard_rest *rests)
 {
 	struct conn_entry chunk[SCOREBOARD_CHUNK];
+	struct scoreboard_rest one = { .open = 1 };
 	uint32_t from = 0;
 	size_t n, i;
 
-	*rest = (struct scoreboard_rest){ 0 };
 	while (from != SCOREBOARD_END) {
-		n = scoreboard_connections(sb, slot, service, &from, chunk,
-		    SCOREBOARD_CHUNK);
-		for (i = 0; i < n; i++)
-			if (rest->open++ == 0 || chunk[i].opened < rest->opened)
-				rest->opened = chunk[i].opened;
+		n = scoreboard_connections(sb, slot, SCOREBOARD_ALL, &from,
+		    chunk, SCOREBOARD_CHUNK);
+		for (i = 0; i < n; i++) {
+			one.opened = chunk[i].opened;
+			scoreboard_join_rest(&rests[chunk[i].service], &one);
+		}
 	}
 }
 

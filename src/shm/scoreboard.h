@@ -145,13 +145,18 @@ size_t scoreboard_connections(const struct scoreboard *, uint32_t slot,
 int scoreboard_find(const struct scoreboard *, uint32_t slot, uint64_t id,
     struct conn_entry *);
 
-/* What a slot has open of a service, or with SCOREBOARD_ALL of all. */
+/* Connections that are open, and since when the oldest is. */
 struct scoreboard_rest {
 	uint64_t open;
-	uint64_t opened;	/* of the oldest; process_milliseconds() */
+	uint64_t opened;	/* process_milliseconds(); 0: none is */
 };
-void scoreboard_rest(const struct scoreboard *, uint32_t slot,
-    uint32_t service, struct scoreboard_rest *);
+
+/* The one and the other. */
+void scoreboard_join_rest(struct scoreboard_rest *,
+    const struct scoreboard_rest *);
+/* Adds to rests[service] what a slot has. */
+void scoreboard_add_rests(const struct scoreboard *, uint32_t slot,
+    struct scoreboard_rest *rests);
 
 /* How many connections a process has open; 0 when the slot is not its. */
 uint64_t scoreboard_live(const struct scoreboard *, uint32_t slot, pid_t);

@@ -417,6 +417,40 @@ START_TEST(test_scoreboard_connections)
 END_TEST
 
 /* A place to go on from that is none, and a table that is no table. */
+/* How many of each service, and since when the oldest is open. */
+START_TEST(test_scoreboard_rests)
+{
+	struct scoreboard_rest rests[SERVICES] = { { 0 } }, sum = { 0 };
+	struct conn_entry *e;
+	struct conntable t;
+	uint64_t i;
+
+	ck_assert_int_eq(scoreboard_claim(&sb, 2, 1000, &t), 0);
+	for (i = 0; i < 700; i++) {
+		ck_assert_ptr_nonnull(e = conntable_take(&t));
+		memset(e, 0, sizeof(*e));
+		e->opened = 5000 - i;
+		conntable_open(&t, e, i == 0 ? 2 : 1);
+	}
+	scoreboard_add_rests(&sb, 0, rests);
+	scoreboard_add_rests(&sb, SLOTS, rests);
+	scoreboard_join_rest(&sum, &rests[1]);
+	ck_assert_uint_eq(sum.open + sum.opened, 0);
+	scoreboard_add_rests(&sb, 2, rests);
+	ck_assert_uint_eq(rests[0].open, 0);
+	ck_assert_uint_eq(rests[0].opened, 0);
+	ck_assert_uint_eq(rests[1].open, 699);
+	ck_assert_uint_eq(rests[1].opened, 5000 - 699);
+	ck_assert_uint_eq(rests[2].open, 1);
+	ck_assert_uint_eq(rests[2].opened, 5000);
+	scoreboard_join_rest(&sum, &rests[2]);
+	scoreboard_join_rest(&sum, &rests[0]);
+	scoreboard_join_rest(&sum, &rests[1]);
+	ck_assert_uint_eq(sum.open, 700);
+	ck_assert_uint_eq(sum.opened, 5000 - 699);
+}
+END_TEST
+
 START_TEST(test_scoreboard_connections_hostile)
 {
 	struct conn_entry to[10];
@@ -544,6 +578,7 @@ main(void)
 	tcase_add_test(tc, test_scoreboard_never_more_ends);
 	tcase_add_loop_test(tc, test_scoreboard_connections, 0,
 	    UNIT_COUNT(listings));
+	tcase_add_test(tc, test_scoreboard_rests);
 	tcase_add_test(tc, test_scoreboard_connections_hostile);
 	tcase_add_loop_test(tc, test_scoreboard_connections_wrong_slot, 0, 3);
 	tcase_add_test(tc, test_scoreboard_find);
