@@ -171,7 +171,7 @@ struct prong_handler {
 	int (*writable)(struct prong_conn *);
 	/* May send an answer; the connection is closed afterwards. */
 	int (*malformed)(struct prong_conn *, enum prong_malformed);
-	/* The server is about to stop: say goodbye if the protocol can. */
+	/* The server stops or drains: say goodbye if the protocol can. */
 	int (*draining)(struct prong_conn *);
 	/* Exactly once for each connection that was opened. */
 	void (*closed)(struct prong_conn *);

@@ -152,8 +152,7 @@ draining_add(struct master *m, uint64_t number, json_t *result)
 	json_object_set_new(result, "ended", json_integer(
 	    (json_int_t)(now.closed - d->closed)));
 	json_object_set_new(result, "cut", json_integer((json_int_t)cut));
-	log_info("service=%s drained: %llu connections have ended, %llu of "
-	    "them when drain-timeout was over; %llu left", s->name,
+	log_info("service=%s drained: ended=%llu cut=%llu open=%llu", s->name,
 	    (unsigned long long)(now.closed - d->closed),
 	    (unsigned long long)cut, (unsigned long long)now.open);
 }
@@ -195,7 +194,7 @@ draining_begin(struct master *m, const struct prong_service *s)
 		.closed = draining_count(m, s->index).closed,
 		.cut = draining_cut(m, s->index),
 	};
-	log_info("service=%s drains, as asked: %llu connections are open",
+	log_info("service=%s drains, as asked: open=%llu",
 	    s->name, (unsigned long long)draining_count(m, s->index).open);
 	m->current->paused[s->index] = true;
 	assign_sockets(m);
