@@ -320,7 +320,7 @@ conn_phase(const struct prong_conn *c)
 
 /* What the state of a connection asks for, when it is not the usual one. */
 static OUT_OF_LINE void
-conn_update_state(struct prong_conn *c, bool answered)
+conn_update_state(struct prong_conn *c)
 {
 	struct net *net = c->service->net;
 	unsigned int events = 0;
@@ -338,7 +338,7 @@ conn_update_state(struct prong_conn *c, bool answered)
 		return;
 	conntable_set_phase(c->entry, conn_phase(c));
 	if (c->drain != DRAIN_OFF)
-		conn_drain_answer(c, answered);
+		conn_drain_answer(c);
 	if (c->output == NULL) {
 		if ((c->flags & (CONN_CLOSING | CONN_LINGER)) == CONN_CLOSING)
 			conn_linger(c);
@@ -359,23 +359,28 @@ conn_update_state(struct prong_conn *c, bool answered)
 		conn_fail(c);
 }
 
+/* Nothing queued, nothing special, waiting to read: as it was. */
+static inline bool
+conn_is_usual(const struct prong_conn *c)
+{
+	return c->output == NULL && (c->flags & ~CONN_CRLF) == 0 &&
+	    c->watch.events == PRONG_READ;
+}
+
 void USUAL
 conn_update(struct prong_conn *c)
 {
 	struct net *net = c->service->net;
-	bool answered = false;
 
 	if ((c->flags & CONN_DEAD) != 0)
 		return;
 	if (net->serving == c && !outbox_is_empty(&net->outbox)) {
-		if (!conn_flush_outbox(c))
+		if (!conn_flush_outbox(c) || conn_is_usual(c))
 			return;
-		answered = true;
+		c->is_answered = true;
 	}
-	/* Nothing queued, nothing special, waiting to read: as it was. */
-	if (c->output != NULL || (c->flags & ~CONN_CRLF) != 0 ||
-	    c->watch.events != PRONG_READ)
-		conn_update_state(c, answered);
+	if (!conn_is_usual(c))
+		conn_update_state(c);
 }
 
 bool

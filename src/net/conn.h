@@ -60,7 +60,7 @@ struct prong_conn {
 	bool is_held : 1;
 	/* and is above high water: input goes on */
 	bool is_full : 1;
-	/* in a drain: what was queued has gone */
+	/* in a drain: something has gone to the peer */
 	bool is_answered : 1;
 	unsigned char drain : 2;	/* enum drain_phase */
 	uint32_t timeout;		/* milliseconds; 0: none */
@@ -219,7 +219,7 @@ uint64_t conn_drain_quiet(const struct prong_conn *);
 /* Whether it has been for so long, without anything under way. */
 bool conn_drain_is_over(const struct prong_conn *, uint64_t idle);
 /* It has been updated, and perhaps answered: that may be its last answer. */
-void conn_drain_answer(struct prong_conn *, bool answered);
+void conn_drain_answer(struct prong_conn *);
 
 /* For input.c: malformed input, reported and closed. */
 void conn_malformed(struct prong_conn *, enum prong_malformed);

@@ -89,9 +89,8 @@ conn_cork(const struct prong_conn *c, int on)
 }
 
 void
-conn_drain_answer(struct prong_conn *c, bool answered)
+conn_drain_answer(struct prong_conn *c)
 {
-	c->is_answered |= answered;
 	if (!c->is_answered || !conn_drain_is_last(c))
 		return;
 	if (conn_is_at_rest(c)) {

@@ -59,6 +59,8 @@ conn_timer_goodbye(struct prong_conn *c)
 {
 	struct net *net = c->service->net;
 
+	/* What is left of it needs no thread. */
+	conn_lend(c, false);
 	conn_serve(c);
 	conn_close(c, COUNTER_CLOSED_SERVER);
 	conn_update(c);

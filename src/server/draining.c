@@ -250,7 +250,7 @@ draining_tell_again(struct process *p)
 
 	for (i = 0; i < g->server->service_count; i++) {
 		s = g->server->services[i];
-		draining_tell(p, s, g->draining[s->index].on, 0);
+		draining_tell(p, s, g->draining[s->index].on, p->asked);
 	}
 }
 
