@@ -547,9 +547,10 @@ prong_server_run(struct prong_server *server, void (*ready)(void *), void *arg)
 		master_blame(&m, error_text());
 	if (m.result == 0)
 		log_info("stopped");
-	else
+	else {
 		takeover_fail(&m, m.why);
 		announce_status("failed: %s", m.why);
+	}
 	master_close(&m);
 	prepare_log_end();
 	return m.result == 0 ? 0 : error_set(m.error, "%s", m.why);

@@ -224,17 +224,17 @@ static json_t *
 status_service(struct master *m, struct prong_service *s,
     const struct scoreboard_rest *rest, struct status_totals *totals)
 {
-	uint64_t counters[COUNTERS] = { 0 };
+	uint64_t counters[COUNTERS] = { 0 }, active;
 	json_t *row, *places = status_places(m, s);
 	uint32_t slot;
 	int i;
 
 	for (slot = 0; slot < m->slots; slot++)
 		scoreboard_add_row(&m->scoreboard, slot, s->index, counters);
-	active += takeover_add(m, s->name, counters);
+	active = rest->open + takeover_add(m, s->name, counters);
 	for (i = 0; i < COUNTERS; i++)
 		totals->counters[i] += counters[i];
-	totals->active += rest->open;
+	totals->active += active;
 	row = json_pack("{s:s,s:s,s:s,s:s?,s:s,s:o,s:b,s:I,s:o,s:o}",
 	    "name", s->name,
 	    "handler", s->settings.handler,
@@ -245,7 +245,7 @@ status_service(struct master *m, struct prong_service *s,
 	    "accept", status_accept(m, s),
 	    "listen", status_listen(m, s),
 	    "paused", m->current->paused[s->index],
-	    "active", (json_int_t)rest->open,
+	    "active", (json_int_t)active,
 	    "counters", status_counters_of(counters),
 	    "own", status_own(m, s));
 	json_object_update(row, places);
@@ -404,18 +404,19 @@ json_t *
 status_report(struct master *m)
 {
 	json_t *services = json_array(), *object = json_object();
-	uint64_t globals[GLOBALS], *active;
+	struct scoreboard_rest *rests;
+	uint64_t globals[GLOBALS];
 	uint32_t i;
 
-	active = calloc(m->rows.count, sizeof(*active));
+	rests = calloc(m->rows.count, sizeof(*rests));
 	/* Ends before beginnings, as ever. */
-	for (i = 0; active != NULL && i < m->slots; i++)
-		scoreboard_add_active(&m->scoreboard, i, active);
-	for (i = 0; active != NULL && i < m->rows.count; i++)
+	for (i = 0; rests != NULL && i < m->slots; i++)
+		scoreboard_add_rests(&m->scoreboard, i, rests);
+	for (i = 0; rests != NULL && i < m->rows.count; i++)
 		if (m->rows.names[i][0] != '\0')
 			json_array_append_new(services, status_report_row(m, i,
-			    active[i]));
-	free(active);
+			    rests[i].open));
+	free(rests);
 	json_array_append_new(services, status_report_rest(m));
 	status_globals(m, 0, globals);
 	for (i = GLOBAL_RESTARTS_CRASH; i < GLOBAL_UPTIME; i++)
