@@ -102,14 +102,15 @@ teardown(void)
 static char *
 lines_of(const struct prong_server *a, const struct prong_server *b)
 {
-	json_t *lines = diff_servers(a, b), *line;
+	json_t *lines = diff_servers(a, b);
 	char *text = NULL;
 	size_t i;
 
 	ck_assert_msg(lines != NULL, "%s", error_text());
 	strings_append(&text, "%s", "");
-	json_array_foreach(lines, i, line)
-		strings_append(&text, "%s\n", json_string_value(line));
+	for (i = 0; i < json_array_size(lines); i++)
+		strings_append(&text, "%s\n",
+		    json_string_value(json_array_get(lines, i)));
 	json_decref(lines);
 	return text;
 }
