@@ -35,19 +35,6 @@ static __thread int declare_pipe;	/* -1: it counts here alone */
 
 /* --- sections --------------------------------------------------------------- */
 
-static void
-declare_undo_values(struct prong_section *section)
-{
-	struct section_value **at = &section->values, *v;
-
-	while ((v = *at) != NULL)
-		if (v->by != NULL) {
-			*at = v->next;
-			section_value_free(v);
-		} else
-			at = &v->next;
-}
-
 void
 declare_undo(struct prong_server *s)
 {
@@ -58,7 +45,7 @@ declare_undo(struct prong_server *s)
 		at = &s->objects[kind].sections;
 		while ((section = *at) != NULL) {
 			if (section->by == NULL) {
-				declare_undo_values(section);
+				section_drop_declared(section);
 				at = &section->next;
 				continue;
 			}

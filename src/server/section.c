@@ -30,7 +30,7 @@ section_new(const char *name, const char *title,
 	return s;
 }
 
-void
+static void
 section_value_free(struct section_value *v)
 {
 	free(v->name);
@@ -171,11 +171,23 @@ section_value(const struct prong_section *s, const char *name)
 	return v;
 }
 
+/* Lists may be long, and are stored value by value. */
+static void
+section_append_value(struct prong_section *s, struct section_value *v)
+{
+	if (s->end == NULL)
+		for (s->end = &s->values; *s->end != NULL;
+		    s->end = &(*s->end)->next)
+			continue;
+	*s->end = v;
+	s->end = &v->next;
+}
+
 int
 section_store(struct prong_section *s, const char *name, const char *text)
 {
 	const struct prong_option *o = section_option(s->members, name);
-	struct section_value *v = section_value(s, name), **at;
+	struct section_value *v = section_value(s, name);
 	char *copy;
 
 	if ((copy = strdup(text)) == NULL)
@@ -192,9 +204,7 @@ section_store(struct prong_section *s, const char *name, const char *text)
 		return error_errno("%s", name);
 	}
 	v->text = copy;
-	for (at = &s->values; *at != NULL; at = &(*at)->next)
-		continue;
-	*at = v;
+	section_append_value(s, v);
 	return 0;
 }
 
@@ -236,6 +246,21 @@ section_swap_values(struct prong_section *a, struct prong_section *b)
 
 	a->values = b->values;
 	b->values = values;
+	a->end = b->end = NULL;
+}
+
+void
+section_drop_declared(struct prong_section *s)
+{
+	struct section_value **at = &s->values, *v;
+
+	while ((v = *at) != NULL)
+		if (v->by != NULL) {
+			*at = v->next;
+			section_value_free(v);
+		} else
+			at = &v->next;
+	s->end = at;
 }
 
 const char *

@@ -23,6 +23,7 @@ struct prong_section {
 	char *title;
 	const struct prong_option *members;	/* NULL: not known yet */
 	struct section_value *values;
+	struct section_value **end;	/* behind the last; NULL: not known */
 	struct prong_section *sections;
 	const char *by;		/* whose handler has declared it; or NULL */
 };
@@ -31,7 +32,8 @@ struct prong_section *section_new(const char *name, const char *title,
     const struct prong_option *members);
 void section_free(struct prong_section *);
 
-void section_value_free(struct section_value *);
+/* Frees those values that a handler has declared. */
+void section_drop_declared(struct prong_section *);
 
 /* With its values, but not what is in it or behind it.  NULL: ENOMEM. */
 struct prong_section *section_copy(const struct prong_section *);

@@ -215,6 +215,44 @@ END_TEST
  * A service's options are stored before it is known which of them are lists:
  * all are kept.
  */
+static void
+assert_names(const struct prong_section *s, const char *wanted)
+{
+	const char *name;
+	char text[64] = "";
+	size_t i;
+
+	for (i = 0; (name = prong_section_strings(s, "names", i)) != NULL; i++)
+		strlcat(text, name, sizeof(text));
+	ck_assert_str_eq(text, wanted);
+}
+
+/* What is stored later stands behind what is left. */
+START_TEST(test_section_drop_declared)
+{
+	struct prong_section *other;
+
+	prong_section_set(section, "names", "a");
+	prong_section_set(section, "text", "b");
+	section_set_by(section, "text", "somebody");
+	section_drop_declared(section);
+	ck_assert_ptr_null(section_value(section, "text"));
+	prong_section_set(section, "names", "c");
+	assert_names(section, "ac");
+	ck_assert_ptr_nonnull(other = section_copy(section));
+	section_set_by(section, "names", "somebody");
+	section_drop_declared(section);
+	assert_names(section, "");
+	prong_section_set(section, "names", "d");
+	section_swap_values(section, other);
+	prong_section_set(section, "names", "e");
+	prong_section_set(other, "names", "f");
+	assert_names(section, "ace");
+	assert_names(other, "df");
+	section_free(other);
+}
+END_TEST
+
 START_TEST(test_section_without_members)
 {
 	struct prong_section *s = section_new("service", "x", NULL);
@@ -246,6 +284,7 @@ main(void)
 	tcase_add_loop_test(tc, test_section_quote, 0, UNIT_COUNT(quotes));
 	tcase_add_test(tc, test_section_dump);
 	tcase_add_test(tc, test_section_lists);
+	tcase_add_test(tc, test_section_drop_declared);
 	tcase_add_test(tc, test_section_without_members);
 	return unit_run(s);
 }
