@@ -90,11 +90,12 @@ declare_hangs(struct prong_service *s)
 static int
 declare_much(struct prong_service *s)
 {
-	char name[32];
+	char name[64];
 	int i;
 
 	for (i = 0; ; i++) {
-		snprintf(name, sizeof(name), "e%d", i);
+		/* Long ones, so that it needs not be many. */
+		snprintf(name, sizeof(name), "%063d", i);
 		if (prong_declare(s, "event", name, NULL) == -1)
 			return -1;
 	}
