@@ -86,19 +86,28 @@ static const struct table_column print_service_columns[] = {
 	{ NULL }
 };
 
+#define PRINT_WORKER_COLUMNS \
+	{ "SLOT", cell_integer, "slot", SCOLS_FL_RIGHT }, \
+	{ "PID", cell_integer, "pid", SCOLS_FL_RIGHT, .drop = 1 }, \
+	{ "ROLE", cell_process_role, "role", 0, .drop = 3 }, \
+	{ "STATE", cell_process_state, "state", 0, .is_state = true }, \
+	{ "GENERATION", cell_integer, "generation", SCOLS_FL_RIGHT, .drop = 5 }, \
+	{ "STARTED", cell_duration, "started", SCOLS_FL_RIGHT, .drop = 6 }, \
+	{ "BEAT", cell_duration, "last_beat", SCOLS_FL_RIGHT, .drop = 4 }, \
+	{ "ACTIVE", cell_integer, "active", SCOLS_FL_RIGHT, .drop = 2 }, \
+	{ "THREADS", cell_process_threads, "threads", SCOLS_FL_RIGHT, \
+	  .drop = 7 }, \
+	{ "WAITING", cell_integer, "waiting", SCOLS_FL_RIGHT, .drop = 8 }, \
+	{ "LOOPS", cell_integer, "loops", SCOLS_FL_RIGHT, .drop = 9 }
+
+/* Beside the services there is no room for more. */
+static const struct table_column print_status_worker_columns[] = {
+	PRINT_WORKER_COLUMNS,
+	{ NULL }
+};
+
 static const struct table_column print_worker_columns[] = {
-	{ "SLOT", cell_integer, "slot", SCOLS_FL_RIGHT },
-	{ "PID", cell_integer, "pid", SCOLS_FL_RIGHT, .drop = 1 },
-	{ "ROLE", cell_process_role, "role", 0, .drop = 3 },
-	{ "STATE", cell_process_state, "state", 0, .is_state = true },
-	{ "GENERATION", cell_integer, "generation", SCOLS_FL_RIGHT, .drop = 5 },
-	{ "STARTED", cell_duration, "started", SCOLS_FL_RIGHT, .drop = 6 },
-	{ "BEAT", cell_duration, "last_beat", SCOLS_FL_RIGHT, .drop = 4 },
-	{ "ACTIVE", cell_integer, "active", SCOLS_FL_RIGHT, .drop = 2 },
-	{ "THREADS", cell_process_threads, "threads", SCOLS_FL_RIGHT,
-	  .drop = 7 },
-	{ "WAITING", cell_integer, "waiting", SCOLS_FL_RIGHT, .drop = 8 },
-	{ "LOOPS", cell_integer, "loops", SCOLS_FL_RIGHT, .drop = 9 },
+	PRINT_WORKER_COLUMNS,
 	{ "SANDBOX", cell_string, "sandbox", 0, .drop = 10 },
 	{ NULL }
 };
@@ -396,7 +405,7 @@ print_status(const json_t *status)
 	if (print_status_services(status) == -1)
 		return -1;
 	putchar('\n');
-	if (table_print(print_worker_columns,
+	if (table_print(print_status_worker_columns,
 	    json_object_get(status, "workers"), NULL) == -1)
 		return -1;
 	return print_notes(status);

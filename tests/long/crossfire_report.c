@@ -94,20 +94,36 @@ crossfire_report_class(const struct crossfire_class *class)
 	return result;
 }
 
+/* One histogram more; the means are not wanted. */
+static void
+crossfire_report_merge(struct histogram *sum, const struct histogram *h)
+{
+	size_t i;
+
+	sum->count += h->count;
+	if (h->max > sum->max)
+		sum->max = h->max;
+	for (i = 0; i < HISTOGRAM_CELLS; i++)
+		sum->cells[i] += h->cells[i];
+}
+
 void
 crossfire_report(struct crossfire *all)
 {
 	json_t *classes = json_object(), *line;
+	struct histogram sum = { 0 };
 	unsigned int i;
 
 	for (i = 0; i < all->count; i++) {
+		crossfire_report_merge(&sum, &all->classes[i].tally.latency);
 		json_object_set_new(classes, all->classes[i].name,
 		    crossfire_report_class(&all->classes[i]));
 		memset(&all->classes[i].tally, 0,
 		    sizeof(all->classes[i].tally));
 	}
-	line = json_pack("{s:f, s:o, s:O}",
+	line = json_pack("{s:f, s:o, s:o, s:O}",
 	    "at", (double)crossfire_now() / 1e9,
+	    "latency_ns", crossfire_report_histogram(&sum),
 	    "classes", classes,
 	    "faults", all->faults);
 	if (line == NULL || json_dumpf(line, stdout, JSON_COMPACT) == -1 ||

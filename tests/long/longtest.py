@@ -38,9 +38,11 @@ def _shown(value):
 
 
 class Campaign:
-    """The arguments, the seed, the figures; and the verdict."""
+    """The arguments, the seed, the figures; and the verdict.  options are as
+    argparse wants them; more arguments are {name: (default, help)}, and
+    attributes."""
 
-    def __init__(self, text, seconds, options=None):
+    def __init__(self, text, seconds, options=None, **more):
         parser = argparse.ArgumentParser(description=text)
         parser.add_argument("--seconds", type=float, default=seconds,
                             help="how long it runs (%g)" % seconds)
@@ -48,8 +50,13 @@ class Campaign:
                             help="of its random numbers (PRONG_SEED)")
         for name, option in (options or {}).items():
             parser.add_argument(name, **option)
+        for name, (default, what) in more.items():
+            parser.add_argument("--" + name, type=type(default),
+                                default=default, help=what)
         self.arguments = parser.parse_args()
         self.seconds = self.arguments.seconds
+        for name in more:
+            setattr(self, name, getattr(self.arguments, name))
         seed = self.arguments.seed
         if seed is None:
             seed = os.environ.get("PRONG_SEED")
