@@ -201,9 +201,11 @@ check_address(struct check *c, struct prong_service *s, struct address *a,
 	if (activation_has(a))
 		return;
 	if (address_is_unix(a)) {
+		/* What we hold is not tried: it would count a client. */
 		if (check_is_no_socket(a->un.sun_path))
 			check_environment(c, s, "listen");
-		else if (socket_is_answered(a) && !check_is_held(c, a)) {
+		else if (access(a->un.sun_path, F_OK) == 0 &&
+		    !check_is_held(c, a) && socket_is_answered(a)) {
 			error_set(EADDRINUSE, "cannot listen on unix:%s: %s",
 			    a->un.sun_path, strerror(EADDRINUSE));
 			check_environment(c, s, "listen");
