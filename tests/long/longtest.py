@@ -18,6 +18,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import traceback
 
@@ -280,6 +281,40 @@ class Daemon(prongtest.Server):
             if each["name"] == service:
                 return each["listen"]
         return []
+
+
+class Kills:
+    """Workers of a server are killed, so many a second, at random times; with a
+    rate of 0 none is.  The master may be another one each time."""
+
+    def __init__(self, campaign, server, rate):
+        self.random = campaign.random
+        self.rate = rate
+        self.server = server
+        self.done = 0
+        self.stopping = threading.Event()
+        self.thread = None
+
+    def __enter__(self):
+        self.stopping.clear()
+        if self.rate > 0:
+            self.thread = threading.Thread(target=self._run, daemon=True)
+            self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        if self.thread is not None:
+            self.thread.join()
+
+    def _run(self):
+        while not self.stopping.wait(self.random.expovariate(self.rate)):
+            status = self.server.ask()
+            pids = [w["pid"] for w in status["workers"]
+                    if w["state"] == "ready"]
+            if pids:
+                self.done += kill_child(self.random.choice(pids),
+                                        status["pid"])
 
 
 class Refused(Failure):
