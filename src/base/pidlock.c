@@ -145,9 +145,12 @@ pidlock_write(int fd, const char *path)
 	char text[24];
 	int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
 
-	/* Whatever the umask: who is running is no secret. */
-	if (fchmod(fd, 0644) == -1 || ftruncate(fd, 0) == -1 ||
-	    pwrite(fd, text, (size_t)n, 0) != n)
+	/*
+	 * Whatever the umask: who is running is no secret.  It is never empty:
+	 * after an upgrade somebody may be reading it.
+	 */
+	if (fchmod(fd, 0644) == -1 ||
+	    pwrite(fd, text, (size_t)n, 0) != n || ftruncate(fd, n) == -1)
 		return error_errno("pidfile %s", path);
 	return 0;
 }
