@@ -266,7 +266,8 @@ upgrade_hear(struct link *l, json_t *message, void *arg)
 
 struct upgrade_start {
 	int ends[2];			/* of the link */
-	int *fds;
+	int error;			/* standard error, for the new one */
+	int *fds;			/* all that it gets */
 	size_t count;
 };
 
@@ -296,33 +297,27 @@ upgrade_exec(const struct upgrade *u, const struct upgrade_start *start)
 static int
 upgrade_open_start(struct upgrade *u, struct upgrade_start *start)
 {
-	int error;
-
-	start->ends[0] = start->ends[1] = -1;
+	start->ends[0] = start->ends[1] = start->error = -1;
 	start->fds = NULL;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
 	    start->ends) == -1 || (u->said = memfd_create("prong-said",
 	    MFD_CLOEXEC)) == -1)
 		return error_errno("upgrade");
-	if ((error = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)) == -1)
+	start->error = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (start->error == -1)
 		return error_errno("standard error");
-	if (heritage_write(u->master, start->ends[1], error, &start->fds,
-	    &start->count) == -1) {
-		close(error);
-		return -1;
-	}
-	return 0;
+	return heritage_write(u->master, start->ends[1], start->error,
+	    &start->fds, &start->count);
 }
 
 /* The child has all of it; ours are the link and what it says. */
 static void
 upgrade_close_start(struct upgrade_start *start)
 {
-	if (start->fds != NULL) {
+	if (start->fds != NULL)
 		close(start->fds[0]);
-		/* Link, then standard error. */
-		close(start->fds[2]);
-	}
+	if (start->error != -1)
+		close(start->error);
 	if (start->ends[1] != -1)
 		close(start->ends[1]);
 	free(start->fds);
