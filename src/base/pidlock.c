@@ -140,10 +140,10 @@ fail:
 }
 
 int
-pidlock_write(int fd, const char *path)
+pidlock_write(int fd, pid_t pid, const char *path)
 {
 	char text[24];
-	int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+	int n = snprintf(text, sizeof(text), "%ld\n", (long)pid);
 
 	/*
 	 * Whatever the umask: who is running is no secret.  It is never empty:

@@ -2,6 +2,8 @@
 #ifndef BASE_PIDLOCK_H
 #define BASE_PIDLOCK_H
 
+#include <sys/types.h>
+
 /*
  * The file that holds the master's process id, under a lock for as long as the
  * server lives.  (libbsd has such calls; ours keeps the descriptor, which an
@@ -19,8 +21,8 @@ int pidlock_open(const char *path);
 /* Whether a file that is there would be refused; changes nothing. */
 int pidlock_try(const char *path);
 
-/* Writes this process's id into it. */
-int pidlock_write(int fd, const char *path);
+/* Writes the id of a process into it, in the place of what was there. */
+int pidlock_write(int fd, pid_t, const char *path);
 
 /* Removes the file and lets go of the lock; nothing for fd -1. */
 void pidlock_remove(int fd, const char *path);

@@ -350,7 +350,7 @@ master_open_pidfile(struct master *m)
 	}
 	if ((m->pidlock = pidlock_open(path)) == -1)
 		return -1;
-	return pidlock_write(m->pidlock, path);
+	return pidlock_write(m->pidlock, getpid(), path);
 }
 
 int
@@ -362,7 +362,7 @@ master_prepare(struct master *m, const struct prong_server *s)
 		return 0;
 	m->next_pidlock = pidlock_open(path);
 	return m->next_pidlock == -1 ? -1 :
-	    pidlock_write(m->next_pidlock, path);
+	    pidlock_write(m->next_pidlock, getpid(), path);
 }
 
 void

@@ -39,7 +39,8 @@ takeover_files(struct master *m, struct heritage *h)
 
 	if (h->pidlock != -1 && m->pidlock != h->pidlock)
 		pidlock_remove(h->pidlock, h->pidfile);
-	if (m->pidlock != -1 && pidlock_write(m->pidlock, path) == -1)
+	if (m->pidlock != -1 && pidlock_write(m->pidlock, getpid(), path) ==
+	    -1)
 		log_error("upgrade: %s", error_text());
 	if (h->control_socket != -1 && !control_has(m, h->control_socket)) {
 		unlink(h->control);

@@ -19,6 +19,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/pidlock.h"
 #include "base/process.h"
 #include "base/units.h"
 #include "server/announce.h"
@@ -206,8 +207,12 @@ upgrade_mark(struct master *m, const json_t *unused)
 				l->sockets[i].is_shared = false;
 	}
 	objects_give_away(m->server);
-	if (m->pidlock != -1)
+	/* Who asked may look into it as soon as there is an answer. */
+	if (m->pidlock != -1) {
+		pidlock_write(m->pidlock, m->upgrade->pid,
+		    m->server->settings.pidfile);
 		close(m->pidlock);
+	}
 	m->pidlock = -1;
 	control_give_away(m->control);
 	saving_close(m);

@@ -42,14 +42,14 @@ START_TEST(test_pidlock_life)
 
 	ck_assert_int_ne(fd = pidlock_open(path), -1);
 	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
-	ck_assert_int_eq(pidlock_write(fd, path), 0);
+	ck_assert_int_eq(pidlock_write(fd, getpid(), path), 0);
 	snprintf(expected, sizeof(expected), "%ld\n", (long)getpid());
 	ck_assert_str_eq(content(path), expected);
 	ck_assert_int_eq(stat(path, &st), 0);
 	/* Others may read it, and not write. */
 	ck_assert_uint_eq(st.st_mode & 0022, 0);
 	/* Twice is once. */
-	ck_assert_int_eq(pidlock_write(fd, path), 0);
+	ck_assert_int_eq(pidlock_write(fd, getpid(), path), 0);
 	ck_assert_str_eq(content(path), expected);
 	pidlock_remove(fd, path);
 	ck_assert_int_eq(access(path, F_OK), -1);
@@ -74,7 +74,7 @@ START_TEST(test_pidlock_held)
 	snprintf(expected, sizeof(expected),
 	    "pidfile %s is held by another process", path);
 	ck_assert_str_eq(error_text(), expected);
-	ck_assert_int_eq(pidlock_write(fd, path), 0);
+	ck_assert_int_eq(pidlock_write(fd, getpid(), path), 0);
 	ck_assert_int_eq(pidlock_open(path), -1);
 	snprintf(expected, sizeof(expected), "pidfile %s is held by process "
 	    "%ld: is prongd running already?", path, (long)getpid());
@@ -97,7 +97,7 @@ START_TEST(test_pidlock_stale)
 	fputs("12345678901234567890123\n", f);
 	fclose(f);
 	ck_assert_int_ne(fd = pidlock_open(path), -1);
-	ck_assert_int_eq(pidlock_write(fd, path), 0);
+	ck_assert_int_eq(pidlock_write(fd, getpid(), path), 0);
 	snprintf(expected, sizeof(expected), "%ld\n", (long)getpid());
 	ck_assert_str_eq(content(path), expected);
 	pidlock_remove(fd, path);
@@ -128,7 +128,7 @@ START_TEST(test_pidlock_removed)
 	ck_assert_int_ne(fd = pidlock_open(path), -1);
 	ck_assert_int_eq(unlink(path), 0);
 	ck_assert_int_ne(other = pidlock_open(path), -1);
-	ck_assert_int_eq(pidlock_write(other, path), 0);
+	ck_assert_int_eq(pidlock_write(other, getpid(), path), 0);
 	ck_assert_str_ne(content(path), "");
 	close(fd);
 	pidlock_remove(other, path);
