@@ -947,7 +947,8 @@ PRONG_API int prong_server_program(struct prong_server *, char *const *argv,
     const char *folder);
 /*
  * Whether this process was started by an upgrade: who started it waits for its
- * server, so it has to stay in the foreground.  Before prong_server_run().
+ * server, so it has to stay in the foreground.  To be asked once, before all
+ * else.
  */
 PRONG_API bool prong_server_follows(void);
 

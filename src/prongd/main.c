@@ -47,12 +47,10 @@ main_refuse_borrowed(void)
 
 /* Serves what the loader has passed; returns the exit code. */
 static int
-main_serve(struct options *o, struct setup *s)
+main_serve(struct options *o, struct setup *s, bool follows)
 {
 	struct daemon daemon;
 	int result;
-
-	bool follows = prong_server_follows();
 
 	if (!o->foreground && !follows)
 		daemon_start(&daemon, o->file == NULL);
@@ -80,6 +78,7 @@ main(int argc, char **argv, char **envp)
 {
 	struct options options;
 	struct setup setup = { .server = NULL };
+	bool follows;
 	int code;
 
 	prong_title_init(argc, argv, envp);
@@ -89,11 +88,12 @@ main(int argc, char **argv, char **envp)
 		warnx("%s", prong_error());
 	/* Ignored, it would keep the ends of children from us. */
 	signal(SIGCHLD, SIG_DFL);
+	follows = prong_server_follows();
 	code = options_parse(&options, argc, argv);
 	if (code == -1) {
 		code = loader_run(&options, &setup.sources);
 		if (code == 0 && !options.test && !options.dump)
-			code = main_serve(&options, &setup);
+			code = main_serve(&options, &setup, follows);
 		setup_free(&setup);
 	}
 	options_free(&options);

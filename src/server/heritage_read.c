@@ -20,7 +20,8 @@
 #define HERITAGE_MAX	(16 << 20)
 
 static struct heritage heritage;
-static bool heritage_is_read;
+static bool heritage_is_right;
+static char heritage_why[ERROR_MAX];	/* it is not; "" */
 
 static int
 heritage_wrong(const char *what)
@@ -232,21 +233,20 @@ heritage_get(void)
 {
 	const char *variable = getenv(HERITAGE_VARIABLE);
 
-	errno = 0;
-	if (!heritage_is_read && variable == NULL)
-		return NULL;
-	if (!heritage_is_read) {
-		heritage_is_read = true;
+	if (variable != NULL) {
 		heritage = (struct heritage){ .link = -1, .error = -1,
 		    .pidlock = -1, .control_socket = -1 };
-		if (heritage_read(variable) == -1)
-			heritage.pid = 0;
+		heritage_is_right = heritage_read(variable) == 0;
+		if (!heritage_is_right)
+			strlcpy(heritage_why, error_text(),
+			    sizeof(heritage_why));
 		/* It is nobody's but ours. */
 		unsetenv(HERITAGE_VARIABLE);
-		if (heritage.pid == 0)
-			return NULL;
 	}
-	return heritage.pid == 0 ? NULL : &heritage;
+	errno = 0;
+	if (heritage_why[0] != '\0')
+		error_set(EPROTO, "%s", heritage_why);
+	return heritage_is_right ? &heritage : NULL;
 }
 
 void
@@ -269,7 +269,8 @@ heritage_say(const char *key, const char *text)
 {
 	json_t *message;
 
-	if (heritage.pid == 0 || heritage.link == -1)
+	/* What is wrong with it may be known once there is a way to tell. */
+	if (heritage.link <= 0)
 		return;
 	message = json_pack("{s:s}", key, text);
 	/* By one write, so that lines of a child do not mix with ours. */

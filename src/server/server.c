@@ -272,7 +272,11 @@ prong_server_program(struct prong_server *s, char *const *argv,
 bool
 prong_server_follows(void)
 {
-	return getenv(HERITAGE_VARIABLE) != NULL;
+	if (getenv(HERITAGE_VARIABLE) == NULL)
+		return false;
+	if (heritage_get() != NULL)
+		heritage_stage("configuration");
+	return true;
 }
 
 int
