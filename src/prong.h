@@ -912,6 +912,13 @@ PRONG_API int prong_server_warnings(struct prong_server *, prong_problem_fn *,
 PRONG_API char *prong_server_dump(struct prong_server *);
 
 /*
+ * Whether nobody but root and the user of this process can change a file,
+ * itself or by its folders: for what a program has its settings from.  EPERM:
+ * others can, and the text says how and what to do.
+ */
+PRONG_API int prong_file_check(const char *path);
+
+/*
  * Has the lines of the log given to fn instead of log.target, in the process
  * that writes each: as they are, without time, level and newline.  Not for two
  * threads at once, and what fn itself logs is dropped.  NULL: to the target.

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "prong.h"
 #include "prongd/memory.h"
 
 /* Reads or writes all of it; 0, or -1 with errno, EPROTO at an early end. */
@@ -151,6 +152,11 @@ source_add(struct sources *s, const char *path, int parent, struct place place,
 		close(fd);
 	if (text == NULL) {
 		problem_add(problems, place, "%s: %s", path, why);
+		return -1;
+	}
+	if (prong_file_check(path) == -1) {
+		problem_add(problems, place, "%s", prong_error());
+		free(text);
 		return -1;
 	}
 	source = source_append(s);

@@ -296,7 +296,7 @@ check_load(struct check *c, struct prong_service *s)
 	/* Another service may have it already. */
 	if (server_handler(c->server, s->settings.handler) == NULL)
 		result = module_try(s->settings.handler, set->module_path,
-		    CHECK_LOAD_MS) == -1 ? -1 : server_load(s);
+		    c->server->owner, CHECK_LOAD_MS) == -1 ? -1 : server_load(s);
 	privilege_resume(&saved);
 	if (result == -1)
 		check_problem(c, s, "handler");
@@ -536,6 +536,7 @@ prong_server_check(struct prong_server *server, prong_problem_fn *fn,
 
 	if (heritage_get() != NULL)
 		heritage_stage("configuration");
+	server->owner = geteuid();
 	/* A module may have been replaced since an earlier check. */
 	server_detach(server);
 	check_server(&c);

@@ -26,6 +26,7 @@
 #include "base/error.h"
 #include "base/process.h"
 #include "base/strings.h"
+#include "base/trust.h"
 #include "net/frame.h"
 #include "server/section.h"
 #include "shm/tally.h"
@@ -206,24 +207,28 @@ module_dlerror(const char *path)
 
 /* Opening what is not a file could wait for ever. */
 static int
-module_check_file(const char *path)
+module_check_file(const char *path, uid_t owner)
 {
+	char why[ERROR_MAX];
 	struct stat st;
 
 	if (stat(path, &st) == -1)
 		return error_errno("module %s", path);
 	if (!S_ISREG(st.st_mode))
 		return error_set(ENOEXEC, "module %s is not a file", path);
-	return 0;
+	if (trust_check(path, owner) == 0)
+		return 0;
+	strlcpy(why, error_text(), sizeof(why));
+	return error_set(errno, "module %s", why);
 }
 
 int
-module_look(const char *name, const char *folder)
+module_look(const char *name, const char *folder, uid_t owner)
 {
 	char *path = module_path(name, folder);
 	int r, error;
 
-	r = path == NULL ? -1 : module_check_file(path);
+	r = path == NULL ? -1 : module_check_file(path, owner);
 	error = errno;
 	free(path);
 	errno = error;
@@ -231,11 +236,11 @@ module_look(const char *name, const char *folder)
 }
 
 static void *
-module_open(const char *path)
+module_open(const char *path, uid_t owner)
 {
 	void *object;
 
-	if (module_check_file(path) == -1)
+	if (module_check_file(path, owner) == -1)
 		return NULL;
 	if ((object = dlopen(path, RTLD_NOW | RTLD_LOCAL)) == NULL)
 		module_dlerror(path);
@@ -267,7 +272,7 @@ module_free(struct module *m)
 }
 
 static struct module *
-module_new(const char *name, const char *path)
+module_new(const char *name, const char *path, uid_t owner)
 {
 	struct module *m;
 
@@ -277,7 +282,7 @@ module_new(const char *name, const char *path)
 		module_free(m);
 		return NULL;
 	}
-	if ((m->object = module_open(path)) == NULL ||
+	if ((m->object = module_open(path, owner)) == NULL ||
 	    (m->handler = module_handler(path, m->object)) == NULL) {
 		module_free(m);
 		return NULL;
@@ -286,7 +291,8 @@ module_new(const char *name, const char *path)
 }
 
 int
-module_load(struct module **list, const char *name, const char *folder)
+module_load(struct module **list, const char *name, const char *folder,
+    uid_t owner)
 {
 	struct module *m;
 	char *path;
@@ -295,7 +301,7 @@ module_load(struct module **list, const char *name, const char *folder)
 		return 0;
 	if ((path = module_path(name, folder)) == NULL)
 		return -1;
-	if ((m = module_new(name, path)) != NULL) {
+	if ((m = module_new(name, path, owner)) != NULL) {
 		m->next = *list;
 		*list = m;
 	}
@@ -317,12 +323,12 @@ module_unload(struct module **list)
 /* --- loading in a child -------------------------------------------------- */
 
 static void __attribute__((noreturn))
-module_try_child(const char *name, const char *folder, int done)
+module_try_child(const char *name, const char *folder, uid_t owner, int done)
 {
 	struct module *list = NULL;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	module_load(&list, name, folder);
+	module_load(&list, name, folder, owner);
 	module_unload(&list);
 	_exit(write(done, "", 1) == 1 ? 0 : 1);
 }
@@ -356,7 +362,7 @@ module_try_judge(const char *name, bool late, int ms, int status)
 }
 
 int
-module_try(const char *name, const char *folder, int ms)
+module_try(const char *name, const char *folder, uid_t owner, int ms)
 {
 	int done[2], status = 0;
 	char word;
@@ -366,7 +372,7 @@ module_try(const char *name, const char *folder, int ms)
 	if (pipe2(done, O_CLOEXEC) == -1)
 		return error_errno("module %s", name);
 	if ((pid = fork()) == 0)
-		module_try_child(name, folder, done[1]);
+		module_try_child(name, folder, owner, done[1]);
 	close(done[1]);
 	if (pid == -1) {
 		close(done[0]);

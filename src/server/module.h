@@ -19,13 +19,15 @@ bool module_is_name(const char *name);
 
 /*
  * Loads a module and adds it to the list, unless it is there already.  -1: the
- * text names the file and says what is wrong.
+ * text names the file and says what is wrong; EPERM, others than root and the
+ * owner can change the file (base/trust).
  */
-int module_load(struct module **list, const char *name, const char *folder);
+int module_load(struct module **list, const char *name, const char *folder,
+    uid_t owner);
 void module_unload(struct module **list);
 
 /* Whether there is a file to load for it; -1, with the same text, if not. */
-int module_look(const char *name, const char *folder);
+int module_look(const char *name, const char *folder, uid_t owner);
 
 /* The handler of a module that is in the list, or NULL. */
 const struct prong_handler *module_find(const struct module *list,
@@ -35,7 +37,7 @@ const struct prong_handler *module_find(const struct module *list,
  * Loads it in a child, for what it does to its process: -1 if it ends it, or
  * has not returned after so long.  What else is wrong module_load() says.
  */
-int module_try(const char *name, const char *folder, int ms);
+int module_try(const char *name, const char *folder, uid_t owner, int ms);
 
 /* Whether what a module of this path exports is a handler; -1 if not. */
 int module_check(const char *path, const struct prong_handler *);

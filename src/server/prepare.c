@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -73,7 +74,8 @@ prepare_modules(const struct prong_server *s)
 
 	for (i = 0; set->chroot[0] == '\0' && i < s->service_count; i++)
 		if (server_has_module(s->services[i]) && module_look(
-		    s->services[i]->settings.handler, set->module_path) == -1)
+		    s->services[i]->settings.handler, set->module_path,
+		    s->owner) == -1)
 			return error_prefix("service \"%s\"",
 			    s->services[i]->name);
 	return 0;
@@ -85,6 +87,7 @@ prepare_services(struct prong_server *s)
 	char first[ERROR_MAX] = "";
 	size_t i;
 
+	s->owner = geteuid();
 	for (i = 0; i < s->service_count; i++)
 		if (server_resolve(s->services[i], prepare_fault, first) > 0)
 			return error_set(EINVAL, "service \"%s\": %s",

@@ -110,6 +110,7 @@ prong_server_new(void)
 		error_errno("server");
 		return NULL;
 	}
+	s->owner = geteuid();
 	s->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->stop == -1 ||
 	    settings_init(PRONG_SERVER, &s->settings) == -1) {
@@ -590,7 +591,7 @@ int
 server_load(struct prong_service *s)
 {
 	return module_load(&s->server->modules, s->settings.handler,
-	    s->server->settings.module_path);
+	    s->server->settings.module_path, s->server->owner);
 }
 
 /* The text stays where it is. */

@@ -26,6 +26,7 @@ struct prong_server {
 	int stop;				/* an eventfd */
 	prong_log_fn *log;			/* the program's; NULL: none */
 	void *log_arg;
+	uid_t owner;				/* who starts it */
 	bool leaves_signals;			/* to the program */
 	prong_load_fn *load;			/* the program's; NULL: none */
 	void *load_arg;

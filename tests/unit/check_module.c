@@ -62,7 +62,7 @@ refuses(const char *name, const char *folder, const char *text)
 {
 	int before = helper_descriptors();
 
-	ck_assert_int_eq(module_load(&list, name, folder), -1);
+	ck_assert_int_eq(module_load(&list, name, folder, geteuid()), -1);
 	ck_assert_str_eq(error_text(), text);
 	ck_assert_ptr_null(list);
 	ck_assert_ptr_null(module_find(list, name));
@@ -89,12 +89,12 @@ START_TEST(test_module_load)
 	const struct prong_handler *h;
 
 	ck_assert(!is_mapped("module_sample.so"));
-	ck_assert_int_eq(module_load(&list, sample, ""), 0);
+	ck_assert_int_eq(module_load(&list, sample, "", geteuid()), 0);
 	ck_assert(is_mapped("module_sample.so"));
 	ck_assert_ptr_nonnull(h = module_find(list, sample));
 	ck_assert_str_eq(h->name, "sample");
 	/* Once more is the same one. */
-	ck_assert_int_eq(module_load(&list, sample, ""), 0);
+	ck_assert_int_eq(module_load(&list, sample, "", geteuid()), 0);
 	ck_assert_ptr_eq(module_find(list, sample), h);
 	ck_assert_ptr_null(module_find(list, "sample"));
 	module_unload(&list);
@@ -111,7 +111,8 @@ START_TEST(test_module_folder)
 
 	snprintf(path, sizeof(path), "%s/other.so", helper_folder);
 	ck_assert_int_eq(symlink(sample, path), 0);
-	ck_assert_int_eq(module_load(&list, "other.so", helper_folder), 0);
+	ck_assert_int_eq(module_load(&list, "other.so", helper_folder,
+	    geteuid()), 0);
 	ck_assert_ptr_nonnull(module_find(list, "other.so"));
 	module_unload(&list);
 	refuses("other.so", "", "module other.so is looked for nowhere: "
@@ -140,16 +141,16 @@ START_TEST(test_module_from_here)
 	snprintf(text, sizeof(text), "module %s: No such file or directory",
 	    helper_path("none.so"));
 	ck_assert_int_eq(chdir(helper_path("")), 0);
-	ck_assert_int_eq(module_look("./none.so", "/folder"), -1);
+	ck_assert_int_eq(module_look("./none.so", "/folder", geteuid()), -1);
 	ck_assert_int_eq(errno, ENOENT);
 	ck_assert_str_eq(error_text(), text);
 	ck_assert_int_eq(chdir("/"), 0);
 	for (i = 0; i < UNIT_COUNT(names); i++) {
-		ck_assert_int_eq(module_look(names[i], "/folder"), -1);
+		ck_assert_int_eq(module_look(names[i], "/folder", geteuid()), -1);
 		ck_assert_int_eq(errno, ENOENT);
 		ck_assert_str_eq(error_text(), texts[i]);
 	}
-	ck_assert_int_eq(module_look("etc/", ""), -1);
+	ck_assert_int_eq(module_look("etc/", "", geteuid()), -1);
 	ck_assert_int_eq(errno, ENOEXEC);
 	ck_assert_str_eq(error_text(), "module /etc/ is not a file");
 }
@@ -230,7 +231,7 @@ START_TEST(test_module_try)
 
 	ck_assert_int_eq(setenv("PRONG_SAMPLE", tries[_i].wish, 1), 0);
 	errno = 0;
-	ck_assert_int_eq(module_try(sample, "", tries[_i].ms),
+	ck_assert_int_eq(module_try(sample, "", geteuid(), tries[_i].ms),
 	    tries[_i].text == NULL ? 0 : -1);
 	if (tries[_i].text != NULL) {
 		snprintf(text, sizeof(text), "module %s: %s", sample,
@@ -250,9 +251,9 @@ END_TEST
 START_TEST(test_module_try_ignored)
 {
 	signal(SIGCHLD, SIG_IGN);
-	ck_assert_int_eq(module_try(sample, "", LOAD_MS), 0);
+	ck_assert_int_eq(module_try(sample, "", geteuid(), LOAD_MS), 0);
 	ck_assert_int_eq(setenv("PRONG_SAMPLE", "exit", 1), 0);
-	ck_assert_int_eq(module_try(sample, "", LOAD_MS), -1);
+	ck_assert_int_eq(module_try(sample, "", geteuid(), LOAD_MS), -1);
 	signal(SIGCHLD, SIG_DFL);
 }
 END_TEST
