@@ -19,6 +19,12 @@
 #include "prongctl/command.h"
 #include "prongctl/top.h"
 
+#ifdef HAVE_NCURSES
+#define MAIN_SCREEN	"yes"
+#else
+#define MAIN_SCREEN	"no"
+#endif
+
 enum { MAIN_FAST = 256, MAIN_DRY_RUN };
 
 static const struct option main_options[] = {
@@ -77,7 +83,7 @@ main_interval(struct command_line *line)
 static int
 main_version(void)
 {
-	puts("prongctl " PACKAGE_VERSION);
+	puts("prongctl " PACKAGE_VERSION ", live screen: " MAIN_SCREEN);
 	return COMMAND_DONE;
 }
 

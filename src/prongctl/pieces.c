@@ -91,7 +91,7 @@ pieces_number(const json_t *status, const char *key, char buf[24])
 		snprintf(buf, 24, "%lld", (long long)json_integer_value(n));
 }
 
-/* Of the workers, not of other processes: how many serve, and all. */
+/* Of the workers that are to serve, how many do, and how many there are. */
 static void
 pieces_workers(const json_t *status, char buf[24])
 {
@@ -103,8 +103,8 @@ pieces_workers(const json_t *status, char buf[24])
 		text = json_string_value(json_object_get(row, "role"));
 		if (text == NULL || strcmp(text, "worker") != 0)
 			continue;
-		all++;
 		text = json_string_value(json_object_get(row, "state"));
+		all += text == NULL || strcmp(text, "draining") != 0;
 		ready += text != NULL && strcmp(text, "ready") == 0;
 	}
 	snprintf(buf, 24, "%zu/%zu", ready, all);

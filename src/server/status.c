@@ -71,6 +71,18 @@ status_sandbox(const struct process *p)
 	    json_string(sandbox_format(p->sandbox, text));
 }
 
+/* Those that it has given to handlers itself: its successor begins anew. */
+static uint64_t
+status_messages(const struct master *m, const struct process *p)
+{
+	uint64_t counters[COUNTERS] = { 0 };
+	uint32_t i;
+
+	for (i = 0; i < m->scoreboard.services; i++)
+		scoreboard_add_row(&m->scoreboard, p->slot, i, counters);
+	return counters[COUNTER_MESSAGES];
+}
+
 static json_t *
 status_worker(struct master *m, struct process *p, uint64_t now)
 {
@@ -99,6 +111,8 @@ status_worker(struct master *m, struct process *p, uint64_t now)
 	    "loops", (json_int_t)__atomic_load_n(&s->loops,
 		__ATOMIC_RELAXED));
 	json_object_set_new(row, "sandbox", status_sandbox(p));
+	json_object_set_new(row, "messages",
+	    json_integer((json_int_t)status_messages(m, p)));
 	json_object_set_new(row, "pool", p->pool == NULL ? json_null() :
 	    json_string(p->pool->name));
 	json_object_update(row, threads);

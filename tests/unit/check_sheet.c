@@ -319,6 +319,30 @@ START_TEST(test_sheet_nonsense)
 }
 END_TEST
 
+/* Those that drain are not missed. */
+START_TEST(test_sheet_head)
+{
+	json_t *status = json_loads("{\"version\": \"1\", \"pid\": 2,"
+	    "\"uptime\": 61, \"generation\": 3, \"state\": \"running\","
+	    "\"workers\": [{\"role\": \"worker\", \"state\": \"ready\"},"
+	    "{\"role\": \"worker\", \"state\": \"dead\"},"
+	    "{\"role\": \"worker\", \"state\": \"draining\"},"
+	    "{\"role\": \"pool\", \"state\": \"ready\"}]}", 0, NULL);
+	struct piece head[PIECES_HEAD];
+	char buf[128];
+
+	ck_assert_ptr_nonnull(status);
+	pieces_head(status, head);
+	ck_assert_str_eq(pieces_join(head, PIECES_HEAD, 0, buf, sizeof(buf)),
+	    "prong 1  pid 2  up 1m 1s  generation 3  workers 1/2  running");
+	ck_assert_str_eq(pieces_join(head, PIECES_HEAD, 40, buf, sizeof(buf)),
+	    "pid 2 up 1m 1s gen 3 workers 1/2 running");
+	ck_assert_str_eq(pieces_join(head, PIECES_HEAD, 20, buf, sizeof(buf)),
+	    "pid 2 running");
+	json_decref(status);
+}
+END_TEST
+
 START_TEST(test_sheet_pieces)
 {
 	static const struct piece p[] = {
@@ -351,6 +375,7 @@ main(void)
 	tcase_add_test(tc, test_sheet_fits);
 	tcase_add_test(tc, test_sheet_other_server);
 	tcase_add_test(tc, test_sheet_nonsense);
+	tcase_add_test(tc, test_sheet_head);
 	tcase_add_test(tc, test_sheet_pieces);
 	return unit_run(s);
 }
