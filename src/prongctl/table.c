@@ -111,7 +111,7 @@ static int
 table_least(const struct table_column *c)
 {
 	return c->least != 0 ? c->least :
-	    c->flags & SCOLS_FL_WRAP ? TABLE_FOLDED : TABLE_CUT;
+	    (c->flags & SCOLS_FL_WRAP) != 0 ? TABLE_FOLDED : TABLE_CUT;
 }
 
 /* Takes what is too much of the columns that can do with less. */
