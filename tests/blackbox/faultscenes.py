@@ -219,9 +219,9 @@ def master(server):
     return server.pid
 
 
-def newborn(server):
-    """The next child of the master, from its first call on."""
-    return None
+def newborn(later=0):
+    """The next child of the master, or so many later, from its first call."""
+    return lambda server: server.faults.next_birth() + later
 
 
 def child(name):
@@ -356,8 +356,9 @@ def several(*makers):
 class Running:
     """The n-th call of a process while it does something, and afterwards."""
 
-    def __init__(self, who, act, undo=None, **settings):
-        self.who = who
+    def __init__(self, who, act, undo=None, born=None, **settings):
+        self.who = who or newborn(born)
+        self.is_born = who is None
         self.act = act
         self.undo = undo        # a request that makes it as it was
         self.settings = settings
@@ -402,11 +403,8 @@ class Running:
 
     def once(self, number, mode):
         server = self.server
-        pid = self.who(server)
-        if pid is None:
-            server.faults.expect(server.faults.next_birth())
-        else:
-            server.faults.aim(pid)
+        (server.faults.expect if self.is_born else server.faults.aim)(
+            self.who(server))
         server.faults.fail(number, mode)
         act = self.act(server)
         end = time.monotonic() + PATIENCE if number != NEVER else NEVER
@@ -476,10 +474,18 @@ SCENES = {
     "death-worker": Running(master, lambda server: Dying(server, "worker")),
     "death-forker": Running(master, lambda server: Dying(server, "forker")),
     "death-pool": Running(master, lambda server: Dying(server, "pool")),
-    "clerk": Running(newborn, ask(command="dict show", name="notes")),
-    "birth-worker": Running(newborn, lambda server: Dying(server, "worker")),
-    "birth-forker": Running(newborn, lambda server: Dying(server, "forker")),
-    "birth-pool": Running(newborn, lambda server: Dying(server, "pool")),
+    "reload": Running(master, ask(command="reload"), canary_time="0"),
+    # Who reads the configuration, ..., and the processes of the generation.
+    **{"reload-child-%d" % birth: Running(
+        None, ask(command="reload"), born=birth - 1, canary_time="0")
+       for birth in range(1, 8)},
+    "clerk": Running(None, ask(command="dict show", name="notes"), born=0),
+    "birth-worker": Running(None, lambda server: Dying(server, "worker"),
+                            born=0),
+    "birth-forker": Running(None, lambda server: Dying(server, "forker"),
+                            born=0),
+    "birth-pool": Running(None, lambda server: Dying(server, "pool"),
+                          born=0),
     "serve-worker": Running(child("worker 0"), lambda server: Talking(
         server, "echo")),
     "serve-threads": Running(child("worker 0"), lambda server: Talking(
