@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "prongd/guard.h"
 #include "prongd/memory.h"
 #include "prongd/scan.h"
 #include "prongd/schema.h"
@@ -288,17 +289,20 @@ parse_sources(struct sources *sources,
     struct problems *problems)
 {
 	struct schema *schema = schema_new(handlers, &parse_calls);
+	struct guard guard;
 	size_t i;
 
 	parse = (struct parse){
 		.sources = sources,
 		.problems = problems,
 	};
+	guard_set(&guard);
 	/* The list grows while it is walked. */
 	for (i = 0; i < sources->count; i++) {
 		parse.section = root;
 		parse_source(schema, i);
 	}
+	guard_unset(&guard);
 	schema_free(schema);
 	return parse.failed ? -1 : 0;
 }

@@ -19,6 +19,7 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "base/escape.h"
+#include "server/jsonmem.h"
 
 static json_t *
 transfer_string(const char *text)
@@ -216,7 +217,10 @@ transfer_print(const json_t *root)
 {
 	char *text;
 
-	if (root == NULL || (text = json_dumps(root, JSON_COMPACT)) == NULL) {
+	text = root == NULL ? NULL : json_dumps(root, JSON_COMPACT);
+	/* What is missing would be something else: the default. */
+	if (text == NULL || jsonmem_has_failed()) {
+		free(text);
 		error_set(ENOMEM, "no memory to hand the configuration on");
 		return NULL;
 	}
@@ -231,9 +235,13 @@ transfer_print(const json_t *root)
 char *
 transfer_write(const struct prong_server *s, bool lookup)
 {
-	json_t *services = json_array(), *sections = json_array(), *root;
+	json_t *services, *sections, *root;
 	char *text = NULL;
 
+	jsonmem_watch();
+	jsonmem_begin();
+	services = json_array();
+	sections = json_array();
 	if (transfer_services(services, s, lookup) == 0) {
 		if (transfer_all_sections(sections, s) == -1) {
 			json_decref(sections);
@@ -250,5 +258,6 @@ transfer_write(const struct prong_server *s, bool lookup)
 	}
 	json_decref(services);
 	json_decref(sections);
+	jsonmem_forget();
 	return text;
 }

@@ -12,6 +12,7 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "base/escape.h"
+#include "server/jsonmem.h"
 
 #define TRANSFER_DEPTH	64		/* of sections in one another */
 #define TRANSFER_NAMED	4		/* so many of them an error names */
@@ -303,9 +304,10 @@ transfer_parse(const char *text, size_t length)
 		return NULL;
 	}
 	root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &why);
-	if (root == NULL)
-		error_set(json_error_code(&why) == json_error_out_of_memory ?
-		    ENOMEM : EINVAL, "%s", why.text);
+	if (root == NULL && jsonmem_has_failed())
+		error_set(ENOMEM, "out of memory");
+	else if (root == NULL)
+		error_set(EINVAL, "%s", why.text);
 	return root;
 }
 
@@ -331,6 +333,8 @@ transfer_read(const char *text, size_t length,
 
 	if ((server = prong_server_new()) == NULL)
 		return NULL;
+	jsonmem_watch();
+	jsonmem_begin();
 	root = transfer_parse(text, length);
 	if (root == NULL || transfer_prepare(server, like) == -1 ||
 	    transfer_read_root(server, root) == -1) {
@@ -341,5 +345,6 @@ transfer_read(const char *text, size_t length,
 		server = NULL;
 	}
 	json_decref(root);
+	jsonmem_forget();
 	return server;
 }
