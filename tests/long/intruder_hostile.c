@@ -28,8 +28,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NAME		"/memfd:prong-"
-#define MAPPINGS_MAX	16
+/* Objects bear the names of the configuration. */
+#define NAME		"/memfd:"
+#define MAPPINGS_MAX	32
 #define DESCRIPTORS_MAX	64
 #define DECOYS_MAX	16
 #define FLIPS_A_PAUSE	64

@@ -168,8 +168,8 @@ def is_child(pid, parent):
         return False
 
 
-def kill_child(pid, parent):
-    """SIGKILL, if the pid is still that child and no other's; whether."""
+def kill_child(pid, parent, number=signal.SIGKILL):
+    """If the pid is still that child and no other's; whether."""
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -177,12 +177,16 @@ def kill_child(pid, parent):
     try:
         if not is_child(pid, parent):
             return False
-        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        signal.pidfd_send_signal(handle, number)
     except ProcessLookupError:
         return False
     finally:
         os.close(handle)
     return True
+
+
+def stop_child(pid, parent):
+    return kill_child(pid, parent, signal.SIGSTOP)
 
 
 class Background:
