@@ -49,13 +49,13 @@ heritage_listening(struct heritage_list *list, const struct listening *l)
 	for (i = 0; i < l->count; i++) {
 		s = &l->sockets[i];
 		json_array_append_new(sockets, json_pack(
-		    "{s:o,s:s,s:s,s:s,s:i}",
+		    "{s:o,s:s,s:s,s:s,s:i,s:b}",
 		    "fd", heritage_fd(list, s->fd), "service", s->name,
 		    "wanted", address_format(&s->wanted, wanted,
 			sizeof(wanted)),
 		    "address", address_format(&s->address, address,
 			sizeof(address)),
-		    "number", s->number));
+		    "number", s->number, "given", s->is_given));
 	}
 	return sockets;
 }

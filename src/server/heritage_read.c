@@ -70,6 +70,7 @@ heritage_take_socket(struct listening *l, const json_t *o)
 	    heritage_address(json_object_get(o, "address"), &s.address) == -1)
 		return name == NULL ? heritage_wrong("a service's name") : -1;
 	strlcpy(s.name, name, sizeof(s.name));
+	s.is_given = json_is_true(json_object_get(o, "given"));
 	s.number = (int)json_integer_value(json_object_get(o, "number"));
 	if (s.number < -1 || s.number >= 1 << 16)
 		return heritage_wrong("the number of a listening socket");

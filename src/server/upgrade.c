@@ -107,6 +107,8 @@ upgrade_fail(struct upgrade *u, const char *why)
 	u->step = UPGRADE_NONE;
 	requests_end(&u->requests, NULL, why);
 	requests_log(&u->requests, "upgrade");
+	announce_status("the upgrade failed, process %d goes on: %.*s",
+	    (int)getpid(), (int)strcspn(why, "\n"), why);
 	log_error("upgrade: nothing has changed: process %d goes on",
 	    (int)getpid());
 }

@@ -1008,9 +1008,14 @@ def _too_long(number, frame):
 def _clean():
     """Ends what a failed test has left."""
     EXPECTED.clear()
-    for pid in reap():
-        os.kill(pid, signal.SIGKILL)
-    until(lambda: not reap(), "killed processes end")
+
+    def none():
+        alive = reap()
+        for pid in alive:       # whose children come to us then
+            os.kill(pid, signal.SIGKILL)
+        return not alive
+
+    until(none, "killed processes end")
 
 
 def _run(number, title, test, arguments):
