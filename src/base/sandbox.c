@@ -4,6 +4,8 @@
  */
 #include "base/sandbox.h"
 
+#include "config.h"
+
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
