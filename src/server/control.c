@@ -144,7 +144,8 @@ control_text(json_t *result, json_t *errors)
 		answer = json_pack("{s:b,s:o}", "ok", 1, "result", result);
 	else
 		answer = json_pack("{s:b,s:s}", "ok", 0, "error",
-		    control_plain(error_text(), why, sizeof(why)));
+		    control_plain(error_text()[0] != '\0' ? error_text() :
+		    "out of memory", why, sizeof(why)));
 	if (errors != NULL)
 		json_object_set(answer, "errors", errors);
 	text = json_dumps(answer, JSON_COMPACT | JSON_ENSURE_ASCII);

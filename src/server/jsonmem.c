@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The memory of jansson, as far as the control socket uses it.
+ * The memory of jansson, while somebody watches it.
  */
 #include "server/jsonmem.h"
 
@@ -10,6 +10,7 @@
 static struct {
 	json_malloc_t malloc;
 	json_free_t free;
+	unsigned int watched;		/* by so many */
 	bool failed;
 } jsonmem;
 
@@ -26,6 +27,8 @@ jsonmem_malloc(size_t size)
 void
 jsonmem_watch(void)
 {
+	if (jsonmem.watched++ > 0)
+		return;
 	/* A program around us may have functions of its own. */
 	json_get_alloc_funcs(&jsonmem.malloc, &jsonmem.free);
 	json_set_alloc_funcs(jsonmem_malloc, jsonmem.free);
@@ -34,6 +37,8 @@ jsonmem_watch(void)
 void
 jsonmem_forget(void)
 {
+	if (--jsonmem.watched > 0)
+		return;
 	json_set_alloc_funcs(jsonmem.malloc, jsonmem.free);
 }
 
