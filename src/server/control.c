@@ -622,6 +622,7 @@ control_bind(const struct server_settings *set, struct address *to)
 		return -1;
 	if (socket_listen(fd, &options) == 0)
 		return fd;
+	unlink(to->un.sun_path);
 	close(fd);
 	return -1;
 }
