@@ -21,6 +21,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "base/units.h"
 #include "server/check.h"
 #include "server/prepare.h"
 #include "server/reaper.h"
@@ -37,6 +38,7 @@ struct loading {
 	int server;			/* the files in memory */
 	int said;
 	bool late;
+	int64_t patience;		/* microseconds */
 	struct timer limit;
 };
 
@@ -95,11 +97,33 @@ loading_run(const struct master *m, int fd)
 	return loading_write(fd, text, strlen(text));
 }
 
+/* What it has said, without the end of the last line; in buf. */
+static char *
+loading_text(const struct loading *l, char *buf, size_t size)
+{
+	ssize_t n = pread(l->said, buf, size - 1, 0);
+
+	buf[n > 0 ? n : 0] = '\0';
+	while (n > 0 && (buf[n - 1] == '\n' || buf[n - 1] == '\0'))
+		buf[--n] = '\0';
+	return buf;
+}
+
+/* The last error, unless it was told by then, with its place. */
+static void
+loading_say_error(const struct loading *l)
+{
+	char said[LOADING_SAID_MAX];
+
+	if (strstr(loading_text(l, said, sizeof(said)), error_text()) == NULL)
+		dprintf(STDERR_FILENO, "%s\n", error_text());
+}
+
 static void __attribute__((noreturn))
 loading_child(const struct loading *l, pid_t master)
 {
 	static const int ignored[] = { SIGPIPE, SIGXFSZ, 0 };
-	const int keep[] = { STDERR_FILENO, l->server };
+	const int keep[] = { STDERR_FILENO, l->server, l->said };
 
 	signals_reset(ignored);
 	process_title("loader");
@@ -110,9 +134,7 @@ loading_child(const struct loading *l, pid_t master)
 	process_close_others(keep, sizeof(keep) / sizeof(keep[0]));
 	if (loading_run(l->master, l->server) == 0)
 		_exit(0);
-	/* Unless that was said by then, each on a line of its own. */
-	if (error_text()[0] != '\0')
-		dprintf(STDERR_FILENO, "%s\n", error_text());
+	loading_say_error(l);
 	_exit(2);
 }
 
@@ -180,7 +202,8 @@ loading_start(struct master *m, loading_fn *fn, void *arg)
 		loading_child(l, self);
 	if (reaper_add(m, l->pid) == -1)
 		goto fail;
-	loop_timer(m->loop, &l->limit, LOADING_MS);
+	l->patience = m->server->settings.upgrade_timeout;
+	loop_timer(m->loop, &l->limit, units_milliseconds(l->patience));
 	return l;
 fail:
 	loading_free(l);
@@ -192,18 +215,6 @@ loading_cancel(struct loading *l)
 {
 	l->fn = NULL;
 	kill(l->pid, SIGKILL);
-}
-
-/* What it has said, without the end of the last line; in buf. */
-static char *
-loading_text(const struct loading *l, char *buf, size_t size)
-{
-	ssize_t n = pread(l->said, buf, size - 1, 0);
-
-	buf[n > 0 ? n : 0] = '\0';
-	while (n > 0 && (buf[n - 1] == '\n' || buf[n - 1] == '\0'))
-		buf[--n] = '\0';
-	return buf;
 }
 
 /* The text that it has left, mapped for as long as it is read. */
@@ -233,7 +244,7 @@ loading_take(const struct loading *l)
 static void
 loading_tell(struct loading *l, int status)
 {
-	char text[LOADING_SAID_MAX], how[80];
+	char text[LOADING_SAID_MAX], how[80], limit[UNITS_MAX];
 	struct prong_server *s = NULL;
 
 	loading_text(l, text, sizeof(text));
@@ -242,7 +253,8 @@ loading_tell(struct loading *l, int status)
 			strlcpy(text, error_text(), sizeof(text));
 	} else if (l->late)
 		snprintf(text, sizeof(text), "the check of the configuration "
-		    "took longer than %d seconds", LOADING_MS / 1000);
+		    "took longer than upgrade-timeout (%s)",
+		    units_format_duration(l->patience, limit));
 	else if (text[0] == '\0' || !WIFEXITED(status))
 		snprintf(text, sizeof(text), "the check of the configuration "
 		    "%s", process_describe_status(status, how, sizeof(how)));

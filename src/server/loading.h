@@ -6,12 +6,10 @@
 
 /*
  * A new configuration is read, checked and asked for what its handlers need in
- * a child of the master, which may crash or hang over it.  The master makes a
- * server of what the child hands over as plain values, each of which it checks
- * once more.
+ * a child of the master, which may crash over it, or hang, until
+ * upgrade-timeout.  The master makes a server of what the child hands over as
+ * plain values, each of which it checks once more.
  */
-
-#define LOADING_MS	60000	/* name servers may be slow */
 
 /*
  * What becomes of it: the server, or NULL and why not, which may have several
