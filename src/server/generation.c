@@ -197,6 +197,7 @@ generation_cancel_starts(struct generation *g)
 	}
 }
 
+/* They answer with m->number. */
 static void
 generation_tell(const struct generation *g, enum channel_kind kind)
 {
@@ -205,6 +206,7 @@ generation_tell(const struct generation *g, enum channel_kind kind)
 	struct process *p;
 	uint32_t i;
 
+	message.number = ++m->number;
 	for (i = 0; i < m->slots; i++) {
 		p = &m->processes[i];
 		if (p->generation != g || p->pid == 0 ||
@@ -241,6 +243,7 @@ generation_end(struct generation *g)
 	if (g->state == GENERATION_ENDING)
 		return;
 	g->state = GENERATION_ENDING;
+	loop_timer_stop(g->master->loop, &g->retiring);
 	generation_cancel_starts(g);
 	generation_tell(g, CHANNEL_STOP);
 	g->deadline.fn = generation_kill;
@@ -269,6 +272,7 @@ generation_drain(struct generation *g)
 	g->state = GENERATION_DRAINING;
 	g->drains_since = process_milliseconds();
 	g->accepts = false;
+	loop_timer_stop(g->master->loop, &g->retiring);
 	generation_cancel_starts(g);
 	generation_tell(g, CHANNEL_DRAIN);
 	g->deadline.fn = generation_drained_long_enough;

@@ -89,7 +89,8 @@ void generation_succeed(struct generation *);
 
 /*
  * Accepts no more, and ends when it is empty, at the latest at the limit of its
- * services; or never, if it is unlimited.
+ * services; or never, if it is unlimited.  Those that have heard of it answer
+ * with the master's number.
  */
 void generation_drain(struct generation *);
 /* Ends at once. */

@@ -239,7 +239,7 @@ static void
 process_tell_rest(struct process *p)
 {
 	uint32_t untold = p->untold, slot;
-	struct channel_message m = { .kind = 0 };
+	struct channel_message m = { .number = p->asked };
 
 	p->untold = 0;
 	loop_modify(p->master->loop, &p->channel, PRONG_READ);

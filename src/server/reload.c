@@ -50,6 +50,7 @@ struct reload {
 	struct generation *next;
 	json_t *changes;
 	uint64_t begun_at;
+	uint64_t released;		/* who drains has heard of it */
 	uint64_t limit;			/* process_milliseconds() */
 	struct timer timer;
 };
@@ -68,7 +69,10 @@ reload_requests(const struct master *m, uint64_t number)
 bool
 reload_is_done(const struct master *m, uint64_t number)
 {
-	return reload_requests(m, number)->done >= number >> 1;
+	if (reload_requests(m, number)->done < number >> 1)
+		return false;
+	/* Who comes after the answer is not to meet the generation before. */
+	return (number & 1) != 0 || master_is_answered(m, m->reload->released);
 }
 
 json_t *
@@ -130,6 +134,8 @@ reload_fail(struct reload *r, const char *reason)
 	if (next != NULL) {
 		master_settle(m, m->server, next->server);
 		next->accepts = false;
+		/* Whoever hangs in it is not to keep its addresses. */
+		listening_close(&next->listening, true);
 		generation_end(next);
 		objects_adjust(m->server);
 		assign_sockets(m);
@@ -174,6 +180,7 @@ reload_retired(struct master *m, struct generation *before)
 	struct reload *r = m->reload;
 
 	generation_drain(before);
+	r->released = m->number;
 	log_info("reload: generation %u serves, workers=%u services=%zu",
 	    m->current->number, m->current->workers,
 	    m->server->service_count);
