@@ -285,6 +285,9 @@ print_notes(const json_t *status)
 	json_t *workers = json_object_get(status, "workers"), *row;
 	size_t i;
 
+	if (print_drain_note(json_object_get(status, "before"),
+	    "process {pid}, the server before: ") == -1)
+		return -1;
 	json_array_foreach(services, i, row)
 		if (print_service_note(row) == -1)
 			return -1;

@@ -185,6 +185,12 @@ link_send(struct link *l, json_t *message)
 	return r;
 }
 
+bool
+link_is_busy(const struct link *l)
+{
+	return l->output != NULL;
+}
+
 void
 link_flush(struct link *l, int ms)
 {

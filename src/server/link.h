@@ -32,6 +32,9 @@ void link_close(struct link *);
 /* Takes over the message.  What has no room now goes out later. */
 int link_send(struct link *, json_t *message);
 
+/* Whether something is left that has found no room. */
+bool link_is_busy(const struct link *);
+
 /* Sends what is left, and waits for that, ms at most. */
 void link_flush(struct link *, int ms);
 

@@ -462,13 +462,14 @@ status_all(struct master *m, const json_t *request, struct control_wait *wait)
 	struct status_totals totals = { .active = 0 };
 	json_t *services = status_service_list(m, &totals, NULL);
 
-	return json_pack("{s:s,s:i,s:f,s:i,s:s,s:o,s:o,s:o,s:o}",
+	return json_pack("{s:s,s:i,s:f,s:i,s:s,s:o,s:o,s:o,s:o,s:o}",
 	    "version", prong_version(),
 	    "pid", (int)getpid(),
 	    "uptime", status_seconds(m->started, process_milliseconds()),
 	    "generation", (int)m->current->number,
 	    "state", master_state_name(m->state),
 	    "drain", draining_of_server(m),
+	    "before", takeover_shown(m),
 	    "workers", status_worker_list(m),
 	    "services", services,
 	    "totals", status_totals(m, &totals));

@@ -339,11 +339,24 @@ takeover_global(const struct master *m, enum counter_global global)
 }
 
 json_t *
+takeover_shown(const struct master *m)
+{
+	if (!takeover_is_waited_for(m) || m->takeover->report == NULL)
+		return json_null();
+	return json_pack("{s:O?,s:O?,s:i}",
+	    "pid", json_object_get(m->takeover->report, "pid"),
+	    "drain", json_object_get(m->takeover->report, "drain"),
+	    "processes", (int)m->takeover->behind);
+}
+
+json_t *
 takeover_report(struct master *m)
 {
 	json_t *report = status_report(m);
 
 	json_object_set_new(report, "behind",
 	    json_integer((json_int_t)takeover_behind(m)));
+	json_object_set_new(report, "pid", json_integer(getpid()));
+	json_object_set_new(report, "drain", draining_of_server(m));
 	return report;
 }

@@ -53,6 +53,9 @@ uint64_t takeover_own(const struct master *, const char *service,
     const char *name);
 uint64_t takeover_global(const struct master *, enum counter_global);
 
+/* The one before as long as it drains: its pid and what is open; or null. */
+json_t *takeover_shown(const struct master *);
+
 /* All that this master and those before it have counted, for the next one. */
 json_t *takeover_report(struct master *);
 

@@ -173,7 +173,9 @@ upgrade_report_timer(struct timer *t)
 	struct upgrade *u = (struct upgrade *)((char *)t -
 	    offsetof(struct upgrade, timer));
 
-	upgrade_report(u, "last", false);
+	/* One that does not listen is told the newest, when it does. */
+	if (u->link != NULL && !link_is_busy(u->link))
+		upgrade_report(u, "last", false);
 	loop_timer(u->master->loop, t, UPGRADE_REPORT_MS);
 }
 
