@@ -253,14 +253,7 @@ objects_adopt(struct prong_server *s, enum prong_scope number,
 void
 objects_give_away(struct prong_server *s)
 {
-	enum prong_scope kind;
-	size_t i;
-
-	for (kind = OBJECT_FIRST; kind < OBJECT_KINDS; kind++)
-		for (i = 0; object_kinds[kind]->adopt != NULL &&
-		    i < s->objects[kind].count; i++)
-			s->objects[kind].shared[i] = true;
-	s->shares_locks = true;
+	s->has_given_objects = true;
 }
 
 void
@@ -328,14 +321,17 @@ objects_descriptors(const struct prong_server *s, int *fds)
 uint64_t
 objects_recovered(const struct prong_server *s)
 {
-	uint64_t sum = s->shares_locks ? 0 : locks_recovered(&s->locks);
+	uint64_t sum = s->shares_locks || s->has_given_objects ? 0 :
+	    locks_recovered(&s->locks);
 	enum prong_scope kind;
 	size_t i;
 
 	for (kind = OBJECT_FIRST; kind < OBJECT_KINDS; kind++)
 		for (i = 0; i < s->objects[kind].count; i++)
 			if (object_kinds[kind]->recovered != NULL &&
-			    !s->objects[kind].shared[i])
+			    !s->objects[kind].shared[i] &&
+			    (!s->has_given_objects ||
+			    object_kinds[kind]->adopt == NULL))
 				sum += object_kinds[kind]->recovered(
 				    s->objects[kind].items[i]);
 	return sum;

@@ -42,6 +42,7 @@ struct prong_server {
 	struct object_list objects[OBJECT_KINDS];
 	struct locks locks;			/* made with them */
 	bool shares_locks;			/* another generation has them */
+	bool has_given_objects;			/* a new master counts for them */
 	struct sandbox sandbox;			/* of those that serve */
 	bool is_checked;			/* and not to be served */
 };
