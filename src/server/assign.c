@@ -55,7 +55,10 @@ assign_deputy(const struct generation *g, uint32_t number)
 	return p != NULL ? p : assign_next(g, number, assign_is_ready);
 }
 
-/* Those of numbers are for workers alone. */
+/*
+ * Those of numbers are for workers; but a service that has got a forker by a
+ * reload may have kept some, and there all are the forker's.
+ */
 static bool
 assign_is_wanted(const struct process *p, const struct listening_socket *s,
     const struct process *const *deputies)
@@ -64,8 +67,8 @@ assign_is_wanted(const struct process *p, const struct listening_socket *s,
 	    !process_serves(p->role, s->service) ||
 	    (p->generation->state == GENERATION_RETIRING && s->is_shared))
 		return false;
-	return s->number == -1 || s->number == (int)p->number ||
-	    deputies[s->number] == p;
+	return s->number == -1 || p->role == ROLE_FORKER ||
+	    s->number == (int)p->number || deputies[s->number] == p;
 }
 
 static int

@@ -239,6 +239,21 @@ listening_start(struct listening *l)
 	return 0;
 }
 
+/* One socket cannot become several, nor several one, with what is in them. */
+static void
+listening_warn_mode(const struct listening_socket *s)
+{
+	const char *mode = s->number == 0 ? "reuseport" : "shared";
+	char text[ADDRESS_MAX];
+
+	if (s->number > 0 || s->service->settings.accept == ACCEPT_AUTO ||
+	    listening_is_per_worker(s->service, &s->address) == (s->number == 0))
+		return;
+	log_warning("service=%s: %s goes on with accept = \"%s\": what it is "
+	    "now takes a restart", s->service->name, address_format(&s->address,
+	    text, sizeof(text)), mode);
+}
+
 /* What its service wants of a socket that listens already, as of now. */
 static void
 listening_adjust(const struct listening_socket *s)
@@ -265,6 +280,7 @@ listening_keep(struct listening *l, struct listening *before)
 			continue;
 		l->sockets[i].is_shared = false;
 		listening_adjust(&l->sockets[i]);
+		listening_warn_mode(&l->sockets[i]);
 		for (k = 0; k < before->count; k++)
 			if (before->sockets[k].fd == l->sockets[i].fd)
 				before->sockets[k].is_shared = true;
