@@ -132,7 +132,8 @@ START_TEST(test_conn_opened_fails)
 	    "accepted=1 closed_error=1 handler_errors=1");
 	ck_assert_int_eq(fake.closes, 1);
 	ck_assert_int_eq(fake.reports, 1);
-	ck_assert_str_eq(fake.reported, "no room for you");
+	ck_assert_str_eq(fake.reported,
+	    "the handler failed: no room for you");
 	ck_assert_int_eq(fake.reported_level, PRONG_WARNING);
 	peer_free(peer);
 }
@@ -431,7 +432,7 @@ START_TEST(test_conn_writable_fails)
 	fake_run_until(is_over);
 	ck_assert_uint_eq(fake_count(COUNTER_HANDLER_ERRORS), 1);
 	ck_assert_uint_eq(fake_count(COUNTER_CLOSED_ERROR), 1);
-	ck_assert_str_eq(fake.reported, "out of ink");
+	ck_assert_str_eq(fake.reported, "the handler failed: out of ink");
 	peer_free(peer);
 }
 END_TEST

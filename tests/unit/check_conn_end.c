@@ -405,7 +405,8 @@ START_TEST(test_conn_end_by_handler_error)
 	peer_expect(peer, "sorry");
 	ck_assert_int_eq(fake.messages, 1);
 	ck_assert_int_eq(fake.reports, 1);
-	ck_assert_str_eq(fake.reported, "the handler has a headache");
+	ck_assert_str_eq(fake.reported,
+	    "the handler failed: the handler has a headache");
 	ck_assert_int_eq(fake.reported_level, PRONG_WARNING);
 	peer_close(peer);
 	fake_run_until(is_over);

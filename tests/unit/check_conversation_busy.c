@@ -148,7 +148,8 @@ START_TEST(test_calls_failure)
 	ck_assert_uint_eq(fake_count(COUNTER_HANDLER_ERRORS), 1);
 	ck_assert_uint_eq(fake_count(COUNTER_CLOSED_ERROR), 1);
 	ck_assert_uint_eq(fake_count(COUNTER_MESSAGES), 1);
-	ck_assert_str_eq(fake.reported, "failed on purpose");
+	ck_assert_str_eq(fake.reported,
+	    "the handler failed: failed on purpose");
 	ck_assert_int_eq(fake.reports, 1);
 }
 END_TEST

@@ -85,7 +85,8 @@ START_TEST(test_conversation_fails)
 	fake_run_until(has_eof);
 	peer_close(peer);
 	fake_run_until(is_over);
-	ck_assert_str_eq(fake.reported, "failed on purpose");
+	ck_assert_str_eq(fake.reported,
+	    "the handler failed: failed on purpose");
 	ck_assert_uint_eq(fake_count(COUNTER_HANDLER_ERRORS), 1);
 	ck_assert_uint_eq(fake_count(COUNTER_CLOSED_ERROR), 1);
 }

@@ -229,7 +229,7 @@ START_TEST(test_worker_ready_and_stop)
 	ck_assert_uint_eq(scoreboard_slot(&sb, SLOT)->pid, (uint64_t)worker);
 	tell(CHANNEL_STOP, -1);
 	ck_assert_int_eq(helper_wait_exit(worker), 0);
-	ck_assert_str_eq(complaints(), "exit of s\n");
+	ck_assert_str_eq(complaints(), "worker 1: exit of s\n");
 	ck_assert_uint_gt(scoreboard_slot(&sb, SLOT)->loops, 0);
 	ck_assert_uint_gt(scoreboard_slot(&sb, SLOT)->last_beat, 0);
 }
