@@ -55,10 +55,7 @@ assign_deputy(const struct generation *g, uint32_t number)
 	return p != NULL ? p : assign_next(g, number, assign_is_ready);
 }
 
-/*
- * Those of numbers are for workers; but a service that has got a forker by a
- * reload may have kept some, and there all are the forker's.
- */
+/* Those of numbers are for workers alone, unless they are common. */
 static bool
 assign_is_wanted(const struct process *p, const struct listening_socket *s,
     const struct process *const *deputies)
@@ -67,7 +64,7 @@ assign_is_wanted(const struct process *p, const struct listening_socket *s,
 	    !process_serves(p->role, s->service) ||
 	    (p->generation->state == GENERATION_RETIRING && s->is_shared))
 		return false;
-	return s->number == -1 || p->role == ROLE_FORKER ||
+	return s->number == -1 || s->is_common ||
 	    s->number == (int)p->number || deputies[s->number] == p;
 }
 
@@ -96,7 +93,7 @@ assign_set(struct process *p, uint32_t key, bool wanted, uint64_t number)
 		.kind = wanted ? CHANNEL_ACCEPT : CHANNEL_RELEASE,
 		.key = key,
 		.service = s->service->index,
-		.shared = s->number != (int)p->number,
+		.shared = s->is_common || s->number != (int)p->number,
 		.number = number,
 	};
 

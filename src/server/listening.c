@@ -129,6 +129,8 @@ listening_take(struct listening *l, struct listening_socket *new,
 		new->fd = before->sockets[i].fd;
 		new->number = before->sockets[i].number;
 		new->is_given = before->sockets[i].is_given;
+		new->is_common = new->number != -1 &&
+		    !listening_is_per_worker(new->service, &new->address);
 		if (listening_append(l, new) == -1)
 			return -1;
 		count++;

@@ -23,6 +23,7 @@ struct listening_socket {
 	struct address address;	/* as bound */
 	char name[72];		/* the service's, which may be gone by then */
 	int number;		/* of the worker whose it is; -1: everybody's */
+	bool is_common;		/* everybody's all the same, as of now */
 	bool is_shared;		/* in another generation's list, which keeps it */
 	bool is_given;		/* a service manager's, as is its path */
 };
