@@ -18,13 +18,12 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "base/units.h"
 #include "server/master.h"
 
 /* How often it looks, and how long nobody must have come. */
 #define RETIRE_LOOK_MS		5
 #define RETIRE_QUIET_MS		100
-/* Then nobody accepts, or it never ends. */
-#define RETIRE_MAX_MS		3000
 
 static void
 retire_refuse(const struct listening_socket *s)
@@ -65,6 +64,13 @@ retire_cancel(struct generation *g)
 	listening_close(&g->listening, false);
 }
 
+/* When nobody accepts it never ends. */
+static uint64_t
+retire_patience(const struct generation *g)
+{
+	return units_milliseconds(g->server->settings.upgrade_timeout);
+}
+
 static void
 retire_look(struct timer *t)
 {
@@ -76,14 +82,14 @@ retire_look(struct timer *t)
 	if (has_queue)
 		g->quiet_since = now;
 	if (now - g->quiet_since < RETIRE_QUIET_MS &&
-	    now - g->retires_since < RETIRE_MAX_MS) {
+	    now - g->retires_since < retire_patience(g)) {
 		loop_timer(g->master->loop, t, RETIRE_LOOK_MS);
 		return;
 	}
 	if (has_queue)
 		log_warning("generation %u: connections to an address that is "
-		    "no longer listened on were not accepted in %d s, and are "
-		    "reset", g->number, RETIRE_MAX_MS / 1000);
+		    "no longer listened on were not accepted within "
+		    "upgrade-timeout, and are reset", g->number);
 	retire_cancel(g);
 	g->retired(g->master, g);
 }
