@@ -97,7 +97,7 @@ moods_init(struct prong_service *s)
 static int
 moods_opened(struct prong_conn *c)
 {
-	return prong_sendf(c, "%s %d\n", MOODS_VERSION, (int)getpid());
+	return prong_sendf(c, MOODS_VERSION " %d\n", (int)getpid());
 }
 
 static int
