@@ -38,6 +38,8 @@
 /* Masters that drain at once, each behind the next. */
 #define UPGRADE_BEHIND_MAX	8
 #define UPGRADE_ROOM_MS		20
+/* How long a new master that is late may take to clear away what it made. */
+#define UPGRADE_STOP_MS		(2 * GENERATION_STOP_MS)
 /* How long the last report may take to get into the socket. */
 #define UPGRADE_FLUSH_MS	2000
 
@@ -148,13 +150,25 @@ upgrade_ended(struct master *m, pid_t pid, int status)
 }
 
 static void
+upgrade_kill(struct timer *t)
+{
+	const struct upgrade *u = (struct upgrade *)((char *)t -
+	    offsetof(struct upgrade, timer));
+
+	kill(u->pid, SIGKILL);
+}
+
+/* Killed at once it would leave the paths of its sockets behind. */
+static void
 upgrade_too_late(struct timer *t)
 {
 	struct upgrade *u = (struct upgrade *)((char *)t -
 	    offsetof(struct upgrade, timer));
 
 	u->late = true;
-	kill(u->pid, SIGKILL);
+	kill(u->pid, SIGINT);
+	u->timer.fn = upgrade_kill;
+	loop_timer(u->master->loop, t, UPGRADE_STOP_MS);
 }
 
 /* --- handing over --------------------------------------------------------- */
@@ -262,8 +276,8 @@ upgrade_hear(struct link *l, json_t *message, void *arg)
 	text = json_string_value(json_object_get(message, "failed"));
 	if (text != NULL)
 		strlcpy(u->failure, text, sizeof(u->failure));
-	if (u->step == UPGRADE_STARTING && json_is_true(json_object_get(
-	    message, "ready")))
+	if (u->step == UPGRADE_STARTING && !u->late && json_is_true(
+	    json_object_get(message, "ready")))
 		upgrade_succeed(u, message);
 	if (u->step == UPGRADE_OVER && stop != NULL) {
 		if (json_is_true(stop))
