@@ -361,6 +361,19 @@ listening_queued(const struct listening *l, const struct prong_service *s)
 }
 
 void
+listening_let_go(struct listening *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->count; i++) {
+		if (!l->sockets[i].is_shared || l->sockets[i].fd == -1)
+			continue;
+		close(l->sockets[i].fd);
+		l->sockets[i].fd = -1;
+	}
+}
+
+void
 listening_close(struct listening *l, bool remove)
 {
 	size_t i;

@@ -57,6 +57,12 @@ void listening_log(const struct listening *);
 /* Those that a list has newly, and those that it has no more. */
 void listening_log_new(const struct listening *, const struct listening *before);
 
+/*
+ * Closes those that another process keeps, so that they end with that one's.
+ * They stay in the list, for nobody to be given.
+ */
+void listening_let_go(struct listening *);
+
 /* Closes those it keeps; remove: and the paths of unix sockets, too. */
 void listening_close(struct listening *, bool remove);
 

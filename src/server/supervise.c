@@ -444,6 +444,9 @@ supervise_scale(struct master *m, int change)
 	struct generation *g = m->current;
 	struct process *p;
 
+	/* The new master has what there was when it was started. */
+	if (upgrade_is_busy(m))
+		return error_set(EBUSY, "an upgrade is under way");
 	if (change > 0) {
 		if (supervise_start_one(g, ROLE_WORKER, NULL,
 		    supervise_free_number(g)) == -1)

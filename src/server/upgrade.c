@@ -210,7 +210,17 @@ upgrade_drain(struct master *m, struct generation *g)
 	master_drain(m, false);
 }
 
-/* What the new master has taken is not ours to close or to remove. */
+/* A socket that the new master closes must not live on in this one. */
+static void
+upgrade_let_go(struct master *m)
+{
+	struct generation *g = m->current;
+
+	listening_let_go(&g->listening);
+	retire(m, g, upgrade_drain);
+}
+
+/* What the new master has taken is not ours to shut or to remove. */
 static void
 upgrade_mark(struct master *m, const json_t *unused)
 {
@@ -254,7 +264,17 @@ upgrade_succeed(struct upgrade *u, const json_t *message)
 	control_wake(m->control);
 	u->timer.fn = upgrade_report_timer;
 	loop_timer(m->loop, &u->timer, UPGRADE_REPORT_MS);
-	retire(m, m->current, upgrade_drain);
+	upgrade_let_go(m);
+}
+
+/* What one that has ended since has said counts for nothing. */
+static bool
+upgrade_is_alive(const struct upgrade *u)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	return !u->late && waitid(P_PID, (id_t)u->pid, &info,
+	    WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
 }
 
 static void
@@ -276,8 +296,8 @@ upgrade_hear(struct link *l, json_t *message, void *arg)
 	text = json_string_value(json_object_get(message, "failed"));
 	if (text != NULL)
 		strlcpy(u->failure, text, sizeof(u->failure));
-	if (u->step == UPGRADE_STARTING && !u->late && json_is_true(
-	    json_object_get(message, "ready")))
+	if (u->step == UPGRADE_STARTING && json_is_true(json_object_get(
+	    message, "ready")) && upgrade_is_alive(u))
 		upgrade_succeed(u, message);
 	if (u->step == UPGRADE_OVER && stop != NULL) {
 		if (json_is_true(stop))
