@@ -81,11 +81,17 @@ master_forget(struct master *m, struct generation *g)
 void
 master_generation_gone(struct master *m, struct generation *g)
 {
+	struct generation *other;
+
 	if (m->state >= MASTER_DRAINING) {
 		master_finish(m);
 		return;
 	}
 	log_info("generation %u has ended", g->number);
+	/* Older ones may go on for long, and start processes that use them. */
+	for (other = m->generations; other != NULL; other = other->before)
+		if (other != g)
+			objects_pass_on(g->server, other->server);
 	saving_drop(m, g->server);
 	master_forget(m, g);
 }
@@ -118,13 +124,14 @@ master_drain(struct master *m, bool unlimited)
 		return;
 	m->state = MASTER_DRAINING;
 	log_info("draining");
+	for (g = m->generations; g != NULL; g = g->before)
+		if (g->state < GENERATION_DRAINING)
+			g->unlimited = unlimited;
 	reload_cancel(m);
 	upgrade_cancel(m);
 	announce_status("draining: waiting for connections to end");
 	announce_stopping();
 	for (g = m->generations; g != NULL; g = g->before) {
-		if (g->state < GENERATION_DRAINING)
-			g->unlimited = unlimited;
 		generation_drain(g);
 		/* Who comes now is refused at once, and not left waiting. */
 		listening_close(&g->listening, true);

@@ -214,6 +214,26 @@ objects_keep(struct prong_server *s, struct prong_server *before)
 }
 
 void
+objects_pass_on(struct prong_server *s, struct prong_server *to)
+{
+	struct object_list *list, *other;
+	enum prong_scope kind;
+	size_t i, k;
+
+	for (kind = OBJECT_FIRST; kind < OBJECT_KINDS; kind++) {
+		list = &s->objects[kind];
+		other = &to->objects[kind];
+		for (i = 0; i < list->count; i++)
+			for (k = 0; k < other->count; k++)
+				if (!list->shared[i] &&
+				    other->items[k] == list->items[i]) {
+					list->shared[i] = true;
+					other->shared[k] = false;
+				}
+	}
+}
+
+void
 objects_adjust(struct prong_server *s)
 {
 	const struct prong_section *section;

@@ -91,6 +91,8 @@ void objects_free(struct prong_server *);
  * have.  objects_adjust(): they are again as this one wants them.
  */
 int objects_follow(struct prong_server *, struct prong_server *before);
+/* One that goes leaves what another one still uses to that one. */
+void objects_pass_on(struct prong_server *, struct prong_server *to);
 /* Whether that could be, by what is configured. */
 int objects_check_follow(const struct prong_server *,
     const struct prong_server *before);
