@@ -95,12 +95,18 @@ expel_look(struct timer *t)
 }
 
 void
-expel(struct generation *g)
+expel(struct master *m)
 {
-	if (!expel_rules(g->master))
+	struct generation *g;
+
+	if (!expel_rules(m))
 		return;
-	g->expelled = 0;
-	g->expel_looks = 0;
-	g->expelling.fn = expel_look;
-	loop_timer(g->master->loop, &g->expelling, 1);
+	for (g = m->generations; g != NULL; g = g->before) {
+		if (g->state != GENERATION_DRAINING)
+			continue;
+		g->expelled = 0;
+		g->expel_looks = 0;
+		g->expelling.fn = expel_look;
+		loop_timer(m->loop, &g->expelling, 1);
+	}
 }

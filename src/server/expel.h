@@ -5,10 +5,10 @@
 #include "server/generation.h"
 
 /*
- * Ends the connections of an old generation that the access rules of the
- * current one do not allow, as they are found in the tables, until there are
- * none.
+ * Ends the connections of all generations that drain which the access rules of
+ * the current one do not allow, as they are found in the tables, until there
+ * are none.
  */
-void expel(struct generation *);
+void expel(struct master *);
 
 #endif

@@ -15,7 +15,6 @@
 #include "base/units.h"
 #include "server/activation.h"
 #include "server/channel.h"
-#include "server/expel.h"
 #include "server/master.h"
 #include "server/prepare.h"
 
@@ -278,8 +277,24 @@ generation_drain(struct generation *g)
 	g->deadline.fn = generation_drained_long_enough;
 	if (ms > 0)
 		loop_timer_exact(g->master->loop, &g->deadline, ms);
-	expel(g);
 	generation_process_gone(g);
+}
+
+void
+generation_take_back(struct generation *g)
+{
+	struct master *m = g->master;
+	struct process *p;
+	uint32_t i;
+
+	/* Who is not ready serves nobody, and may never hear of it. */
+	for (i = 0; i < m->slots; i++) {
+		p = &m->processes[i];
+		if (p->generation == g && p->state == PROCESS_STARTING &&
+		    p->role != ROLE_POOL)
+			kill(p->pid, SIGKILL);
+	}
+	generation_drain(g);
 }
 
 /* Pools are there as long as anybody who may wait for a task. */

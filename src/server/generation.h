@@ -93,6 +93,8 @@ void generation_succeed(struct generation *);
  * with the master's number.
  */
 void generation_drain(struct generation *);
+/* One on trial is not to be: whom it serves already, it serves to the end. */
+void generation_take_back(struct generation *);
 /* Ends at once. */
 void generation_end(struct generation *);
 /* One of its processes has gone: it goes, too, when that was the last. */

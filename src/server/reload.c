@@ -16,6 +16,7 @@
 #include "server/announce.h"
 #include "server/control.h"
 #include "server/diff.h"
+#include "server/expel.h"
 #include "server/loading.h"
 #include "server/prepare.h"
 #include "server/requests.h"
@@ -136,7 +137,7 @@ reload_fail(struct reload *r, const char *reason)
 		next->accepts = false;
 		/* Whoever hangs in it is not to keep its addresses. */
 		listening_close(&next->listening, true);
-		generation_end(next);
+		generation_take_back(next);
 		objects_adjust(m->server);
 		assign_sockets(m);
 	}
@@ -181,6 +182,7 @@ reload_retired(struct master *m, struct generation *before)
 
 	generation_drain(before);
 	r->released = m->number;
+	expel(m);
 	log_info("reload: generation %u serves, workers=%u services=%zu",
 	    m->current->number, m->current->workers,
 	    m->server->service_count);
@@ -496,12 +498,16 @@ reload_cancel(struct master *m)
 	if (r->trying != NULL) {
 		loading_cancel(r->trying);
 		r->trying = NULL;
+		requests_begin(&r->trials);
 		requests_end(&r->trials, NULL, "the server stops");
 	}
 	if (r->loading != NULL) {
 		loading_cancel(r->loading);
 		r->loading = NULL;
 	}
+	/* Those that were to come next have the same answer. */
+	if (r->step != RELOAD_NONE)
+		requests_begin(&r->requests);
 	if (r->step == RELOAD_RETIRING)
 		reload_finish(r, reload_report(r), NULL);
 	else if (r->step != RELOAD_NONE)
