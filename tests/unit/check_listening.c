@@ -20,11 +20,14 @@
 static struct prong_server *server;
 static struct prong_service *service;
 static struct listening listening;
+static struct prong_server *later;	/* the next one, with its sockets */
+static struct listening following;
 
 static void
 setup(void)
 {
 	ck_assert_ptr_nonnull(server = prong_server_new());
+	ck_assert_ptr_nonnull(later = prong_server_new());
 	ck_assert_ptr_nonnull(service = prong_server_add(server, "s"));
 }
 
@@ -32,7 +35,9 @@ static void
 teardown(void)
 {
 	listening_close(&listening, true);
+	listening_close(&following, true);
 	prong_server_free(server);
+	prong_server_free(later);
 }
 
 static void
@@ -212,6 +217,96 @@ START_TEST(test_listening_add_worker)
 }
 END_TEST
 
+/* The next one has what it wants of those of the one before. */
+static void
+open_next(const char *dispatch, const char *path, int workers)
+{
+	struct prong_service *after;
+	char text[160];
+
+	ck_assert_ptr_nonnull(after = prong_server_add(later, "s"));
+	snprintf(text, sizeof(text), "unix:%s", path);
+	ck_assert_int_eq(prong_service_set(after, "listen", "127.0.0.1:0"), 0);
+	ck_assert_int_eq(prong_service_set(after, "listen", text), 0);
+	ck_assert_int_eq(prong_service_set(after, "dispatch", dispatch), 0);
+	ck_assert_int_eq(listening_open(&following, later, workers, &listening),
+	    0);
+}
+
+/* Let go of again before it is certain, it has changed nothing. */
+START_TEST(test_listening_not_kept)
+{
+	const char *path = helper_path("following.sock");
+	int before, fd;
+
+	listen_on("127.0.0.1:0");
+	ck_assert_int_eq(listening_open(&listening, server, 2, NULL), 0);
+	ck_assert_int_eq(listening_start(&listening), 0);
+	fd = listening.sockets[1].fd;
+	before = helper_descriptors();
+	open_next("inline", path, 3);
+	/* Two that there were, one more worker's, and one that is new. */
+	ck_assert_uint_eq(following.count, 4);
+	ck_assert_int_eq(following.sockets[1].fd, fd);
+	ck_assert(following.sockets[0].is_shared && following.sockets[1].is_shared);
+	ck_assert(!following.sockets[2].is_shared && !following.sockets[3].is_shared);
+	ck_assert(address_is_equal(&following.sockets[2].address,
+	    &listening.sockets[0].address));
+	listening_close(&following, true);
+	ck_assert_int_eq(helper_descriptors(), before);
+	ck_assert_int_eq(access(path, F_OK), -1);
+	ck_assert(answers(&listening.sockets[0].address));
+}
+END_TEST
+
+/* Kept, they outlive the one before, which closes what only it has. */
+START_TEST(test_listening_kept)
+{
+	const char *path = helper_path("kept.sock");
+	const char *gone = helper_path("gone.sock");
+	int before;
+
+	listen_on("127.0.0.1:0");
+	listen_on_path(path);
+	listen_on_path(gone);
+	ck_assert_int_eq(listening_open(&listening, server, 2, NULL), 0);
+	ck_assert_int_eq(listening_start(&listening), 0);
+	before = helper_descriptors();
+	open_next("inline", path, 1);
+	ck_assert_uint_eq(following.count, 3);
+	ck_assert_int_eq(helper_descriptors(), before);
+	listening_keep(&following, &listening);
+	ck_assert(listening.sockets[0].is_shared);
+	ck_assert(listening.sockets[2].is_shared);
+	ck_assert(!listening.sockets[3].is_shared);
+	listening_close(&listening, true);
+	ck_assert_int_eq(helper_descriptors(), before - 1);
+	ck_assert_int_eq(access(gone, F_OK), -1);
+	ck_assert(answers(&following.sockets[0].address));
+	ck_assert(answers(&following.sockets[2].address));
+	listening_close(&following, true);
+	ck_assert_int_eq(helper_descriptors(), before - 4);
+	ck_assert_int_eq(access(path, F_OK), -1);
+}
+END_TEST
+
+/* Sockets of workers are everybody's where no worker serves. */
+START_TEST(test_listening_common)
+{
+	size_t i;
+
+	listen_on("127.0.0.1:0");
+	ck_assert_int_eq(listening_open(&listening, server, 2, NULL), 0);
+	open_next("fork", helper_path("fork.sock"), 2);
+	ck_assert_uint_eq(following.count, 3);
+	for (i = 0; i < 2; i++) {
+		ck_assert(following.sockets[i].is_common);
+		ck_assert(!listening.sockets[i].is_common);
+	}
+	ck_assert_int_eq(following.sockets[2].number, -1);
+}
+END_TEST
+
 START_TEST(test_listening_options)
 {
 	const char *key;
@@ -264,6 +359,9 @@ main(void)
 	tcase_add_test(tc, test_listening_all_or_none);
 	tcase_add_test(tc, test_listening_live_unix_socket);
 	tcase_add_test(tc, test_listening_add_worker);
+	tcase_add_test(tc, test_listening_not_kept);
+	tcase_add_test(tc, test_listening_kept);
+	tcase_add_test(tc, test_listening_common);
 	tcase_add_test(tc, test_listening_options);
 	return unit_run(s);
 }
