@@ -602,9 +602,22 @@ worker_accept(uint32_t service, uint32_t key, int fd)
 	    false, fd);
 }
 
+/* The loop goes on without them. */
+static void
+worker_stop_drains(void)
+{
+	const struct prong_server *server = worker.start->server;
+	size_t i;
+
+	for (i = 0; i < server->service_count; i++)
+		loop_timer_stop(worker.loop,
+		    &server->services[i]->drain.timer);
+}
+
 void
 worker_end(void)
 {
+	worker_stop_drains();
 	if (worker.net != NULL)
 		net_close_all(worker.net);
 	loop_end_deferred(worker.loop);
