@@ -14,7 +14,7 @@ import time
 
 from crossfire import Crossfire, faults, total
 from prongtest import (CLOSED, EXPECTED, PRONGCTL, Failure, Server, check,
-                       children_of, descriptors, until)
+                       children_of, descriptors, expect, until)
 
 WORKERS = 2
 GREETINGS = "alpha", "beta"
@@ -205,8 +205,11 @@ class Requests:
         return not self.running
 
     def settle(self):
-        """Waits until all have been answered, and nothing is under way."""
+        """Waits until all have been answered; a signal has no answer: what it
+        asked for is over with one request more."""
         until(self.collect, "all of prongctl is answered", 120)
+        self.asked += 1
+        ctl(self.server, self.command)
 
     def give_up(self):
         for each in self.running:
@@ -335,7 +338,7 @@ class Fire:
         return faults(self.looks)
 
 
-def reloads(server, versions, requests, seconds, rate):
+def reloads(versions, requests, seconds, rate):
     """So many requests a second, each for the other configuration."""
     begin = time.monotonic()
     for number in range(round(seconds * rate)):
@@ -344,8 +347,25 @@ def reloads(server, versions, requests, seconds, rate):
         requests.ask()
         time.sleep(max(0, begin + (number + 1) / rate - time.monotonic()))
     requests.settle()
-    # A signal has no answer: what it asked for is over with this.
-    ctl(server, "reload")
+
+
+def many_generations(server, number=8):
+    """So many drain at once, each for a client in the middle of a line, who is
+    answered: then the master has been as large as it ever will be."""
+    clients = []
+    try:
+        for each in range(number):
+            clients.append(server.connect("line"))
+            clients[-1].sendall(b"the start of line %d" % each)
+            until(lambda: server.counters("line")["active"] == len(clients),
+                  "it is there")
+            ctl(server, "reload")
+        for each, client in enumerate(clients):
+            client.sendall(b", and its end\n")
+            expect(client, b"the start of line %d, and its end\n" % each)
+    finally:
+        for client in clients:
+            client.close()
 
 
 RELOAD_SIGNAL = signal.SIGHUP
