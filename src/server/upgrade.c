@@ -38,8 +38,12 @@
 /* Masters that drain at once, each behind the next. */
 #define UPGRADE_BEHIND_MAX	8
 #define UPGRADE_ROOM_MS		20
-/* How long a new master that is late may take to clear away what it made. */
+/*
+ * How long a new master that is late may take to clear away what it made: the
+ * last part of upgrade-timeout, half of it at most.
+ */
 #define UPGRADE_STOP_MS		(2 * GENERATION_STOP_MS)
+#define UPGRADE_STOP_PART	2
 /* How long the last report may take to get into the socket. */
 #define UPGRADE_FLUSH_MS	2000
 
@@ -158,6 +162,15 @@ upgrade_kill(struct timer *t)
 	kill(u->pid, SIGKILL);
 }
 
+static uint64_t
+upgrade_stop_ms(const struct master *m)
+{
+	uint64_t part = units_milliseconds(
+	    m->server->settings.upgrade_timeout) / UPGRADE_STOP_PART;
+
+	return part < UPGRADE_STOP_MS ? part : UPGRADE_STOP_MS;
+}
+
 /* Killed at once it would leave the paths of its sockets behind. */
 static void
 upgrade_too_late(struct timer *t)
@@ -168,7 +181,7 @@ upgrade_too_late(struct timer *t)
 	u->late = true;
 	kill(u->pid, SIGINT);
 	u->timer.fn = upgrade_kill;
-	loop_timer(u->master->loop, t, UPGRADE_STOP_MS);
+	loop_timer(u->master->loop, t, upgrade_stop_ms(u->master));
 }
 
 /* --- handing over --------------------------------------------------------- */
@@ -406,7 +419,7 @@ upgrade_begin(struct upgrade *u)
 	}
 	u->timer.fn = upgrade_too_late;
 	loop_timer(m->loop, &u->timer, units_milliseconds(
-	    m->server->settings.upgrade_timeout));
+	    m->server->settings.upgrade_timeout) - upgrade_stop_ms(m));
 }
 
 static void
