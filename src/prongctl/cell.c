@@ -156,14 +156,9 @@ cell_number(const json_t *row, const char *key)
 	return cell_of_number(json_object_get(row, key));
 }
 
-/*
- * Its backslashes are the server's escapes, and others like them are added: so
- * it can be an argument again.
- */
 char *
-cell_bytes_text(const json_t *row, const char *key)
+cell_escaped(const char *text)
 {
-	const char *text = json_string_value(json_object_get(row, key));
 	char *buf, *to;
 
 	if (text == NULL)
@@ -175,6 +170,12 @@ cell_bytes_text(const json_t *row, const char *key)
 		    "\\x%02x", (unsigned char)*text);
 	*to = '\0';
 	return buf;
+}
+
+char *
+cell_bytes_text(const json_t *row, const char *key)
+{
+	return cell_escaped(json_string_value(json_object_get(row, key)));
 }
 
 char *

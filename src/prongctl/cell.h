@@ -42,4 +42,11 @@ const char *cell_format_duration(const json_t *value, char buf[CELL_SHORT]);
 /* Text from the server made harmless for a terminal; cut to size. */
 const char *cell_safe(const char *text, char *buf, size_t size);
 
+/*
+ * What the server has escaped, fit for a terminal; NULL is "-".  Its
+ * backslashes stay, and others like them are added: so it can be an argument
+ * again.  To be freed by the caller; NULL: no memory.
+ */
+char *cell_escaped(const char *text);
+
 #endif

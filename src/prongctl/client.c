@@ -83,6 +83,10 @@ client_open(struct client *c, const char *path, int64_t limit)
 		return 0;
 	if (errno == EAGAIN)
 		return client_timed_out(c);
+	if (errno == ENOENT || errno == ECONNREFUSED)
+		return error_set(errno, "cannot connect to %s: %s; no prongd "
+		    "has its control socket there (-s names another)", path,
+		    strerror(errno));
 	return error_errno("cannot connect to %s", path);
 }
 

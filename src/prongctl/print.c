@@ -320,7 +320,19 @@ print_waiting(const json_t *result, const char *text)
 
 /* --- results ------------------------------------------------------------ */
 
-/* How many processes of a status are workers; others have slots too. */
+/* A worker that goes. */
+static bool
+print_is_leaving(const json_t *row)
+{
+	const char *state = json_string_value(json_object_get(row, "state"));
+
+	return state != NULL && strcmp(state, "draining") == 0;
+}
+
+/*
+ * How many processes of a status are workers that are to serve; others have
+ * slots too, and those of a generation before may drain.
+ */
 static size_t
 print_count_workers(const json_t *status)
 {
@@ -328,7 +340,7 @@ print_count_workers(const json_t *status)
 	size_t i, n = 0;
 
 	json_array_foreach(json_object_get(status, "workers"), i, row)
-		n += print_is_worker(row);
+		n += print_is_worker(row) && !print_is_leaving(row);
 	return n;
 }
 
@@ -477,12 +489,15 @@ print_reload(const json_t *result)
 {
 	const json_t *changes = json_object_get(result, "changes"), *line;
 	const json_t *seconds = json_object_get(result, "seconds");
-	char safe[1024];
+	char *safe;
 	size_t i;
 
-	json_array_foreach(changes, i, line)
-		printf("%s\n", cell_safe(json_string_value(line) != NULL ?
-		    json_string_value(line) : "-", safe, sizeof(safe)));
+	json_array_foreach(changes, i, line) {
+		if ((safe = cell_escaped(json_string_value(line))) == NULL)
+			return error_set(ENOMEM, "no memory");
+		puts(safe);
+		free(safe);
+	}
 	if (seconds == NULL && json_array_size(changes) == 0)
 		puts("nothing would change");
 	else if (seconds != NULL)
