@@ -42,7 +42,7 @@ struct check {
 	int environment;
 	struct privilege privilege;	/* of the workers */
 	bool has_privilege;
-	bool undeclared;	/* what a handler has declared is not there */
+	bool lacks_objects;	/* that handlers want: they are not asked */
 	struct strings held;	/* addresses of the server that runs now */
 	bool asked;
 };
@@ -164,6 +164,9 @@ check_folder(const struct check *c, const char *path)
 	if (access(folder, F_OK) == -1 && errno == ENOENT &&
 	    strcmp(folder, dirname(control)) == 0)
 		folder = dirname(folder);
+	if (access(folder, F_OK) == -1 && errno == ENOENT)
+		return error_set(ENOENT, "%s: there is no folder %s", path,
+		    folder);
 	if (access(path, F_OK) == 0 ? access(path, W_OK) == 0 :
 	    access(folder, W_OK | X_OK) == 0)
 		return 0;
@@ -256,6 +259,19 @@ check_fault(const struct prong_service *s, const char *key, void *arg)
 	check_problem(arg, s, key);
 }
 
+/* Root, who reads the message, can read the file: so whom it means is said. */
+static void
+check_handler_problem(struct check *c, const struct prong_service *s)
+{
+	char why[ERROR_MAX];
+
+	if (errno == EACCES && c->privilege.drops) {
+		strlcpy(why, error_text(), sizeof(why));
+		error_set(EACCES, "%s, for user %.64s", why, c->privilege.user);
+	}
+	check_problem(c, s, "handler");
+}
+
 /*
  * A handler's init reads what it needs: what it refuses, a start refuses.  It
  * sees what it will see in a worker, and with that one's rights.
@@ -273,7 +289,7 @@ check_init(struct check *c, struct prong_service *s)
 		return;
 	}
 	if (s->handler->init(s) == -1)
-		check_problem(c, s, "handler");
+		check_handler_problem(c, s);
 	else if (s->handler->exit != NULL)
 		s->handler->exit(s);
 	privilege_resume(&saved);
@@ -285,7 +301,7 @@ check_load(struct check *c, struct prong_service *s)
 {
 	const struct server_settings *set = &c->server->settings;
 	struct privilege_saved saved;
-	int result = 0;
+	int result = 0, error;
 
 	if (!c->has_privilege || !server_has_module(s))
 		return;
@@ -297,9 +313,11 @@ check_load(struct check *c, struct prong_service *s)
 	if (server_handler(c->server, s->settings.handler) == NULL)
 		result = module_try(s->settings.handler, set->module_path,
 		    c->server->owner, CHECK_LOAD_MS) == -1 ? -1 : server_load(s);
+	error = errno;
 	privilege_resume(&saved);
+	errno = error;
 	if (result == -1)
-		check_problem(c, s, "handler");
+		check_handler_problem(c, s);
 }
 
 static void
@@ -309,7 +327,7 @@ check_service(struct check *c, struct prong_service *s)
 	check_load(c, s);
 	/* Of a module that was not loaded all is said. */
 	if (server_resolve(s, check_fault, c) == 0 && c->has_privilege &&
-	    !c->undeclared && s->handler != NULL)
+	    !c->lacks_objects && s->handler != NULL)
 		check_init(c, s);
 }
 
@@ -498,8 +516,10 @@ check_objects(struct check *c)
 		for (section = c->server->objects[kind].sections;
 		    section != NULL; section = section->next)
 			if (object_kinds[kind]->check != NULL &&
-			    object_kinds[kind]->check(section, &key) == -1)
+			    object_kinds[kind]->check(section, &key) == -1) {
+				c->lacks_objects = true;
 				check_problem(c, section, key);
+			}
 }
 
 /* A dict's file is read and written with the rights of the workers. */
@@ -543,16 +563,18 @@ prong_server_check(struct prong_server *server, prong_problem_fn *fn,
 	check_privilege(&c);
 	check_sandbox(&c);
 	if (c.has_privilege)
-		c.undeclared = declare_all(server, &c.privilege, check_fault,
-		    &c) > 0;
+		c.lacks_objects = declare_all(server, &c.privilege,
+		    check_fault, &c) > 0;
 	check_objects(&c);
 	/*
 	 * What a handler's init may use is there, for as long as the check; but
 	 * not the memory of dicts, which a server that runs may have already.
 	 */
 	server->is_checked = true;
-	if (c.problems == 0 && objects_make(server) == -1)
+	if (!c.lacks_objects && objects_make(server) == -1) {
+		c.lacks_objects = true;
 		check_environment(&c, NULL, NULL);
+	}
 	check_saves(&c);
 	if ((loop = loop_new(LOOP_AUTO, 0)) == NULL)
 		check_environment(&c, NULL, NULL);

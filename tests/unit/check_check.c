@@ -260,8 +260,8 @@ START_TEST(test_check_paths)
 	snprintf(below, sizeof(below), "%s/none/x", helper_folder);
 	inside = below;
 	prong_server_set(server, "pidfile", inside);
-	snprintf(expected, sizeof(expected), "%s: No such file or directory",
-	    inside);
+	snprintf(expected, sizeof(expected), "%s: there is no folder %s/none",
+	    inside, helper_folder);
 	expect(1, 1, NULL, "pidfile", expected);
 	prong_server_set(server, "log.target", inside);
 	prong_server_set(server, "pidfile", "");
