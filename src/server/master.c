@@ -514,8 +514,8 @@ master_close(struct master *m)
 	reload_close(m);
 	upgrade_close(m);
 	takeover_close(m);
-	clerk_close(m);
 	saving_close(m);
+	clerk_close(m);
 	while (m->generations != NULL)
 		generation_free(m->generations);
 	reaper_close(m);

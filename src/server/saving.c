@@ -373,6 +373,9 @@ saving_close(struct master *m)
 		if (m->loop != NULL)
 			loop_timer_stop(m->loop, &s->timer);
 		m->savings = s->next;
+		/* It goes on; who hears of its end is not there any more. */
+		if (s->clerk != NULL)
+			clerk_forget(s->clerk);
 		free(s->path);
 		free(s);
 	}
