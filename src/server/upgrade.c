@@ -454,6 +454,10 @@ upgrade_check_state(const struct master *m)
 		    "it is over");
 	if (takeover_heritage(m) != NULL)
 		return error_set(EBUSY, "an upgrade is under way");
+	/* When it goes, the kernel ends all others, the new master too. */
+	if (getpid() == 1)
+		return error_set(ENOTSUP, "the master is process 1, of a "
+		    "container for one, and all others would end with it");
 	if (m->program->path == NULL)
 		return error_set(ENOTSUP, "this program has not said how it is "
 		    "started");
