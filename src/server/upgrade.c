@@ -64,6 +64,8 @@ struct upgrade {
 	char stage[64];
 	char failure[ERROR_MAX];	/* what it says itself; or "" */
 	bool late;
+	bool lets_go;			/* all were told to drain, ... */
+	uint64_t released;		/* and answer to this */
 	uint64_t begun_at, limit;	/* process_milliseconds() */
 	struct timer timer;
 };
@@ -71,7 +73,13 @@ struct upgrade {
 bool
 upgrade_is_done(const struct master *m, uint64_t number)
 {
-	return m->upgrade->requests.done >= number;
+	const struct upgrade *u = m->upgrade;
+
+	if (u->requests.done < number)
+		return false;
+	/* Who connects from now on is the new master's. */
+	return u->step != UPGRADE_OVER || (u->lets_go &&
+	    master_is_answered(m, u->released));
 }
 
 json_t *
@@ -211,7 +219,12 @@ upgrade_finish(struct master *m)
 {
 	struct upgrade *u = m->upgrade;
 
-	if (!upgrade_is_over(m) || u->link == NULL)
+	if (!upgrade_is_over(m))
+		return;
+	u->lets_go = true;
+	/* There is no later chance. */
+	control_wake(m->control);
+	if (u->link == NULL)
 		return;
 	upgrade_report(u, "last", true);
 	link_flush(u->link, UPGRADE_FLUSH_MS);
@@ -221,6 +234,8 @@ static void
 upgrade_drain(struct master *m, struct generation *g)
 {
 	master_drain(m, false);
+	m->upgrade->released = m->number;
+	m->upgrade->lets_go = true;
 }
 
 /* A socket that the new master closes must not live on in this one. */
@@ -273,8 +288,6 @@ upgrade_succeed(struct upgrade *u, const json_t *message)
 	requests_end(&u->requests, json_pack("{s:i,s:f}", "pid", (int)u->pid,
 	    "seconds", status_seconds(u->begun_at, process_milliseconds())),
 	    NULL);
-	/* There may be no later chance. */
-	control_wake(m->control);
 	u->timer.fn = upgrade_report_timer;
 	loop_timer(m->loop, &u->timer, UPGRADE_REPORT_MS);
 	upgrade_let_go(m);
