@@ -8,6 +8,8 @@
  */
 #include "base/log.h"
 
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -128,6 +130,23 @@ log_reopen(void)
 		error_set(error, "%s; %s", why, error_text());
 	errno = error;
 	return -1;
+}
+
+bool
+log_has_moved(void)
+{
+	const struct logfile *f;
+	struct stat now, ours;
+	int stream;
+
+	for (stream = 0; stream < LOG_STREAMS; stream++) {
+		f = &log_outputs[stream].file;
+		if (f->kind == LOGFILE_PATH && fstat(f->fd, &ours) == 0 &&
+		    (lstat(f->path, &now) == -1 || now.st_ino != ours.st_ino ||
+		    now.st_dev != ours.st_dev))
+			return true;
+	}
+	return false;
 }
 
 const char *

@@ -39,6 +39,9 @@ int log_open_access(const char *target, bool json);
  */
 int log_reopen(void);
 
+/* Whether the file of a log has another name by now, or none. */
+bool log_has_moved(void);
+
 /* The path that a log is written to; NULL: it is not a file. */
 const char *log_path(enum log_stream);
 

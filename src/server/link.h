@@ -14,7 +14,7 @@
  * sockets, over which go lines of JSON.  Neither waits for the other.
  */
 
-#define LINK_LINE_MAX	(4 << 20)
+#define LINK_LINE_MAX	(64 << 20)
 
 struct link;
 

@@ -64,6 +64,9 @@ takeover_go(struct takeover *t)
 	heritage_free(h);
 	announce_mainpid(getpid());
 	m->upgrades++;
+	/* They were opened before, and the request to reopen them is old. */
+	if (log_has_moved())
+		master_reopen_logs(m);
 	master_serves(m);
 }
 

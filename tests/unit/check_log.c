@@ -168,9 +168,12 @@ START_TEST(test_log_reopen)
 
 	ck_assert_int_eq(log_open(path, PRONG_INFO, false), 0);
 	log_info("before");
+	ck_assert(!log_has_moved());
 	ck_assert_int_eq(rename(path, old), 0);
+	ck_assert(log_has_moved());
 	log_info("still the old one");
 	ck_assert_int_eq(log_reopen(), 0);
+	ck_assert(!log_has_moved());
 	log_info("after");
 	ck_assert_ptr_nonnull(strstr(content(old), "still the old one\n"));
 	ck_assert_ptr_null(strstr(text, "after"));
