@@ -88,22 +88,6 @@ activation_name(int fd, const struct address *a, const char *name, char *buf,
 }
 
 static int
-activation_keep(const struct listening_socket *new)
-{
-	struct listening *l = &activation.given;
-	struct listening_socket *sockets;
-
-	sockets = reallocarray(l->sockets, l->count + 1, sizeof(*sockets));
-	if (sockets == NULL) {
-		close(new->fd);
-		return error_errno("listening sockets");
-	}
-	sockets[l->count++] = *new;
-	l->sockets = sockets;
-	return 0;
-}
-
-static int
 activation_add(int fd, const char *name)
 {
 	struct listening_socket new = { .fd = fd, .number = -1,
@@ -115,7 +99,7 @@ activation_add(int fd, const char *name)
 	new.wanted = new.address;
 	strlcpy(new.name, name, sizeof(new.name));
 	if ((fault = activation_fault(fd, &new.address)) == NULL)
-		return activation_keep(&new);
+		return listening_append(&activation.given, &new);
 	activation_name(fd, &new.address, name, what, sizeof(what));
 	snprintf(text, sizeof(text), "%s: %s; closed", what, fault);
 	close(fd);

@@ -62,7 +62,6 @@ heritage_take_socket(struct listening *l, const json_t *o)
 {
 	const char *name = json_string_value(json_object_get(o, "service"));
 	struct listening_socket s = { .is_shared = false };
-	struct listening_socket *sockets;
 
 	s.fd = heritage_take(json_object_get(o, "fd"));
 	if (s.fd == -1 || name == NULL ||
@@ -74,12 +73,7 @@ heritage_take_socket(struct listening *l, const json_t *o)
 	s.number = (int)json_integer_value(json_object_get(o, "number"));
 	if (s.number < -1 || s.number >= 1 << 16)
 		return heritage_wrong("the number of a listening socket");
-	sockets = reallocarray(l->sockets, l->count + 1, sizeof(*sockets));
-	if (sockets == NULL)
-		return error_errno("listening sockets");
-	l->sockets = sockets;
-	sockets[l->count++] = s;
-	return 0;
+	return listening_append(l, &s);
 }
 
 static int

@@ -43,14 +43,17 @@ listening_options(const struct prong_service *s, struct socket_options *o,
 	return 0;
 }
 
-static int
+int
 listening_append(struct listening *l, const struct listening_socket *new)
 {
 	struct listening_socket *sockets;
 
 	sockets = reallocarray(l->sockets, l->count + 1, sizeof(*sockets));
 	if (sockets == NULL) {
-		close(new->fd);
+		/* The generation that serves must not lose it by this. */
+		if (!new->is_shared)
+			close(new->fd);
+		errno = ENOMEM;
 		return error_errno("listening sockets");
 	}
 	sockets[l->count++] = *new;

@@ -34,6 +34,12 @@ struct listening {
 };
 
 /*
+ * Adds one, whose descriptor the list keeps; closed when there is no memory for
+ * that, unless another list has it: -1.
+ */
+int listening_append(struct listening *, const struct listening_socket *);
+
+/*
  * Binds every address of every service, with sockets for so many workers, but
  * for those that there are in before (or NULL); all or none.  New ones do not
  * listen until listening_start().
