@@ -16,6 +16,14 @@ cell_process_is_dead(const json_t *row)
 	return state != NULL && strcmp(state, "dead") == 0;
 }
 
+bool
+cell_process_is_worker(const json_t *row)
+{
+	const char *role = json_string_value(json_object_get(row, "role"));
+
+	return role != NULL && strcmp(role, "worker") == 0;
+}
+
 /* What is wrong with one that lives; NULL: nothing. */
 static const char *
 cell_process_trouble(const json_t *row)
@@ -71,4 +79,11 @@ cell_process_threads(const json_t *row, const char *key)
 	return asprintf(&text, "%" JSON_INTEGER_FORMAT "/%"
 	    JSON_INTEGER_FORMAT, cell_amount(row, "threads_busy"),
 	    cell_amount(row, key)) == -1 ? NULL : text;
+}
+
+json_int_t
+cell_process_waiting(const json_t *service)
+{
+	return cell_amount(service, "waiting") +
+	    cell_amount(service, "queued");
 }

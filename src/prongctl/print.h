@@ -38,8 +38,13 @@ int print_events_table(const json_t *result);
 int print_pools(const json_t *result);
 int print_pool(const json_t *result);
 
+/* Of a status, what wants somebody's attention: print_notes.c. */
+int print_notes(const json_t *status);
+
 /* A line in which {key} stands for that member of the result. */
 int print_text(const char *text, const json_t *result);
+/* The same without its end. */
+int print_begin(const char *text, const json_t *result);
 
 /* The result as it came, indented. */
 int print_json(const json_t *result);
