@@ -80,25 +80,11 @@ struct prong_conn {
  */
 int conn_open(struct prong_service *, int fd, const struct address *peer);
 
-/* Sends bytes as they are.  EPIPE: closing.  ENOMEM. */
-int conn_put(struct prong_conn *, const void *data, size_t len);
-
 /* Closes when the output has gone; the end is booked under a counter. */
 void conn_close(struct prong_conn *, enum counter reason);
 
 /* Ends it now. */
 void conn_end(struct prong_conn *, enum counter reason);
-
-/* Whether it may hold so many bytes more; if not, it has been ended. */
-bool conn_has_room(struct prong_conn *, size_t more);
-
-size_t conn_queued(const struct prong_conn *);
-
-/*
- * It is above high water.  A handler that can wait does: -1 with EPIPE when
- * the connection has ended meanwhile.
- */
-int conn_full(struct prong_conn *);
 
 /* Sees to what a call from outside an event of its own has changed. */
 void conn_update(struct prong_conn *);
@@ -195,6 +181,43 @@ void conn_book(struct prong_conn *);
 void conn_begin(struct prong_conn *);
 /* Writes what is queued; goes on reading when there is room again. */
 void conn_writable(struct prong_conn *);
+
+/* A reset and the like: ends it as what was under way. */
+void conn_fail(struct prong_conn *);
+/* Lets the outbox go; false when the connection died of it. */
+static IN_LINE bool
+conn_flush_outbox(struct prong_conn *c)
+{
+	struct net *net = c->service->net;
+	ssize_t n;
+
+	n = outbox_flush(&net->outbox, c->watch.fd, &c->output);
+	if (n >= 0) {
+		conn_wrote(c, n);
+		return true;
+	}
+	conn_fail(c);
+	return false;
+}
+
+/* --- conn_send.c --------------------------------------------------------- */
+
+/* Sends bytes as they are.  EPIPE: closing.  ENOMEM. */
+int conn_put(struct prong_conn *, const void *data, size_t len);
+
+/* Whether it may hold so many bytes more; if not, it has been ended. */
+bool conn_has_room(struct prong_conn *, size_t more);
+
+size_t conn_queued(const struct prong_conn *);
+
+/*
+ * It is above high water.  A handler that can wait does: -1 with EPIPE when
+ * the connection has ended meanwhile.
+ */
+int conn_full(struct prong_conn *);
+
+/* Where reading pauses: well below what a connection may hold. */
+size_t conn_high_water(const struct prong_conn *);
 
 /* --- conn_timer.c -------------------------------------------------------- */
 
