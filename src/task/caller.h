@@ -65,14 +65,27 @@ void callers_bury(pid_t);
 void callers_set_running(const struct pool *);
 bool callers_are_running(const struct pool *);
 
-/* Before and after a task leaves to wait; as for task_park_for(). */
-void callers_set_pause(task_before_fn *before, void (*after)(void));
-
 struct prong_pool *caller_open(struct pool *, struct prong_service *);
 void caller_free(struct prong_pool *);
 
 /* What this process is, for the words of a cell. */
 uint64_t caller_me(void);
+
+/* For the process's own loop: fn is to be called when it is over. */
+void caller_expect(struct prong_pool *, uint64_t id, prong_pool_fn *, void *);
+/* One that was given up, if a function was to be called for it: calls it. */
+void caller_give_up(struct prong_pool *, uint64_t id);
+
+/* What has become of a task that is over, or was given up. */
+void caller_result(const struct prong_pool *, uint64_t id,
+    struct prong_pool_result *);
+/* Calls fn with it, and lets go of it. */
+void caller_tell(struct prong_pool *, uint64_t id, prong_pool_fn *, void *arg);
+
+/* --- caller_wait.c --------------------------------------------------------- */
+
+/* Before and after a task leaves to wait; as for task_park_for(). */
+void callers_set_pause(task_before_fn *before, void (*after)(void));
 
 /* The time in which something is to be done. */
 struct caller_time {
@@ -89,15 +102,11 @@ int caller_pause(const struct caller_time *);
 /* Until a task is not waiting or running any more.  -1 as above, EDEADLK. */
 int caller_wait(struct prong_pool *, uint64_t id, const struct caller_time *);
 
-/* For the process's own loop: fn is to be called when it is over. */
-void caller_expect(struct prong_pool *, uint64_t id, prong_pool_fn *, void *);
-/* One that was given up, if a function was to be called for it: calls it. */
-void caller_give_up(struct prong_pool *, uint64_t id);
-
-/* What has become of a task that is over, or was given up. */
-void caller_result(const struct prong_pool *, uint64_t id,
-    struct prong_pool_result *);
-/* Calls fn with it, and lets go of it. */
-void caller_tell(struct prong_pool *, uint64_t id, prong_pool_fn *, void *arg);
+/*
+ * For these: a task of the process's own loop is to be woken when it is over;
+ * nobody any more.
+ */
+void caller_expect_wake(struct prong_pool *, uint64_t id, struct task *);
+void caller_forget(struct prong_pool *, uint64_t id);
 
 #endif
