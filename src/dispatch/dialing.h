@@ -11,7 +11,7 @@
 /* Whether a task waits for something to receive. */
 bool dialing_is_waited_for(struct prong_conn *);
 
-/* As conversation_may_receive() and conversation_receive(). */
+/* As converse_may_receive() and converse_receive(). */
 int dialing_may_receive(struct prong_conn *);
 int dialing_receive(struct prong_conn *);
 

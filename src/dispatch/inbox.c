@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "dispatch/conversation.h"
+#include "dispatch/converse.h"
 #include "dispatch/dialing.h"
 #include "net/input.h"
 
@@ -50,14 +50,14 @@ static int
 inbox_check(struct prong_conn *c)
 {
 	return (c->flags & CONN_DIALED) != 0 ? dialing_may_receive(c) :
-	    conversation_may_receive(c);
+	    converse_may_receive(c);
 }
 
 static int
 inbox_receive(struct prong_conn *c)
 {
 	return (c->flags & CONN_DIALED) != 0 ? dialing_receive(c) :
-	    conversation_receive(c);
+	    converse_receive(c);
 }
 
 int
