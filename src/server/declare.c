@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/process.h"
 
 #define DECLARE_SETTINGS_MAX	1024	/* of one object */
@@ -328,14 +329,21 @@ declare_ask(struct prong_service *s, int pipe_end)
 	declare_write(end);
 }
 
+/*
+ * What handlers do there, they do with a worker's rights, and what they start
+ * may outlive this process: nothing else of ours is theirs to write to, be it
+ * the configuration or the link of an upgrade.
+ */
 static void __attribute__((noreturn))
 declare_child(struct prong_server *s, const struct privilege *privilege,
     int pipe_end, pid_t parent)
 {
+	const int keep[] = { log_descriptor(LOG_MAIN), pipe_end };
 	size_t i;
 
 	process_title("declare");
 	signal(SIGPIPE, SIG_IGN);
+	process_close_others(keep, sizeof(keep) / sizeof(keep[0]));
 	if (privilege_drop(privilege, s->settings.chroot) == -1 ||
 	    process_die_with_parent(parent) == -1)
 		_exit(1);

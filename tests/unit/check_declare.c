@@ -5,6 +5,7 @@
  */
 #include "server/declare.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -101,6 +102,23 @@ declare_much(struct prong_service *s)
 	}
 }
 
+/* What it has open beside the standard ones, its pipe and the folder. */
+static int
+declare_looks(struct prong_service *s)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	const struct dirent *e;
+	int count = 0;
+
+	if (folder == NULL)
+		return -1;
+	while ((e = readdir(folder)) != NULL)
+		count += e->d_name[0] != '.' && atoi(e->d_name) >
+		    STDERR_FILENO && atoi(e->d_name) != dirfd(folder);
+	closedir(folder);
+	return count == 1 ? 0 : prong_set_error(EBADF, "%d are open", count);
+}
+
 static const struct prong_option options[] = {
 	{ "slots", PRONG_STRING, "64", NULL, NULL, "of the array" },
 	{ .name = NULL }
@@ -119,6 +137,7 @@ message(struct prong_conn *c, const void *data, size_t len)
 static const struct prong_handler handlers[] = {
 	HANDLER(array), HANDLER(some), HANDLER(wrongly), HANDLER(fails),
 	HANDLER(crashes), HANDLER(exits), HANDLER(hangs), HANDLER(much),
+	HANDLER(looks),
 };
 
 /* --- servers ---------------------------------------------------------------------- */
@@ -319,6 +338,19 @@ START_TEST(test_declare_wrongly)
 }
 END_TEST
 
+/* Else a handler could write to what only its server may. */
+START_TEST(test_declare_has_nothing)
+{
+	int ends[2];
+
+	ck_assert_int_eq(pipe(ends), 0);
+	add("a", "looks");
+	declare("");
+	close(ends[0]);
+	close(ends[1]);
+}
+END_TEST
+
 /* --- the whole server ------------------------------------------------------------------ */
 
 static void
@@ -410,6 +442,7 @@ main(void)
 	tcase_add_test(tc, test_declare_differ);
 	tcase_add_test(tc, test_declare_list_differs);
 	tcase_add_test(tc, test_declare_wrongly);
+	tcase_add_test(tc, test_declare_has_nothing);
 	tcase_add_test(tc, test_declare_check);
 	tcase_add_test(tc, test_declare_harness);
 	tcase_add_loop_test(tc, test_declare_harm, 0, UNIT_COUNT(harms));
