@@ -217,27 +217,47 @@ loading_cancel(struct loading *l)
 	kill(l->pid, SIGKILL);
 }
 
-/* The text that it has left, mapped for as long as it is read. */
-static struct prong_server *
-loading_take(const struct loading *l)
+/*
+ * What it has left, in a copy: a module may have started a process that has the
+ * file still, and could cut it short or change it while it is read.
+ */
+static char *
+loading_copy(const struct loading *l, size_t *length)
 {
-	struct prong_server *s = NULL;
 	struct stat st;
-	void *text;
+	char *text;
+	ssize_t n;
 
 	if (fstat(l->server, &st) == -1 || st.st_size == 0) {
 		error_set(EPROTO, "the loader has handed nothing over");
 		return NULL;
 	}
-	/* Nobody else has it any more, so nobody cuts it short. */
-	text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE,
-	    l->server, 0);
-	if (text == MAP_FAILED) {
-		error_errno("what the loader has handed over");
+	if (st.st_size > (off_t)TRANSFER_MAX) {
+		error_set(EPROTO, "the loader has handed over %lld bytes, and "
+		    "%lu are the most", (long long)st.st_size, TRANSFER_MAX);
 		return NULL;
 	}
-	s = transfer_read(text, (size_t)st.st_size, l->master->program);
-	munmap(text, (size_t)st.st_size);
+	if ((text = malloc((size_t)st.st_size)) == NULL ||
+	    (n = pread(l->server, text, (size_t)st.st_size, 0)) == -1) {
+		error_errno("what the loader has handed over");
+		free(text);
+		return NULL;
+	}
+	*length = (size_t)n;
+	return text;
+}
+
+static struct prong_server *
+loading_take(const struct loading *l)
+{
+	struct prong_server *s;
+	size_t length;
+	char *text;
+
+	if ((text = loading_copy(l, &length)) == NULL)
+		return NULL;
+	s = transfer_read(text, length, l->master->program);
+	free(text);
 	return s;
 }
 
