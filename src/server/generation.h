@@ -56,7 +56,7 @@ struct generation {
 	/* expel.c */
 	struct timer expelling;
 	size_t expelled;
-	unsigned int expel_looks;
+	unsigned int expel_looks, expel_vain;
 };
 
 /* How long an end at once waits before it kills. */
