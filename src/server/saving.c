@@ -21,6 +21,12 @@
 #define SAVING_MS	600000
 /* The same error is told again after so long. */
 #define SAVING_SILENCE_MS	3600000
+/*
+ * At the end nobody else is left but clerks, who are quick: a lock that is held
+ * for longer was damaged, and the end is not to wait for it as long as a worker
+ * would.
+ */
+#define SAVING_LAST_MS	2000
 
 struct saving {
 	struct saving *next;
@@ -33,6 +39,7 @@ struct saving {
 	struct clerk *clerk;		/* at work */
 	bool is_started;
 	bool is_last;			/* what is at work, or was */
+	bool is_cut;			/* at work no more: the last one follows */
 	bool is_dropped;		/* by a reload: it ends with its users */
 	/*
 	 * The errno of the last attempt, which is the clerk's exit status (0:
@@ -149,6 +156,8 @@ saving_write_work(struct master *m, void *arg, int *status)
 	const struct saving *s = arg;
 	uint64_t count;
 
+	if (s->is_last)
+		s->dict->wait = SAVING_LAST_MS;
 	if (savefile_write(s->path, s->dict, &count) == -1)
 		*status = saving_fail(s);
 	else
@@ -203,6 +212,8 @@ saving_note(struct saving *s, int status)
 	s->failure = failure;
 }
 
+static void saving_begin(struct saving *);
+
 static void
 saving_written(struct master *m, void *arg, int status, const char *text,
     size_t length)
@@ -211,6 +222,12 @@ saving_written(struct master *m, void *arg, int status, const char *text,
 	char how[80];
 
 	s->clerk = NULL;
+	if (s->is_cut) {
+		s->is_cut = false;
+		saving_begin(s);
+		master_finish(m);
+		return;
+	}
 	saving_note(s, status);
 	if (WIFSIGNALED(status))
 		log_error("dict \"%s\" is not saved: the clerk %s; %s stays as "
@@ -347,6 +364,20 @@ saving_drop(struct master *m, const struct prong_server *server)
 	}
 }
 
+/* What a clerk at work writes is older than what is there now. */
+static void
+saving_end(struct saving *s)
+{
+	loop_timer_stop(s->master->loop, &s->timer);
+	s->is_last = true;
+	if (s->clerk == NULL)
+		saving_begin(s);
+	else {
+		s->is_cut = true;
+		clerk_kill(s->clerk);
+	}
+}
+
 bool
 saving_finish(struct master *m)
 {
@@ -354,11 +385,8 @@ saving_finish(struct master *m)
 	bool goes_on = false;
 
 	for (s = m->savings; s != NULL; s = s->next) {
-		if (s->is_started && !s->is_last && s->clerk == NULL) {
-			loop_timer_stop(m->loop, &s->timer);
-			s->is_last = true;
-			saving_begin(s);
-		}
+		if (s->is_started && !s->is_last)
+			saving_end(s);
 		goes_on |= s->clerk != NULL;
 	}
 	return goes_on;
