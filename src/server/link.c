@@ -5,7 +5,6 @@
 #include "server/link.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +20,7 @@ struct link {
 	struct watch watch;
 	struct loop *loop;
 	link_fn *fn;
+	void (*sent)(void *arg);	/* NULL: nobody waits for it */
 	void *arg;
 	struct output *output;
 	char *line;
@@ -49,18 +49,38 @@ link_close(struct link *l)
 		link_free(l);
 }
 
-/* Tells the owner; false when the link is not there any more. */
+/* After a call of the owner's: false when the link is not there any more. */
+static bool
+link_called(struct link *l)
+{
+	l->is_busy = false;
+	if (!l->is_closed)
+		return true;
+	link_free(l);
+	return false;
+}
+
 static bool
 link_tell(struct link *l, json_t *message)
 {
 	l->is_busy = true;
 	l->fn(l, message, l->arg);
-	l->is_busy = false;
 	json_decref(message);
-	if (!l->is_closed)
+	return link_called(l);
+}
+
+/* The same, of what was to be sent. */
+static bool
+link_tell_sent(struct link *l)
+{
+	void (*sent)(void *) = l->sent;
+
+	if (sent == NULL || l->output != NULL)
 		return true;
-	link_free(l);
-	return false;
+	l->sent = NULL;
+	l->is_busy = true;
+	sent(l->arg);
+	return link_called(l);
 }
 
 static void
@@ -127,6 +147,8 @@ link_event(struct watch *w, unsigned int events)
 		/* Its end shows when it is read. */
 		output_write(&l->output, w->fd);
 		link_watch(l);
+		if (!link_tell_sent(l))
+			return;
 	}
 	if ((events & ~(unsigned int)PRONG_WRITE) == 0)
 		return;
@@ -192,11 +214,7 @@ link_is_busy(const struct link *l)
 }
 
 void
-link_flush(struct link *l, int ms)
+link_when_sent(struct link *l, void (*sent)(void *arg))
 {
-	struct pollfd p = { .fd = l->watch.fd, .events = POLLOUT };
-
-	while (l->output != NULL && poll(&p, 1, ms) == 1 &&
-	    output_write(&l->output, l->watch.fd) != -1)
-		continue;
+	l->sent = sent;
 }

@@ -35,7 +35,10 @@ int link_send(struct link *, json_t *message);
 /* Whether something is left that has found no room. */
 bool link_is_busy(const struct link *);
 
-/* Sends what is left, and waits for that, ms at most. */
-void link_flush(struct link *, int ms);
+/*
+ * Calls sent, once, when all of that has gone; nothing, if the other side goes
+ * before.
+ */
+void link_when_sent(struct link *, void (*sent)(void *arg));
 
 #endif

@@ -59,10 +59,11 @@ master_has_processes(const struct master *m)
 void
 master_finish(struct master *m)
 {
+	/* Who drains before this one may change what is to be saved. */
 	if (m->state < MASTER_DRAINING || master_has_processes(m) ||
-	    saving_finish(m) || takeover_is_waited_for(m))
+	    takeover_is_waited_for(m) || saving_finish(m) ||
+	    upgrade_finish(m))
 		return;
-	upgrade_finish(m);
 	loop_stop(m->loop);
 }
 

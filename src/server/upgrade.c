@@ -44,8 +44,9 @@
  */
 #define UPGRADE_STOP_MS		(2 * GENERATION_STOP_MS)
 #define UPGRADE_STOP_PART	2
-/* How long the last report may take to get into the socket. */
-#define UPGRADE_FLUSH_MS	2000
+/* For the last report: when it is tried again, and who is to stop at once. */
+#define UPGRADE_AGAIN_MS	100
+#define UPGRADE_HURRY_MS	2000
 
 enum upgrade_step {
 	UPGRADE_NONE,
@@ -66,6 +67,7 @@ struct upgrade {
 	bool late;
 	bool lets_go;			/* all were told to drain, ... */
 	uint64_t released;		/* and answer to this */
+	bool has_reported;		/* for the last time */
 	uint64_t begun_at, limit;	/* process_milliseconds() */
 	struct timer timer;
 };
@@ -194,12 +196,11 @@ upgrade_too_late(struct timer *t)
 
 /* --- handing over --------------------------------------------------------- */
 
-static void
+static int
 upgrade_report(struct upgrade *u, const char *key, bool value)
 {
-	if (u->link != NULL)
-		link_send(u->link, json_pack("{s:b,s:o}", key, value,
-		    "report", takeover_report(u->master)));
+	return link_send(u->link, json_pack("{s:b,s:o}", key, value,
+	    "report", takeover_report(u->master)));
 }
 
 static void
@@ -214,20 +215,70 @@ upgrade_report_timer(struct timer *t)
 	loop_timer(u->master->loop, t, UPGRADE_REPORT_MS);
 }
 
-void
+static void
+upgrade_sent(void *arg)
+{
+	master_finish(((struct upgrade *)arg)->master);
+}
+
+static void
+upgrade_report_again(struct timer *t)
+{
+	upgrade_sent((char *)t - offsetof(struct upgrade, timer));
+}
+
+/* Who is to stop at once does not wait for who does not read. */
+static void
+upgrade_hurry(struct timer *t)
+{
+	struct upgrade *u = (struct upgrade *)((char *)t -
+	    offsetof(struct upgrade, timer));
+
+	log_warning("upgrade: process %d does not read what was counted here "
+	    "at last", (int)u->pid);
+	link_close(u->link);
+	u->link = NULL;
+	master_finish(u->master);
+}
+
+/*
+ * A new master that stands still for a while is to be told, too: without this
+ * its counters would be wrong from then on.  It costs nobody anything.
+ */
+static void
+upgrade_report_last(struct upgrade *u)
+{
+	struct loop *loop = u->master->loop;
+
+	loop_timer_stop(loop, &u->timer);
+	if (upgrade_report(u, "last", true) == -1) {
+		u->timer.fn = upgrade_report_again;
+		loop_timer(loop, &u->timer, UPGRADE_AGAIN_MS);
+		return;
+	}
+	u->has_reported = true;
+	link_when_sent(u->link, upgrade_sent);
+}
+
+bool
 upgrade_finish(struct master *m)
 {
 	struct upgrade *u = m->upgrade;
 
 	if (!upgrade_is_over(m))
-		return;
+		return false;
 	u->lets_go = true;
 	/* There is no later chance. */
 	control_wake(m->control);
-	if (u->link == NULL)
-		return;
-	upgrade_report(u, "last", true);
-	link_flush(u->link, UPGRADE_FLUSH_MS);
+	if (u->link != NULL && !u->has_reported)
+		upgrade_report_last(u);
+	if (u->link == NULL || (u->has_reported && !link_is_busy(u->link)))
+		return false;
+	if (m->state == MASTER_STOPPING && u->timer.fn != upgrade_hurry) {
+		u->timer.fn = upgrade_hurry;
+		loop_timer(m->loop, &u->timer, UPGRADE_HURRY_MS);
+	}
+	return true;
 }
 
 static void
@@ -314,6 +365,7 @@ upgrade_hear(struct link *l, json_t *message, void *arg)
 		/* Before it is ready its end tells more. */
 		link_close(l);
 		u->link = NULL;
+		master_finish(u->master);
 		return;
 	}
 	text = json_string_value(json_object_get(message, "stage"));

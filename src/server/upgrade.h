@@ -33,7 +33,10 @@ bool upgrade_is_over(const struct master *);
 bool upgrade_ended(struct master *, pid_t, int status);
 /* The server stops. */
 void upgrade_cancel(struct master *);
-/* The last word: what all has been counted. */
-void upgrade_finish(struct master *);
+/*
+ * The last word: what all has been counted.  True while it is on its way: until
+ * the new master has room for it, or has gone.
+ */
+bool upgrade_finish(struct master *);
 
 #endif
