@@ -291,12 +291,29 @@ process_memory(void)
 }
 
 const char *
+process_signal_name(int signo, char *buf, size_t size)
+{
+	const char *name = sigabbrev_np(signo);
+
+	if (name != NULL)
+		snprintf(buf, size, "SIG%s", name);
+	else if (signo == SIGRTMIN)
+		strlcpy(buf, "SIGRTMIN", size);
+	else if (signo > SIGRTMIN && signo <= SIGRTMAX)
+		snprintf(buf, size, "SIGRTMIN+%d", signo - SIGRTMIN);
+	else
+		snprintf(buf, size, "signal %d", signo);
+	return buf;
+}
+
+const char *
 process_describe_status(int status, char *buf, size_t size)
 {
+	char name[PROCESS_SIGNAL_NAME];
+
 	if (WIFSIGNALED(status))
-		snprintf(buf, size, "was killed by SIG%s%s",
-		    sigabbrev_np(WTERMSIG(status)) != NULL ?
-		    sigabbrev_np(WTERMSIG(status)) : "?",
+		snprintf(buf, size, "was killed by %s%s",
+		    process_signal_name(WTERMSIG(status), name, sizeof(name)),
 		    WCOREDUMP(status) ? " (core dumped)" : "");
 	else
 		snprintf(buf, size, "exited with code %d", WEXITSTATUS(status));

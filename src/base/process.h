@@ -67,6 +67,10 @@ bool process_dumps_core(pid_t);
 /* Bytes that this process has allocated. */
 size_t process_memory(void);
 
+/* "SIGTERM", "SIGRTMIN+3"; "signal 32" for one that is nobody's. */
+#define PROCESS_SIGNAL_NAME	24
+const char *process_signal_name(int signo, char *buf, size_t size);
+
 /* "exited with code 3" or "was killed by SIGSEGV (core dumped)". */
 const char *process_describe_status(int status, char *buf, size_t size);
 

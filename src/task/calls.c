@@ -3,12 +3,12 @@
  * prong_pool_*: tasks are submitted, waited for, fetched and given up.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/process.h"
 #include "net/service.h"
 #include "task/caller.h"
 
@@ -93,6 +93,8 @@ calls_submit(struct prong_pool *h, uint64_t id, bool rings)
 static ssize_t
 calls_fail(const struct prong_pool *h, const struct prong_pool_result *r)
 {
+	char name[PROCESS_SIGNAL_NAME];
+
 	switch (r->outcome) {
 	case PRONG_TASK_FAILED:
 		return error_set(r->error, "%.*s", (int)r->length,
@@ -102,9 +104,8 @@ calls_fail(const struct prong_pool *h, const struct prong_pool_result *r)
 			return error_set(r->error, "pool \"%s\": the task has "
 			    "ended its process", calls_name(h));
 		return error_set(r->error, "pool \"%s\": the process of the "
-		    "task was killed by SIG%s", calls_name(h),
-		    sigabbrev_np(r->signal) == NULL ? "?" :
-		    sigabbrev_np(r->signal));
+		    "task was killed by %s", calls_name(h),
+		    process_signal_name(r->signal, name, sizeof(name)));
 	case PRONG_TASK_TIMED_OUT:
 		return error_set(r->error, "pool \"%s\": the task has run for "
 		    "longer than task-timeout", calls_name(h));

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -185,6 +186,33 @@ START_TEST(test_process_describe_status)
 	    buf, sizeof(buf)), "SIGABRT (core dumped)"));
 	ck_assert_str_eq(process_describe_status(0, small, sizeof(small)),
 	    "exited ");
+	ck_assert_str_eq(process_describe_status(status_of(SIGRTMIN + 3, 0),
+	    buf, sizeof(buf)), "was killed by SIGRTMIN+3");
+}
+END_TEST
+
+/* Those that have no number of their own, and those of the C library. */
+START_TEST(test_process_signal_name)
+{
+	const struct {
+		int signo;
+		const char *name;
+	} cases[] = {
+		{ SIGHUP, "SIGHUP" }, { SIGSYS, "SIGSYS" },
+		{ SIGRTMIN, "SIGRTMIN" }, { SIGRTMIN + 1, "SIGRTMIN+1" },
+		{ SIGRTMIN - 1, "signal 33" }, { 32, "signal 32" },
+		{ SIGRTMAX, "SIGRTMIN+30" }, { SIGRTMAX + 1, "signal 65" },
+		{ 0, "signal 0" }, { -1, "signal -1" },
+		{ INT_MIN, "signal -2147483648" },
+	};
+	char buf[PROCESS_SIGNAL_NAME], small[4];
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		ck_assert_str_eq(process_signal_name(cases[i].signo, buf,
+		    sizeof(buf)), cases[i].name);
+	ck_assert_str_eq(process_signal_name(SIGRTMIN, small, sizeof(small)),
+	    "SIG");
 }
 END_TEST
 
@@ -284,6 +312,7 @@ main(void)
 	tcase_add_test(tc, test_process_parent_has_gone);
 	tcase_add_test(tc, test_process_milliseconds);
 	tcase_add_test(tc, test_process_describe_status);
+	tcase_add_test(tc, test_process_signal_name);
 	tcase_add_test(tc, test_process_state);
 	tcase_add_test(tc, test_process_state_text);
 	tcase_add_loop_test(tc, test_process_memory, 0, 7);
