@@ -78,7 +78,7 @@ clerk_begin(struct master *m, const struct clerk_task *task, int fd,
 	if (clerk_close_others(m, fd) == -1 ||
 	    privilege_drop(&m->current->privilege, "") == -1 ||
 	    process_die_with_parent(master) == -1 ||
-	    (confine_clerk(m->current->server, &word) == -1 &&
+	    (confine_clerk(m->current->server, task->file, &word) == -1 &&
 	    confine_is_required(m->current->server)))
 		return -1;
 	alarm((unsigned int)((task->ms + 999) / 1000));

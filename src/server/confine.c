@@ -76,19 +76,14 @@ confine_worker(const struct prong_server *s, bool forks, uint32_t *word)
 }
 
 int
-confine_clerk(const struct prong_server *s, uint32_t *word)
+confine_clerk(const struct prong_server *s, const char *file, uint32_t *word)
 {
-	const struct prong_section *dict = s->objects[PRONG_DICT].sections;
 	struct sandbox_files files = { { NULL, 0 }, { NULL, 0 } };
-	const char *path;
 	int r = sandbox_add_usual(&files, false);
 
 	*word = 0;
-	for (; r == 0 && dict != NULL; dict = dict->next) {
-		path = section_text(dict, "save");
-		if (path[0] == '/')
-			r = confine_add_folder(&files.writes, path);
-	}
+	if (r == 0 && file != NULL && file[0] == '/')
+		r = confine_add_folder(&files.writes, file);
 	if (r == 0)
 		r = sandbox_enter(&s->sandbox, &files, false, word);
 	sandbox_free_files(&files);

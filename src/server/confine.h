@@ -14,8 +14,12 @@
 /* A worker, the forker and its children, a process of a pool. */
 int confine_worker(const struct prong_server *, bool forks, uint32_t *word);
 
-/* A clerk, who also reads and writes the files of dicts. */
-int confine_clerk(const struct prong_server *, uint32_t *word);
+/*
+ * A clerk.  The file is a dict's that it reads or writes, which may be one that
+ * the server is yet to have, or has no more; or NULL.
+ */
+int confine_clerk(const struct prong_server *, const char *file,
+    uint32_t *word);
 
 bool confine_is_required(const struct prong_server *);
 

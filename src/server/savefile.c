@@ -236,6 +236,21 @@ savefile_write(const char *path, struct prong_dict *d, uint64_t *count)
 	return savefile_end(savefile_end(r, fd), f.folder);
 }
 
+void
+savefile_wait(const char *path)
+{
+	struct savefile f;
+	int fd;
+
+	if (savefile_open(&f, path) == -1)
+		return;
+	fd = openat(f.folder, f.new_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
+	    O_CLOEXEC);
+	while (fd != -1 && flock(fd, LOCK_EX) == -1 && errno == EINTR)
+		continue;
+	savefile_end(savefile_end(0, fd), f.folder);
+}
+
 /* --- reading ------------------------------------------------------------- */
 
 static int

@@ -25,6 +25,9 @@ int savefile_try(const char *path);
  */
 int savefile_write(const char *path, struct prong_dict *, uint64_t *count);
 
+/* Until a process that was killed while it wrote it has let go of it. */
+void savefile_wait(const char *path);
+
 /*
  * Sets in an empty dict what it has: 1; 0: there is no file, or an empty one.
  * -1: EBADMSG and EPROTONOSUPPORT, it is damaged or of another version; else it

@@ -39,8 +39,8 @@ struct saving {
 	struct clerk *clerk;		/* at work */
 	bool is_started;
 	bool is_last;			/* what is at work, or was */
-	bool is_cut;			/* at work no more: the last one follows */
 	bool is_dropped;		/* by a reload: it ends with its users */
+	bool was_cut;			/* who was at work has been killed */
 	/*
 	 * The errno of the last attempt, which is the clerk's exit status (0:
 	 * it went well; -1: it was killed), and until when the log has heard
@@ -99,6 +99,7 @@ saving_load_one(struct master *m, const struct prong_section *section,
 	struct saving s = { .dict = d, .path = path };
 	const struct clerk_task task = {
 		.name = "reading it", .work = saving_read_work, .arg = &s,
+		.file = path,
 	};
 
 	strlcpy(s.name, d->name, sizeof(s.name));
@@ -158,6 +159,8 @@ saving_write_work(struct master *m, void *arg, int *status)
 
 	if (s->is_last)
 		s->dict->wait = SAVING_LAST_MS;
+	if (s->was_cut)
+		savefile_wait(s->path);
 	if (savefile_write(s->path, s->dict, &count) == -1)
 		*status = saving_fail(s);
 	else
@@ -212,8 +215,6 @@ saving_note(struct saving *s, int status)
 	s->failure = failure;
 }
 
-static void saving_begin(struct saving *);
-
 static void
 saving_written(struct master *m, void *arg, int status, const char *text,
     size_t length)
@@ -222,12 +223,6 @@ saving_written(struct master *m, void *arg, int status, const char *text,
 	char how[80];
 
 	s->clerk = NULL;
-	if (s->is_cut) {
-		s->is_cut = false;
-		saving_begin(s);
-		master_finish(m);
-		return;
-	}
 	saving_note(s, status);
 	if (WIFSIGNALED(status))
 		log_error("dict \"%s\" is not saved: the clerk %s; %s stays as "
@@ -246,7 +241,7 @@ static void
 saving_begin(struct saving *s)
 {
 	const struct clerk_task task = {
-		.name = "saving it", .ms = SAVING_MS, .arg = s,
+		.name = "saving it", .ms = SAVING_MS, .arg = s, .file = s->path,
 		.work = saving_write_work, .done = saving_written,
 	};
 
@@ -315,6 +310,50 @@ saving_set(struct saving *s, const struct prong_section *section)
 		saving_arm(s);
 }
 
+/* For the last time, from now on; it need not be there when that is done. */
+static void
+saving_end(struct saving *s)
+{
+	loop_timer_stop(s->master->loop, &s->timer);
+	/* What it writes is older than what is there now. */
+	if (s->clerk != NULL) {
+		clerk_kill(s->clerk);
+		clerk_forget(s->clerk);
+		s->clerk = NULL;
+		s->was_cut = true;
+	}
+	s->is_last = true;
+	saving_begin(s);
+	s->dict = NULL;
+	if (s->clerk == NULL)
+		saving_free(s);
+}
+
+static bool
+saving_has(const struct prong_server *server, const struct prong_dict *d)
+{
+	const struct object_list *dicts = &server->objects[PRONG_DICT];
+	size_t i;
+
+	for (i = 0; i < dicts->count; i++)
+		if (dicts->items[i] == d && !dicts->shared[i])
+			return true;
+	return false;
+}
+
+/* Dicts that stay, but are not to be saved any more. */
+static void
+saving_end_unsaved(struct master *m)
+{
+	struct saving *s, *next;
+
+	for (s = m->savings; s != NULL; s = next) {
+		next = s->next;
+		if (s->is_dropped && saving_has(m->server, s->dict))
+			saving_end(s);
+	}
+}
+
 void
 saving_follow(struct master *m)
 {
@@ -335,61 +374,94 @@ saving_follow(struct master *m)
 		else
 			saving_set(s, section);
 	}
+	saving_end_unsaved(m);
 }
 
 void
 saving_drop(struct master *m, const struct prong_server *server)
 {
-	const struct object_list *dicts = &server->objects[PRONG_DICT];
 	struct saving *s, *next;
-	size_t i;
 
 	for (s = m->savings; s != NULL; s = next) {
 		next = s->next;
-		for (i = 0; i < dicts->count && (dicts->shared[i] ||
-		    dicts->items[i] != s->dict); i++)
-			continue;
-		if (!s->is_dropped || i == dicts->count)
-			continue;
-		loop_timer_stop(m->loop, &s->timer);
-		/* What it writes is older than what is there now. */
-		if (s->clerk != NULL) {
-			clerk_kill(s->clerk);
-			clerk_forget(s->clerk);
-		}
-		s->is_last = true;
-		saving_begin(s);
-		if (s->clerk == NULL)
-			saving_free(s);
+		if (s->is_dropped && saving_has(server, s->dict))
+			saving_end(s);
 	}
 }
 
-/* What a clerk at work writes is older than what is there now. */
-static void
-saving_end(struct saving *s)
+/* --- over an upgrade ------------------------------------------------------ */
+
+static bool
+saving_saves(const struct prong_server *server, const char *name)
 {
-	loop_timer_stop(s->master->loop, &s->timer);
-	s->is_last = true;
-	if (s->clerk == NULL)
-		saving_begin(s);
-	else {
-		s->is_cut = true;
-		clerk_kill(s->clerk);
+	const struct prong_section *section = section_find(
+	    server->objects[PRONG_DICT].sections, "dict", name);
+
+	return section != NULL && section_text(section, "save")[0] != '\0';
+}
+
+json_t *
+saving_unsaved(const struct prong_server *server,
+    const struct prong_server *before)
+{
+	const struct prong_section *section;
+	json_t *names = json_array();
+
+	for (section = before->objects[PRONG_DICT].sections; section != NULL;
+	    section = section->next)
+		if (!saving_saves(server, section->title))
+			json_array_append_new(names,
+			    json_string(section->title));
+	return names;
+}
+
+static bool
+saving_is_named(const struct saving *s, const json_t *names)
+{
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach(names, i, name)
+		if (json_is_string(name) &&
+		    strcmp(json_string_value(name), s->name) == 0)
+			return true;
+	return false;
+}
+
+void
+saving_hand_on(struct master *m, const json_t *unsaved)
+{
+	struct saving *s, *next;
+
+	for (s = m->savings; s != NULL; s = next) {
+		next = s->next;
+		/* Of those that drain: the new master has never heard of it. */
+		if (!saving_has(m->server, s->dict))
+			continue;
+		if (saving_is_named(s, unsaved)) {
+			s->is_dropped = true;
+			continue;
+		}
+		if (s->clerk != NULL)
+			clerk_forget(s->clerk);
+		saving_free(s);
 	}
 }
 
 bool
 saving_finish(struct master *m)
 {
-	struct saving *s;
-	bool goes_on = false;
+	struct saving *s, *next;
 
-	for (s = m->savings; s != NULL; s = s->next) {
+	for (s = m->savings; s != NULL; s = next) {
+		next = s->next;
 		if (s->is_started && !s->is_last)
 			saving_end(s);
-		goes_on |= s->clerk != NULL;
 	}
-	return goes_on;
+	for (s = m->savings; s != NULL; s = s->next)
+		if (s->clerk != NULL)
+			return true;
+	return false;
 }
 
 void

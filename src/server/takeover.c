@@ -237,8 +237,9 @@ takeover_ready(struct master *m)
 	objects_keep(m->server, h->before.server);
 	t->link = link_open(m->loop, h->link, takeover_hear, t);
 	h->link = -1;
-	if (t->link == NULL || link_send(t->link, json_pack("{s:b,s:o}",
-	    "ready", 1, "unused", takeover_unused(h))) == -1)
+	if (t->link == NULL || link_send(t->link, json_pack("{s:b,s:o,s:o}",
+	    "ready", 1, "unused", takeover_unused(h), "unsaved",
+	    saving_unsaved(m->server, h->before.server))) == -1)
 		master_fail(m, error_text());
 	return true;
 }

@@ -301,8 +301,9 @@ upgrade_let_go(struct master *m)
 
 /* What the new master has taken is not ours to shut or to remove. */
 static void
-upgrade_mark(struct master *m, const json_t *unused)
+upgrade_mark(struct master *m, const json_t *message)
 {
+	const json_t *unused = json_object_get(message, "unused");
 	struct listening *l = &m->current->listening;
 	size_t i, k;
 
@@ -313,6 +314,7 @@ upgrade_mark(struct master *m, const json_t *unused)
 			    l->sockets[i].fd)
 				l->sockets[i].is_shared = false;
 	}
+	saving_hand_on(m, json_object_get(message, "unsaved"));
 	objects_give_away(m->server);
 	/* Who asked may look into it as soon as there is an answer. */
 	if (m->pidlock != -1) {
@@ -322,7 +324,6 @@ upgrade_mark(struct master *m, const json_t *unused)
 	}
 	m->pidlock = -1;
 	control_give_away(m->control);
-	saving_close(m);
 }
 
 static void
@@ -330,7 +331,7 @@ upgrade_succeed(struct upgrade *u, const json_t *message)
 {
 	struct master *m = u->master;
 
-	upgrade_mark(m, json_object_get(message, "unused"));
+	upgrade_mark(m, message);
 	u->step = UPGRADE_OVER;
 	announce_mainpid(u->pid);
 	upgrade_report(u, "go", true);

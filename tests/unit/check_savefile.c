@@ -3,11 +3,13 @@
  * server/savefile: the file of a dict, replaced as a whole or not at all.
  */
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -126,6 +128,52 @@ START_TEST(test_busy)
 	ck_assert(is_there(new_path));
 	close(fd);
 	save(1);
+}
+END_TEST
+
+/* Somebody who holds it until he is killed. */
+static pid_t
+holder(void)
+{
+	int ends[2], fd;
+	pid_t pid;
+	char c;
+
+	ck_assert_int_eq(pipe(ends), 0);
+	if ((pid = fork()) == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		fd = open(new_path, O_WRONLY | O_CREAT, 0600);
+		if (fd == -1 || flock(fd, LOCK_EX) == -1 ||
+		    write(ends[1], "", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	ck_assert_int_eq(read(ends[0], &c, 1), 1);
+	close(ends[0]);
+	close(ends[1]);
+	return pid;
+}
+
+/* One that was killed may hold it for a while. */
+START_TEST(test_wait)
+{
+	int before = helper_descriptors();
+	pid_t pid, killer;
+
+	savefile_wait(file_path);
+	pid = holder();
+	refuse(EBUSY, "another server writes");
+	if ((killer = fork()) == 0) {
+		poll(NULL, 0, 100);
+		kill(pid, SIGKILL);
+		_exit(0);
+	}
+	savefile_wait(file_path);
+	save(1);
+	ck_assert_int_eq(helper_wait(killer), 0);
+	ck_assert_int_eq(helper_wait(pid), SIGKILL);
+	ck_assert_int_eq(helper_descriptors(), before);
 }
 END_TEST
 
@@ -260,6 +308,7 @@ main(void)
 	tcase_add_test(tc, test_round);
 	tcase_add_test(tc, test_left);
 	tcase_add_test(tc, test_busy);
+	tcase_add_test(tc, test_wait);
 	tcase_add_test(tc, test_links);
 	tcase_add_test(tc, test_limit);
 	tcase_add_test(tc, test_no_folder);
