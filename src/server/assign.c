@@ -55,12 +55,20 @@ assign_deputy(const struct generation *g, uint32_t number)
 	return p != NULL ? p : assign_next(g, number, assign_is_ready);
 }
 
+/* What is paused now is so for who is tried, too: that may be taken back. */
+static bool
+assign_is_paused(const struct generation *g, const struct prong_service *s)
+{
+	return g->paused[s->index] || (g->state == GENERATION_STARTING &&
+	    g->master->current->paused[s->index]);
+}
+
 /* Those of numbers are for workers alone, unless they are common. */
 static bool
 assign_is_wanted(const struct process *p, const struct listening_socket *s,
     const struct process *const *deputies)
 {
-	if (p->generation->paused[s->service->index] ||
+	if (assign_is_paused(p->generation, s->service) ||
 	    !process_serves(p->role, s->service) ||
 	    (p->generation->state == GENERATION_RETIRING && s->is_shared))
 		return false;

@@ -143,20 +143,37 @@ commands_close(struct master *m, const json_t *request,
 	    "service", rows_name(&m->rows, e.service), "peer", peer);
 }
 
+/* Of its processes; whoever resumes drains no more. */
+static void
+commands_mark_paused(struct generation *g, const struct prong_service *s,
+    bool paused)
+{
+	g->paused[s->index] = paused;
+	if (!paused)
+		draining_resume(g, s);
+}
+
+/* For who is tried, too: the reload was asked for before. */
 static json_t *
 commands_set_paused(struct master *m, const json_t *request,
     struct control_wait *wait, bool paused)
 {
+	struct generation *trial = generation_on_trial(m);
 	struct prong_service *s = control_service(m, request);
 
 	if (s == NULL || commands_check_running(m) == -1)
 		return NULL;
+	if (paused && upgrade_is_busy(m)) {
+		/* The new master would never hear of it. */
+		error_set(EBUSY, "an upgrade is under way");
+		return NULL;
+	}
 	if (m->current->paused[s->index] != paused)
 		log_info("service=%s %s, as asked", s->name,
 		    paused ? "paused" : "resumed");
-	m->current->paused[s->index] = paused;
-	if (!paused)
-		draining_resume(m->current, s);
+	commands_mark_paused(m->current, s, paused);
+	if (trial != NULL && server_by_name(trial->server, s->name) != NULL)
+		commands_mark_paused(trial, s, paused);
 	m->release = ++m->number;
 	assign_sockets(m);
 	m->release = 0;

@@ -13,6 +13,7 @@
 #include "base/process.h"
 #include "base/units.h"
 #include "server/control.h"
+#include "server/upgrade.h"
 
 uint64_t
 draining_limit(const struct prong_service *s)
@@ -186,6 +187,7 @@ static void
 draining_begin(struct master *m, const struct prong_service *s)
 {
 	struct draining *d = &m->current->draining[s->index];
+	struct generation *trial = generation_on_trial(m);
 
 	*d = (struct draining){
 		.on = true,
@@ -197,9 +199,16 @@ draining_begin(struct master *m, const struct prong_service *s)
 	log_info("service=%s drains, as asked: open=%llu",
 	    s->name, (unsigned long long)draining_count(m, s->index).open);
 	m->current->paused[s->index] = true;
+	/* Who is tried may serve it already. */
+	if (trial != NULL && server_by_name(trial->server, s->name) != NULL) {
+		trial->draining[s->index] = *d;
+		trial->paused[s->index] = true;
+	}
 	assign_sockets(m);
 	/* Behind that, so that nobody comes after it. */
 	draining_tell_all(m->current, s, true, d->number);
+	if (trial != NULL && trial->draining[s->index].on)
+		draining_tell_all(trial, s, true, d->number);
 }
 
 json_t *
@@ -218,6 +227,10 @@ draining_command(struct master *m, const json_t *request,
 		return NULL;
 	}
 	d = &m->current->draining[s->index];
+	if (!d->on && upgrade_is_busy(m)) {
+		error_set(EBUSY, "an upgrade is under way");
+		return NULL;
+	}
 	if (!d->on)
 		draining_begin(m, s);
 	limit = draining_limit(s);

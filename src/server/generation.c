@@ -313,6 +313,14 @@ generation_process_gone(struct generation *g)
 	master_generation_gone(m, g);
 }
 
+struct generation *
+generation_on_trial(const struct master *m)
+{
+	struct generation *g = m->generations;
+
+	return g != m->current && g->state == GENERATION_STARTING ? g : NULL;
+}
+
 uint32_t
 generations_draining(const struct master *m)
 {

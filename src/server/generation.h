@@ -100,6 +100,8 @@ void generation_end(struct generation *);
 /* One of its processes has gone: it goes, too, when that was the last. */
 void generation_process_gone(struct generation *);
 
+/* The one that a reload tries; NULL: there is none. */
+struct generation *generation_on_trial(const struct master *);
 /* How many drain. */
 uint32_t generations_draining(const struct master *);
 
