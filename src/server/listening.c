@@ -170,8 +170,12 @@ listening_open_address(struct listening *l, struct prong_service *service,
 		if ((new.fd = socket_bind(a, new.number == 0, o)) == -1)
 			return -1;
 		new.address = *a;
-		if (listening_append(l, &new) == -1)
+		if (listening_append(l, &new) == -1) {
+			/* No list has it by which it would be removed. */
+			if (address_is_unix(a))
+				unlink(a->un.sun_path);
 			return -1;
+		}
 	}
 	new.is_shared = new.is_given = false;
 	for (number = 1; new.number != -1 && number < workers; number++) {

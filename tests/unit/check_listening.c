@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,10 +24,23 @@ static struct prong_service *service;
 static struct listening listening;
 static struct prong_server *later;	/* the next one, with its sockets */
 static struct listening following;
+static int appends;			/* that are left until memory is short */
+
+/* In the place of the library's: only the lists of sockets grow by it here. */
+void *
+reallocarray(void *p, size_t count, size_t size)
+{
+	if (size == sizeof(struct listening_socket) && appends-- <= 0) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return realloc(p, count * size);
+}
 
 static void
 setup(void)
 {
+	appends = INT_MAX;
 	ck_assert_ptr_nonnull(server = prong_server_new());
 	ck_assert_ptr_nonnull(later = prong_server_new());
 	ck_assert_ptr_nonnull(service = prong_server_add(server, "s"));
@@ -217,18 +232,32 @@ START_TEST(test_listening_add_worker)
 }
 END_TEST
 
+static void
+add_next_path(const char *path)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "unix:%s", path);
+	ck_assert_int_eq(prong_service_set(later->services[0], "listen", text),
+	    0);
+}
+
+static void
+add_next(const char *dispatch, const char *path)
+{
+	struct prong_service *after;
+
+	ck_assert_ptr_nonnull(after = prong_server_add(later, "s"));
+	ck_assert_int_eq(prong_service_set(after, "listen", "127.0.0.1:0"), 0);
+	add_next_path(path);
+	ck_assert_int_eq(prong_service_set(after, "dispatch", dispatch), 0);
+}
+
 /* The next one has what it wants of those of the one before. */
 static void
 open_next(const char *dispatch, const char *path, int workers)
 {
-	struct prong_service *after;
-	char text[160];
-
-	ck_assert_ptr_nonnull(after = prong_server_add(later, "s"));
-	snprintf(text, sizeof(text), "unix:%s", path);
-	ck_assert_int_eq(prong_service_set(after, "listen", "127.0.0.1:0"), 0);
-	ck_assert_int_eq(prong_service_set(after, "listen", text), 0);
-	ck_assert_int_eq(prong_service_set(after, "dispatch", dispatch), 0);
+	add_next(dispatch, path);
 	ck_assert_int_eq(listening_open(&following, later, workers, &listening),
 	    0);
 }
@@ -307,6 +336,63 @@ START_TEST(test_listening_common)
 }
 END_TEST
 
+/* One that cannot be added is closed, unless another list has it. */
+START_TEST(test_listening_append_no_memory)
+{
+	struct listening_socket new = { .is_shared = true };
+	int before;
+
+	listen_on("127.0.0.1:0");
+	ck_assert_int_eq(listening_open(&listening, server, 1, NULL), 0);
+	before = helper_descriptors();
+	new.fd = dup(listening.sockets[0].fd);
+	appends = 0;
+	errno = 0;
+	ck_assert_int_eq(listening_append(&listening, &new), -1);
+	ck_assert_int_eq(errno, ENOMEM);
+	ck_assert_ptr_nonnull(strstr(error_text(), "listening sockets"));
+	ck_assert_uint_eq(listening.count, 1);
+	ck_assert_int_eq(helper_descriptors(), before + 1);
+	new.is_shared = false;
+	ck_assert_int_eq(listening_append(&listening, &new), -1);
+	ck_assert_uint_eq(listening.count, 1);
+	ck_assert_int_eq(helper_descriptors(), before);
+}
+END_TEST
+
+/*
+ * Short of memory at any of them: nothing is left of the next generation's, and
+ * all of the one that serves is there.
+ */
+START_TEST(test_listening_open_no_memory)
+{
+	const char *path = helper_path("short.sock");
+	const char *kept = helper_path("serves.sock");
+	int before, n;
+
+	listen_on("127.0.0.1:0");
+	listen_on_path(kept);
+	ck_assert_int_eq(listening_open(&listening, server, 2, NULL), 0);
+	ck_assert_int_eq(listening_start(&listening), 0);
+	add_next("inline", kept);
+	ck_assert_int_eq(prong_service_set(later->services[0], "listen",
+	    "127.0.0.1:0"), 0);
+	add_next_path(path);
+	before = helper_descriptors();
+	/* Two and one more worker's, the path that there is, two, and a path. */
+	for (n = 0; n <= 8; n++) {
+		appends = n;
+		ck_assert_int_eq(listening_open(&following, later, 3,
+		    &listening), n < 8 ? -1 : 0);
+		listening_close(&following, true);
+		ck_assert_int_eq(helper_descriptors(), before);
+		ck_assert_int_eq(access(path, F_OK), -1);
+		ck_assert(answers(&listening.sockets[0].address));
+		ck_assert(answers(&listening.sockets[2].address));
+	}
+}
+END_TEST
+
 START_TEST(test_listening_options)
 {
 	const char *key;
@@ -362,6 +448,8 @@ main(void)
 	tcase_add_test(tc, test_listening_not_kept);
 	tcase_add_test(tc, test_listening_kept);
 	tcase_add_test(tc, test_listening_common);
+	tcase_add_test(tc, test_listening_append_no_memory);
+	tcase_add_test(tc, test_listening_open_no_memory);
 	tcase_add_test(tc, test_listening_options);
 	return unit_run(s);
 }
