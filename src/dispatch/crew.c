@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Crews.
+ * Crews, in the worker's own thread: who gets one of theirs (crew_thread).
  *
  * A connection goes to a thread through the queue of the crew, and comes back
  * through the box of the process, where the worker's loop finds it: ended, to
@@ -12,73 +12,17 @@
 #include <sys/eventfd.h>
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
-#include "dispatch/lane.h"
-#include "net/conn.h"
+#include "dispatch/crew_thread.h"
 #include "net/listener.h"
 #include "net/mail.h"
 
-/* What calls need of a thread's own stack; handlers run on another. */
-#define CREW_STACK_SIZE		(256 * 1024)
-/* A thread of a growing crew stays so long without work. */
-#define CREW_LINGER_SECONDS	5
 /* How long not to start one that could not be, and how often that is told. */
 #define CREW_RETRY_MS		1000
 #define CREW_TELL_MS		10000
-
-enum crew_command {
-	CREW_DRAIN = 1 << 0,
-	CREW_CLOSE = 1 << 1,
-	CREW_END = 1 << 2,
-	CREW_OVERFLOW = 1 << 3,	/* it does not take what is posted to it */
-};
-
-struct crew_queue {
-	struct prong_conn *first, **end;
-};
-
-struct crew_thread {
-	struct crew *crew;
-	struct crew_thread *next;
-	pthread_t id;
-	struct lane lane;
-	struct watch wake;		/* an eventfd; -1 */
-	struct prong_conn *conn;	/* under the lock */
-	unsigned int commands;		/* under the lock */
-	struct mails *mails;		/* for conn; under the lock */
-	bool left;			/* to be joined */
-	char signal_stack[32 * 1024] __attribute__((aligned(16)));
-};
-
-struct crew {
-	struct conn_away away;		/* first */
-	struct prong_service *service;
-	enum crew_kind kind;
-	pthread_mutex_t lock;
-	pthread_cond_t work;
-	struct crew_queue queue;
-	struct crew_thread *threads;
-	uint64_t counters[COUNTERS];	/* of the loop's turn */
-	uint32_t queued;
-	uint32_t running;		/* threads */
-	uint32_t busy;			/* of those, have a connection */
-	uint32_t max;
-	uint32_t number;		/* of the last one */
-	enum drain_phase phase;		/* of its service's drain */
-	bool stopping;
-	bool some_left;
-	struct timer retry;		/* armed: none can be started now */
-	uint64_t told;			/* when that was told last */
-	struct crew *next;
-};
 
 /* What comes back to the worker's loop; one a process. */
 static struct crews {
@@ -89,50 +33,17 @@ static struct crews {
 	struct prong_conn *back;
 } crews = { .watch.fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static void
-crew_append(struct crew_queue *q, struct prong_conn *c)
+void
+crew_call(void)
 {
-	c->next_dead = NULL;
-	*q->end = c;
-	q->end = &c->next_dead;
+	crew_signal(crews.watch.fd);
 }
-
-static struct prong_conn *
-crew_take_first(struct crew_queue *q)
-{
-	struct prong_conn *c = q->first;
-
-	if ((q->first = c->next_dead) == NULL)
-		q->end = &q->first;
-	return c;
-}
-
-static void
-crew_signal(int fd)
-{
-	const uint64_t one = 1;
-	ssize_t n = write(fd, &one, sizeof(one));
-
-	/* It cannot be full: it is read as a whole. */
-	(void)n;
-}
-
-static void
-crew_clear(int fd)
-{
-	uint64_t count;
-	ssize_t n = read(fd, &count, sizeof(count));
-
-	(void)n;
-}
-
-/* --- in a thread --------------------------------------------------------- */
 
 /*
  * The worker's loop is woken by the first that comes back.  Under the crew's
  * lock, so that whoever abandons its threads finds each connection somewhere.
  */
-static void
+void
 crew_give_back(struct prong_conn *c)
 {
 	bool first;
@@ -143,228 +54,7 @@ crew_give_back(struct prong_conn *c)
 	crews.back = c;
 	pthread_mutex_unlock(&crews.lock);
 	if (first)
-		crew_signal(crews.watch.fd);
-}
-
-static void
-crew_obey(struct crew_thread *t, unsigned int commands,
-    enum drain_phase phase)
-{
-	struct prong_conn *c = t->lane.conn;
-
-	if ((commands & CREW_END) != 0)
-		lane_hurry(&t->lane);
-	if (c == NULL || (c->flags & CONN_DEAD) != 0)
-		return;
-	if ((commands & CREW_END) != 0)
-		conn_end(c, COUNTER_CLOSED_SERVER);
-	else if ((commands & CREW_OVERFLOW) != 0)
-		mail_overflow(c);
-	else if ((commands & CREW_CLOSE) != 0 && (c->flags & CONN_CLOSING) != 0)
-		conn_end(c, COUNTER_CLOSED_SERVER);
-	else if ((commands & CREW_CLOSE) != 0)
-		conn_close(c, COUNTER_CLOSED_SERVER);
-	else if ((commands & CREW_DRAIN) != 0)
-		conn_drain(c, phase);
-}
-
-static void
-crew_wake_event(struct watch *w, unsigned int events)
-{
-	struct crew_thread *t = (struct crew_thread *)((char *)w -
-	    offsetof(struct crew_thread, wake));
-	enum drain_phase phase;
-	struct mails *mails;
-	unsigned int commands;
-
-	crew_clear(w->fd);
-	pthread_mutex_lock(&t->crew->lock);
-	commands = t->commands;
-	t->commands = 0;
-	phase = t->crew->phase;
-	mails = t->mails;
-	t->mails = NULL;
-	pthread_mutex_unlock(&t->crew->lock);
-	crew_obey(t, commands, phase);
-	if (t->lane.conn != NULL)
-		mail_give_all(t->lane.conn, &mails);
-	/* There is hardly more at once. */
-	loop_dry(t->lane.loop);
-}
-
-/* Waits for work; false when there is to be none.  Under the lock. */
-static bool
-crew_wait(struct crew *crew)
-{
-	struct timespec until;
-	int error = 0;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += CREW_LINGER_SECONDS;
-	while (crew->queue.first == NULL && !crew->stopping && error == 0)
-		if (crew->kind == CREW_GROWS)
-			error = pthread_cond_timedwait(&crew->work,
-			    &crew->lock, &until);
-		else
-			error = pthread_cond_wait(&crew->work, &crew->lock);
-	return crew->queue.first != NULL;
-}
-
-static struct prong_conn *
-crew_next(struct crew_thread *t)
-{
-	struct crew *crew = t->crew;
-	struct prong_conn *c = NULL;
-
-	pthread_mutex_lock(&crew->lock);
-	t->conn = NULL;
-	t->commands = 0;
-	if (crew_wait(crew)) {
-		c = t->conn = crew_take_first(&crew->queue);
-		crew->queued--;
-		crew->busy++;
-		if (crew->stopping)
-			t->commands = CREW_END;
-		else if (crew->phase != DRAIN_OFF)
-			t->commands = CREW_DRAIN;
-		if (t->commands != 0 || c->held != NULL)
-			crew_signal(t->wake.fd);
-	} else {
-		t->left = crew->some_left = true;
-		crew->running--;
-		/* Nobody may be there to hear it at the end. */
-		if (!crew->stopping)
-			crew_signal(crews.watch.fd);
-	}
-	pthread_mutex_unlock(&crew->lock);
-	return c;
-}
-
-/* It has nothing any more when it was abandoned. */
-static void
-crew_let_go(struct crew_thread *t)
-{
-	struct prong_conn *c;
-
-	pthread_mutex_lock(&t->crew->lock);
-	if ((c = t->conn) != NULL) {
-		/* It was told so late that it has not looked. */
-		if ((t->commands & CREW_CLOSE) != 0)
-			c->flags |= CONN_ASKED;
-		/* So late that it has not looked, too. */
-		mails_move(&c->held, &t->mails);
-		crew_give_back(c);
-	}
-	mails_free(&t->mails);
-	t->conn = NULL;
-	t->crew->busy--;
-	pthread_mutex_unlock(&t->crew->lock);
-}
-
-static void *
-crew_run(void *arg)
-{
-	struct crew_thread *t = arg;
-	/* An overrun stack is told of from another. */
-	const stack_t signals = {
-		.ss_sp = t->signal_stack, .ss_size = sizeof(t->signal_stack)
-	};
-	stack_t before;
-	struct prong_conn *c;
-
-	pthread_setname_np(pthread_self(), t->lane.name);
-	lane_enter(&t->lane);
-	sigaltstack(&signals, &before);
-	while ((c = crew_next(t)) != NULL) {
-		lane_serve(&t->lane, c);
-		crew_let_go(t);
-	}
-	lane_leave(&t->lane);
-	/* It may be a sanitizer's, which takes it away now. */
-	sigaltstack(&before, NULL);
-	return NULL;
-}
-
-/* --- in the worker's own thread ------------------------------------------- */
-
-static void
-crew_thread_free(struct crew_thread *t)
-{
-	if (t->wake.fd != -1)
-		close(t->wake.fd);
-	lane_fini(&t->lane);
-	free(t);
-}
-
-static struct crew_thread *
-crew_thread_new(struct crew *crew)
-{
-	struct crew_thread *t;
-	char name[16];
-
-	if ((t = calloc(1, sizeof(*t))) == NULL) {
-		error_errno("a thread");
-		return NULL;
-	}
-	t->crew = crew;
-	snprintf(name, sizeof(name), "%.9s/%u", crew->service->name,
-	    ++crew->number % 100000);
-	if (lane_init(&t->lane, crew->service, name) == -1) {
-		free(t);
-		return NULL;
-	}
-	t->lane.keeps = crew->kind == CREW_LENT ? LANE_WHILE_BUSY :
-	    LANE_UNTIL_CLOSING;
-	t->wake = (struct watch){ crew_wake_event,
-	    eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), PRONG_READ };
-	if (t->wake.fd == -1 || loop_add(t->lane.loop, &t->wake) == -1 ||
-	    tasks_reserve(&t->lane.tasks) == -1) {
-		error_errno("a thread");
-		crew_thread_free(t);
-		return NULL;
-	}
-	return t;
-}
-
-static int
-crew_add_thread(struct crew *crew)
-{
-	struct crew_thread *t;
-	pthread_attr_t attr;
-	int error;
-
-	if ((t = crew_thread_new(crew)) == NULL)
-		return -1;
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, CREW_STACK_SIZE);
-	error = pthread_create(&t->id, &attr, crew_run, t);
-	pthread_attr_destroy(&attr);
-	if (error != 0) {
-		crew_thread_free(t);
-		return error_set(error, "cannot start a thread: %s",
-		    strerror(error));
-	}
-	t->next = crew->threads;
-	crew->threads = t;
-	return 0;
-}
-
-/* A growing crew's threads that have left. */
-static void
-crew_join_left(struct crew *crew)
-{
-	struct crew_thread **at = &crew->threads, *t;
-
-	crew->some_left = false;
-	while ((t = *at) != NULL) {
-		if (!t->left) {
-			at = &t->next;
-			continue;
-		}
-		*at = t->next;
-		pthread_join(t->id, NULL);
-		crew_thread_free(t);
-	}
+		crew_call();
 }
 
 /* Others see in the scoreboard how many have a thread, and how many wait. */
@@ -390,7 +80,7 @@ crew_review(struct crew *crew)
 
 	pthread_mutex_lock(&crew->lock);
 	if (crew->some_left)
-		crew_join_left(crew);
+		crew_thread_join_left(crew);
 	running = crew->running;
 	wanted = crew->queued + crew->busy;
 	pthread_mutex_unlock(&crew->lock);
@@ -439,7 +129,7 @@ crew_grow(struct crew *crew, uint32_t more)
 	while (crew->running - crew->busy < crew->queued + more &&
 	    crew->running < crew->max &&
 	    (crew->retry.place == 0 || crew->running == 0)) {
-		if (crew_add_thread(crew) == -1) {
+		if (crew_thread_add(crew) == -1) {
 			if (crew->running > 0)
 				crew_start_later(crew);
 			return;
@@ -480,16 +170,6 @@ crew_place(struct prong_conn *c)
 	if (lost)
 		crew_lose(c);
 	crew_review(crew);
-}
-
-static struct crew_thread *
-crew_thread_of(const struct crew *crew, const struct prong_conn *c)
-{
-	struct crew_thread *t = crew->threads;
-
-	while (t != NULL && t->conn != c)
-		t = t->next;
-	return t;
 }
 
 /* Something was posted to a connection that is on its way, or in a thread. */
@@ -606,7 +286,7 @@ crew_start(struct prong_service *s, enum crew_kind kind)
 	s->place = crew_place;
 	s->drain.tell = crew_drain;
 	while (kind != CREW_GROWS && crew->running < crew->max) {
-		if (crew_add_thread(crew) == -1)
+		if (crew_thread_add(crew) == -1)
 			return -1;
 		crew->running++;
 	}
@@ -626,14 +306,6 @@ crew_resize(struct prong_service *s)
 
 /* --- commands -------------------------------------------------------------- */
 
-/* Under the lock. */
-static void
-crew_command(struct crew_thread *t, unsigned int command)
-{
-	t->commands |= command;
-	crew_signal(t->wake.fd);
-}
-
 static void
 crew_drain(struct prong_service *s)
 {
@@ -644,7 +316,7 @@ crew_drain(struct prong_service *s)
 	crew->phase = s->drain.phase;
 	for (t = crew->threads; t != NULL; t = t->next)
 		if (t->conn != NULL)
-			crew_command(t, CREW_DRAIN);
+			crew_thread_tell(t, CREW_DRAIN);
 	pthread_mutex_unlock(&crew->lock);
 }
 
@@ -660,7 +332,7 @@ crews_close(uint64_t id)
 		for (t = crew->threads; t != NULL; t = t->next)
 			if (t->conn != NULL && t->conn->entry->id == id) {
 				conntable_show_closing(t->conn->entry);
-				crew_command(t, CREW_CLOSE);
+				crew_thread_tell(t, CREW_CLOSE);
 			}
 		for (c = crew->queue.first; c != NULL; c = c->next_dead)
 			if (c->entry->id == id) {
@@ -740,7 +412,7 @@ crew_tell_end(struct crew *crew)
 	crew->stopping = true;
 	for (t = crew->threads; t != NULL; t = t->next)
 		if (t->conn != NULL)
-			crew_command(t, CREW_END);
+			crew_thread_tell(t, CREW_END);
 	pthread_cond_broadcast(&crew->work);
 	pthread_mutex_unlock(&crew->lock);
 }
