@@ -58,6 +58,10 @@ struct command_line {
 	int argument_count;
 };
 
+struct command;
+typedef int command_run_fn(const struct command *,
+    const struct command_line *, json_t *request);
+
 /*
  * A command is added here and nowhere else.  Its request is its name, each of
  * its arguments under the key of the argument, and true under the name of each
@@ -73,8 +77,7 @@ struct command {
 	 * Returns an enum command_exit; has told what went wrong.  The request
 	 * is its to change, not to release.
 	 */
-	int (*run)(const struct command *, const struct command_line *,
-	    json_t *request);
+	command_run_fn *run;
 	/* How the result is shown: by a function, or as a line (cell.h). */
 	int (*print)(const json_t *result);
 	const char *text;
@@ -91,6 +94,17 @@ const struct command *command_find(const char *word, struct command_line *);
 
 /* Checks the arguments and runs it; as its run(). */
 int command_run(const struct command *, const struct command_line *);
+
+/* --- command_ask.c -------------------------------------------------------- */
+
+/* Sends the request and shows its result. */
+command_run_fn command_ask;
+/* The same for what takes its time: without a limit unless one is given. */
+command_run_fn command_await;
+/* The same for a list that comes in parts. */
+command_run_fn command_list;
+/* The same, and waits for the end of the server. */
+command_run_fn command_stop;
 
 /* --- for the commands that have a file of their own ----------------------- */
 
