@@ -157,7 +157,7 @@ saving_write_work(struct master *m, void *arg, int *status)
 	const struct saving *s = arg;
 	uint64_t count;
 
-	if (s->is_last)
+	if (m->state >= MASTER_DRAINING)
 		s->dict->wait = SAVING_LAST_MS;
 	if (s->was_cut)
 		savefile_wait(s->path);
