@@ -136,6 +136,7 @@ const struct object_kind object_array = {
 	.keep = arrays_keep,
 	.descriptors = arrays_descriptors,
 	.adopt = arrays_adopt,
+	.layout = ARRAY_LAYOUT,
 };
 
 struct prong_array *

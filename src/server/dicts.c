@@ -133,6 +133,7 @@ const struct object_kind object_dict = {
 	.keep = dicts_keep,
 	.descriptors = dicts_descriptors,
 	.adopt = dicts_adopt,
+	.layout = DICT_LAYOUT,
 	.adjust = dicts_adjust,
 };
 

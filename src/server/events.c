@@ -60,6 +60,7 @@ const struct object_kind object_event = {
 	.keep = events_keep,
 	.descriptors = events_descriptors,
 	.adopt = events_adopt,
+	.layout = EVENT_LAYOUT,
 };
 
 struct prong_event *

@@ -82,9 +82,9 @@ heritage_object(struct heritage_list *list, const struct object_kind *kind,
 
 	for (i = 0; i < count; i++)
 		json_array_append_new(numbers, heritage_fd(list, fds[i]));
-	return json_pack("{s:s,s:s,s:o,s:o}", "kind", kind->name,
-	    "name", section->title, "values", heritage_values(section),
-	    "fds", numbers);
+	return json_pack("{s:s,s:s,s:i,s:o,s:o}", "kind", kind->name,
+	    "name", section->title, "layout", (int)kind->layout,
+	    "values", heritage_values(section), "fds", numbers);
 }
 
 static json_t *
@@ -122,7 +122,7 @@ heritage_text(const struct master *m, int link, int error,
 	const struct server_settings *set = &m->server->settings;
 
 	return json_pack("{s:i,s:s,s:i,s:i,s:i,s:I,s:o,s:o,s:o,s:o,s:o,s:o,"
-	    "s:o}",
+	    "s:i,s:o}",
 	    "form", HERITAGE_FORM,
 	    "version", prong_version(),
 	    "pid", (int)getpid(),
@@ -136,6 +136,7 @@ heritage_text(const struct master *m, int link, int error,
 		control_socket(m)),
 	    "locks", heritage_fd(list, m->server->locks.segment.fd),
 	    "listening", heritage_listening(list, &m->current->listening),
+	    "locks-layout", LOCKS_LAYOUT,
 	    "objects", heritage_objects(list, m->server));
 }
 

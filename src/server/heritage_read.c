@@ -96,7 +96,16 @@ heritage_take_values(struct prong_section *section, const json_t *values)
 	return 0;
 }
 
-/* Its memory has to be as this program lays it out: adopt() says if not. */
+/* Of memory; 0, which none has, if it is no number. */
+static uint32_t
+heritage_layout(const json_t *o, const char *key)
+{
+	json_int_t layout = json_integer_value(json_object_get(o, key));
+
+	return layout > 0 && layout <= UINT32_MAX ? (uint32_t)layout : 0;
+}
+
+/* Its memory has to be as this program lays it out. */
 static int
 heritage_take_object(struct prong_server *s, const json_t *o)
 {
@@ -117,7 +126,8 @@ heritage_take_object(struct prong_server *s, const json_t *o)
 	if ((section = objects_add(s, scope, name)) == NULL ||
 	    heritage_take_values(section, json_object_get(o, "values")) == -1)
 		return -1;
-	return objects_adopt(s, scope, section, fds, i);
+	return objects_adopt(s, scope, section, heritage_layout(o, "layout"),
+	    fds, i);
 }
 
 static int
@@ -148,6 +158,8 @@ heritage_take_lists(struct heritage *h, const json_t *o)
 		if (heritage_take_socket(&h->before.listening, each) == -1)
 			return -1;
 	if ((h->before.server = prong_server_new()) == NULL ||
+	    segment_check_layout("memory", "locks", heritage_layout(o,
+	    "locks-layout"), LOCKS_LAYOUT) == -1 ||
 	    (fd = heritage_take(json_object_get(o, "locks"))) == -1 ||
 	    locks_adopt(&h->before.server->locks, fd) == -1)
 		return -1;

@@ -253,13 +253,17 @@ objects_adjust(struct prong_server *s)
 
 int
 objects_adopt(struct prong_server *s, enum prong_scope number,
-    const struct prong_section *section, const int *fds, size_t count)
+    const struct prong_section *section, uint32_t layout, const int *fds,
+    size_t count)
 {
 	const struct object_kind *kind = object_kinds[number];
 	int own[OBJECT_DESCRIPTORS];
 	size_t i;
 	void *item;
 
+	if (segment_check_layout(kind->name, section->title, layout,
+	    kind->layout) == -1)
+		return -1;
 	for (i = 0; i < OBJECT_DESCRIPTORS; i++)
 		own[i] = i < count ? fds[i] : -1;
 	if ((item = kind->adopt(section, own)) == NULL)

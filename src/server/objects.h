@@ -47,6 +47,7 @@ struct object_kind {
 	 */
 	size_t (*descriptors)(const void *, int fds[OBJECT_DESCRIPTORS]);
 	void *(*adopt)(const struct prong_section *, const int *fds);
+	uint32_t layout;			/* of its memory */
 	/*
 	 * Whether the object of a section can be that of another, in the next
 	 * generation; -1 with a text that names what is in the way.  NULL: each
@@ -104,7 +105,8 @@ void objects_adjust(struct prong_server *);
  * text; and that another process has all of them from now on.
  */
 int objects_adopt(struct prong_server *, enum prong_scope,
-    const struct prong_section *, const int *fds, size_t count);
+    const struct prong_section *, uint32_t layout, const int *fds,
+    size_t count);
 void objects_give_away(struct prong_server *);
 
 /* The object, made, of this name; NULL with ENOENT. */

@@ -165,7 +165,7 @@ array_make(struct segment *s, const char *name, size_t size, int fd)
 	struct prong_array *a;
 
 	if ((fd == -1 ? segment_create(s, name, ARRAY_LAYOUT, size, true) :
-	    segment_adopt(s, name, ARRAY_LAYOUT, size, fd)) == -1)
+	    segment_adopt(s, name, size, fd)) == -1)
 		return NULL;
 	if ((a = segment_precede(s, SEGMENT_PAGE)) == NULL) {
 		segment_close(s);

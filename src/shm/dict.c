@@ -234,8 +234,7 @@ dict_adopt(const char *name, int64_t memory, enum dict_evict evict, int fd)
 		close(fd);
 		return NULL;
 	}
-	if (segment_adopt(&d->segment, name, DICT_LAYOUT, (size_t)memory,
-	    fd) == -1) {
+	if (segment_adopt(&d->segment, name, (size_t)memory, fd) == -1) {
 		dict_free(d);
 		return NULL;
 	}

@@ -87,7 +87,7 @@ event_adopt(const char *name, int fd, int bell)
 		return NULL;
 	}
 	e->bell = bell;
-	if (segment_adopt(&e->segment, "prong-event", EVENT_LAYOUT,
+	if (segment_adopt(&e->segment, "prong-event",
 	    sizeof(struct event_layout), fd) == -1) {
 		error_prefix("event \"%s\"", name);
 		event_free(e);

@@ -103,7 +103,7 @@ int
 locks_adopt(struct locks *l, int fd)
 {
 	l->guards = NULL;
-	if (segment_adopt(&l->segment, "prong-locks", LOCKS_LAYOUT,
+	if (segment_adopt(&l->segment, "prong-locks",
 	    sizeof(struct locks_layout), fd) == -1)
 		return -1;
 	if ((l->guards = segment_precede(&l->segment, LOCKS_SPAN)) == NULL) {

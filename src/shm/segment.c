@@ -49,24 +49,18 @@ fail:
 	return error_errno("shared memory \"%s\" of %zu bytes", name, size);
 }
 
-/* What it says of itself, before it is believed. */
-static int
-segment_look(const struct segment *s, const char *name, uint32_t layout)
+int
+segment_check_layout(const char *what, const char *name, uint32_t layout,
+    uint32_t wanted)
 {
-	const struct segment_header *header = s->base;
-
-	if (header->magic != SEGMENT_MAGIC || header->size != s->size)
-		return error_set(EPROTO, "shared memory \"%s\" is not what it "
-		    "was to be", name);
-	if (header->layout != layout)
-		return error_set(EPROTO, "shared memory \"%s\" has layout %u, "
-		    "this program has layout %u", name, header->layout, layout);
-	return 0;
+	if (layout == wanted)
+		return 0;
+	return error_set(EPROTO, "%s \"%s\" has layout %u, this program has "
+	    "layout %u", what, name, layout, wanted);
 }
 
 int
-segment_adopt(struct segment *s, const char *name, uint32_t layout, size_t size,
-    int fd)
+segment_adopt(struct segment *s, const char *name, size_t size, int fd)
 {
 	struct stat st;
 	int seals = fcntl(fd, F_GET_SEALS), r = -1;
@@ -80,7 +74,7 @@ segment_adopt(struct segment *s, const char *name, uint32_t layout, size_t size,
 	    MAP_SHARED, fd, 0)) == MAP_FAILED)
 		error_errno("shared memory \"%s\"", name);
 	else
-		r = segment_look(s, name, layout);
+		r = 0;
 	if (r == -1)
 		segment_close(s);
 	return r;

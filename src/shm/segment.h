@@ -42,11 +42,14 @@ int segment_create(struct segment *, const char *name, uint32_t layout,
 
 /*
  * The same of one that another process has made, by its descriptor, which is
- * the segment's then.  EPROTO: it is none, or of another size or layout; it is
- * closed then, too.
+ * the segment's then.  EPROTO: it is none, or of another size; it is closed
+ * then, too.  Nothing in it is looked at, for a process that has it may have
+ * written anything there: what its layout is, who hands it on must say.
  */
-int segment_adopt(struct segment *, const char *name, uint32_t layout,
-    size_t size, int fd);
+int segment_adopt(struct segment *, const char *name, size_t size, int fd);
+/* Whether that is what this program has; EPROTO with a text. */
+int segment_check_layout(const char *what, const char *name, uint32_t layout,
+    uint32_t wanted);
 
 /*
  * Maps the segment anew, with room right before it for what each process keeps
