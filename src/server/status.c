@@ -179,36 +179,55 @@ status_accept(struct master *m, const struct prong_service *service)
 	return "shared";
 }
 
-/* Counters of the handler's own; fn gets each. */
+typedef void status_own_fn(json_t *, const char *service, const char *name,
+    const char *help, uint64_t value);
+
+static bool
+status_is_named(const struct tally_name *names, size_t count, const char *name)
+{
+	while (count > 0 && strcmp(names[count - 1].name, name) != 0)
+		count--;
+	return count > 0;
+}
+
+/*
+ * Counters of a handler's own, of a row that may be no service's any more; fn
+ * gets each.  What only the master before knows, it counts on while it drains.
+ */
 static void
-status_each_own(struct master *m, const struct prong_service *s,
-    void (*fn)(json_t *, const struct prong_service *,
-    const struct tally_name *, uint64_t), json_t *to)
+status_each_own(struct master *m, uint32_t row, status_own_fn *fn, json_t *to)
 {
 	const struct tallies *t = &m->scoreboard.tallies;
+	const char *service = rows_name(&m->rows, row), *name;
 	struct tally_name names[TALLY_MAX];
 	size_t cells[TALLY_MAX], count, i;
+	json_t *before = takeover_own(m, service), *value;
 
-	count = tallies_names(t, s->index, names, cells);
+	count = tallies_names(t, row, names, cells);
 	for (i = 0; i < count; i++)
-		fn(to, s, &names[i], tallies_sum(t, s->index, cells[i]) +
-		    takeover_own(m, s->name, names[i].name));
+		fn(to, service, names[i].name, names[i].help,
+		    tallies_sum(t, row, cells[i]) +
+		    (uint64_t)json_integer_value(json_object_get(before,
+		    names[i].name)));
+	json_object_foreach(before, name, value)
+		if (!status_is_named(names, count, name))
+			fn(to, service, name, "",
+			    (uint64_t)json_integer_value(value));
 }
 
 static void
-status_set_own(json_t *object, const struct prong_service *s,
-    const struct tally_name *name, uint64_t value)
+status_set_own(json_t *object, const char *service, const char *name,
+    const char *help, uint64_t value)
 {
-	json_object_set_new(object, name->name,
-	    json_integer((json_int_t)value));
+	json_object_set_new(object, name, json_integer((json_int_t)value));
 }
 
 static json_t *
-status_own(struct master *m, const struct prong_service *s)
+status_own(struct master *m, uint32_t row)
 {
 	json_t *object = json_object();
 
-	status_each_own(m, s, status_set_own, object);
+	status_each_own(m, row, status_set_own, object);
 	return object;
 }
 
@@ -261,7 +280,7 @@ status_service(struct master *m, struct prong_service *s,
 	    "paused", m->current->paused[s->index],
 	    "active", (json_int_t)active,
 	    "counters", status_counters_of(counters),
-	    "own", status_own(m, s));
+	    "own", status_own(m, s->index));
 	json_object_update(row, places);
 	json_object_set_new(row, "drain", draining_of_service(m, s, rest));
 	json_decref(places);
@@ -389,7 +408,6 @@ status_has_row(const struct master *m, const char *service)
 static json_t *
 status_report_row(struct master *m, uint32_t row, uint64_t active)
 {
-	struct prong_service *s = server_by_row(m->server, row);
 	uint64_t counters[COUNTERS] = { 0 };
 	uint32_t slot;
 
@@ -399,7 +417,7 @@ status_report_row(struct master *m, uint32_t row, uint64_t active)
 	return json_pack("{s:s,s:o,s:I,s:o}", "name", m->rows.names[row],
 	    "counters", status_counters_of(counters),
 	    "active", (json_int_t)active,
-	    "own", s == NULL ? json_object() : status_own(m, s));
+	    "own", status_own(m, row));
 }
 
 /* Of names that have no row any more, and of which nobody is served. */
@@ -484,12 +502,35 @@ status_add_counter(json_t *list, const char *name, uint64_t value,
 }
 
 static void
-status_add_own(json_t *list, const struct prong_service *s,
-    const struct tally_name *name, uint64_t value)
+status_add_own(json_t *list, const char *service, const char *name,
+    const char *help, uint64_t value)
 {
 	json_array_append_new(list, json_pack("{s:s,s:I,s:s,s:s}",
-	    "name", name->name, "value", (json_int_t)value,
-	    "help", name->help, "service", s->name));
+	    "name", name, "value", (json_int_t)value, "help", help,
+	    "service", service));
+}
+
+/* Of services that are gone, too: who is served still counts. */
+static void
+status_add_all_own(struct master *m, json_t *list)
+{
+	json_t *s, *own, *value;
+	const char *service, *name;
+	uint32_t row;
+	size_t i;
+
+	for (row = 0; row < m->rows.count; row++)
+		if (m->rows.names[row][0] != '\0')
+			status_each_own(m, row, status_add_own, list);
+	json_array_foreach(takeover_services(m), i, s) {
+		service = json_string_value(json_object_get(s, "name"));
+		if (service == NULL || status_has_row(m, service))
+			continue;
+		own = json_object_get(s, "own");
+		json_object_foreach(own, name, value)
+			status_add_own(list, service, name, "",
+			    (uint64_t)json_integer_value(value));
+	}
 }
 
 /* Every number with its description; of one service, or of all and the rest. */
@@ -516,9 +557,9 @@ status_counters(struct master *m, const json_t *request,
 	for (i = 0; i < (one ? 1 : GLOBALS); i++)
 		status_add_counter(list, counter_globals[i].name, globals[i],
 		    counter_globals[i].help);
-	for (i = 0; i < m->server->service_count; i++)
-		if (!one || m->server->services[i] == service)
-			status_each_own(m, m->server->services[i],
-			    status_add_own, list);
+	if (one)
+		status_each_own(m, service->index, status_add_own, list);
+	else
+		status_add_all_own(m, list);
 	return json_pack("{s:o}", "counters", list);
 }

@@ -328,11 +328,17 @@ takeover_add_others(const struct master *m,
 	return active;
 }
 
-uint64_t
-takeover_own(const struct master *m, const char *service, const char *name)
+const json_t *
+takeover_services(const struct master *m)
 {
-	return takeover_number(json_object_get(takeover_find(m, service),
-	    "own"), name);
+	return m->takeover == NULL ? NULL :
+	    json_object_get(m->takeover->report, "services");
+}
+
+json_t *
+takeover_own(const struct master *m, const char *service)
+{
+	return json_object_get(takeover_find(m, service), "own");
 }
 
 uint64_t

@@ -49,8 +49,10 @@ uint64_t takeover_add(const struct master *, const char *service,
 uint64_t takeover_add_others(const struct master *,
     bool (*is_there)(const struct master *, const char *service),
     uint64_t counters[COUNTERS]);
-uint64_t takeover_own(const struct master *, const char *service,
-    const char *name);
+/* All of its services, each with "name" and "own"; NULL: there are none. */
+const json_t *takeover_services(const struct master *);
+/* Those of its handler's own, by their names; NULL: there are none. */
+json_t *takeover_own(const struct master *, const char *service);
 uint64_t takeover_global(const struct master *, enum counter_global);
 
 /* The one before as long as it drains: its pid and what is open; or null. */
