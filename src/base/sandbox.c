@@ -8,6 +8,7 @@
 
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -23,6 +24,8 @@
 /* A word: the version of Landlock, and whether there is a filter. */
 #define WORD_LANDLOCK	0xffU
 #define WORD_SECCOMP	0x100U
+/* Of its CPU: it takes some milliseconds. */
+#define TRIAL_SECONDS	2
 
 /* Read by libraries that were not asked to. */
 static const char *const sandbox_reads[] = {
@@ -97,9 +100,12 @@ sandbox_try(struct sandbox_trial *t)
 static void
 sandbox_run_trial(struct sandbox_trial *t)
 {
+	const struct rlimit limit = { TRIAL_SECONDS, TRIAL_SECONDS };
 	pid_t pid = fork();
 
 	if (pid == 0) {
+		/* Short of memory, libseccomp may go round for ever. */
+		setrlimit(RLIMIT_CPU, &limit);
 		sandbox_try(t);
 		_exit(0);
 	}

@@ -462,13 +462,36 @@ control_glance_timer(struct timer *t)
 		}
 }
 
+static int
+control_listen(struct control *control)
+{
+	if (loop_add(control->master->loop, &control->watch) == -1)
+		return error_prefix("control socket");
+	control->listens = true;
+	return 0;
+}
+
+/* Also when it could not begin for want of memory. */
 static void
 control_resume(struct timer *t)
 {
 	struct control *control = (struct control *)((char *)t -
 	    offsetof(struct control, resume));
 
-	loop_modify(control->master->loop, &control->watch, PRONG_READ);
+	if (control->listens)
+		loop_modify(control->master->loop, &control->watch,
+		    PRONG_READ);
+	else if (control_listen(control) == -1)
+		loop_timer(control->master->loop, t, CONTROL_PAUSE_MS);
+}
+
+void
+control_begin(struct control *control)
+{
+	if (control->watch.fd == -1 || control_listen(control) == 0)
+		return;
+	log_warning("%s; it is tried again", error_text());
+	loop_timer(control->master->loop, &control->resume, CONTROL_PAUSE_MS);
 }
 
 /* Readiness without a descriptor to accept with would spin. */
@@ -660,17 +683,6 @@ control_inherit(const struct master *m, struct address *to)
 	return h->control_socket;
 }
 
-int
-control_begin(struct control *control)
-{
-	if (control->watch.fd == -1)
-		return 0;
-	if (loop_add(control->master->loop, &control->watch) == -1)
-		return error_prefix("control socket");
-	control->listens = true;
-	return 0;
-}
-
 struct control *
 control_open(struct master *m)
 {
@@ -685,7 +697,8 @@ control_open(struct master *m)
 		control->watch.fd = control_bind(set, &control->address);
 	if (control->watch.fd != -1) {
 		/* The master before answers as long as it is the server. */
-		if (takeover_heritage(m) != NULL || control_begin(control) == 0)
+		if (takeover_heritage(m) != NULL ||
+		    control_listen(control) == 0)
 			return control;
 		unlink(control->address.un.sun_path);
 		close(control->watch.fd);
@@ -757,15 +770,8 @@ control_move(struct control *control)
 	control->next = -1;
 	if (control->watch.fd == -1)
 		return;
-	if (control_begin(control) == 0) {
-		log_info("control socket: %s", control->address.un.sun_path);
-		return;
-	}
-	log_error("%s; there is none until it is configured anew",
-	    error_text());
-	unlink(control->address.un.sun_path);
-	close(control->watch.fd);
-	control->watch.fd = -1;
+	log_info("control socket: %s", control->address.un.sun_path);
+	control_begin(control);
 }
 
 void

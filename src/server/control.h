@@ -42,7 +42,7 @@ void control_settle(struct master *, bool taken);
 int control_socket(const struct master *);
 bool control_has(const struct master *, int fd);
 void control_give_away(struct control *);
-int control_begin(struct control *);
+void control_begin(struct control *);
 
 /*
  * What a command waits for before it is answered: until is_done(), but no

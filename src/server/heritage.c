@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "server/control.h"
+#include "server/jsonmem.h"
 #include "server/master.h"
 #include "server/takeover.h"
 
@@ -146,8 +147,9 @@ heritage_store(int fd, json_t *text)
 	int r = text == NULL ? -1 : json_dumpfd(text, fd, JSON_COMPACT);
 
 	json_decref(text);
-	return r == 0 ? 0 : error_set(ENOMEM, "no memory for what is handed "
-	    "on");
+	/* Who follows would open anew what is missing in it. */
+	return r == 0 && !jsonmem_has_failed() ? 0 : error_set(ENOMEM,
+	    "no memory for what is handed on");
 }
 
 int
@@ -159,6 +161,7 @@ heritage_write(const struct master *m, int link, int error, int **fds,
 
 	if (fd == -1)
 		return error_errno("what is handed on");
+	jsonmem_begin();
 	json_decref(heritage_fd(&list, fd));
 	if (heritage_store(fd, heritage_text(m, link, error, &list)) == -1 ||
 	    list.failed) {

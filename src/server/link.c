@@ -13,8 +13,10 @@
 #include "base/error.h"
 #include "net/output.h"
 #include "prong.h"
+#include "server/jsonmem.h"
 
 #define LINK_READ	65536
+#define LINK_AGAIN_MS	20	/* after a shortage */
 
 struct link {
 	struct watch watch;
@@ -25,6 +27,8 @@ struct link {
 	struct output *output;
 	char *line;
 	size_t length, size;
+	struct timer again;
+	bool is_waiting;		/* for that */
 	bool is_busy;			/* in a call of fn */
 	bool is_closed;			/* to be freed after it */
 };
@@ -43,6 +47,7 @@ link_close(struct link *l)
 	if (l == NULL || l->is_closed)
 		return;
 	l->is_closed = true;
+	loop_timer_stop(l->loop, &l->again);
 	loop_del(l->loop, &l->watch);
 	close(l->watch.fd);
 	if (!l->is_busy)
@@ -93,8 +98,19 @@ link_end(struct link *l)
 static void
 link_watch(struct link *l)
 {
+	unsigned int events = l->is_waiting ? 0 : PRONG_READ;
+
 	loop_modify(l->loop, &l->watch, l->output != NULL ?
-	    PRONG_READ | PRONG_WRITE : PRONG_READ);
+	    events | PRONG_WRITE : events);
+}
+
+/* It could not be read or understood now; what has come must not be lost. */
+static void
+link_later(struct link *l)
+{
+	l->is_waiting = true;
+	link_watch(l);
+	loop_timer(l->loop, &l->again, LINK_AGAIN_MS);
 }
 
 static int
@@ -113,8 +129,8 @@ link_grow(struct link *l)
 	return 0;
 }
 
-/* The whole lines that are there; false when the link is gone. */
-static bool
+/* The whole lines that are there. */
+static void
 link_lines(struct link *l)
 {
 	json_t *message;
@@ -123,18 +139,33 @@ link_lines(struct link *l)
 
 	while ((end = memchr(l->line, '\n', l->length)) != NULL) {
 		used = (size_t)(end - l->line) + 1;
+		jsonmem_begin();
 		message = json_loadb(l->line, used - 1, JSON_REJECT_DUPLICATES,
 		    NULL);
+		if (message == NULL && jsonmem_has_failed()) {
+			link_later(l);
+			return;
+		}
 		l->length -= used;
 		memmove(l->line, end + 1, l->length);
 		if (message == NULL) {
 			link_end(l);
-			return false;
+			return;
 		}
 		if (!link_tell(l, message))
-			return false;
+			return;
 	}
-	return true;
+}
+
+static void
+link_again(struct timer *t)
+{
+	struct link *l = (struct link *)((char *)t -
+	    offsetof(struct link, again));
+
+	l->is_waiting = false;
+	link_watch(l);
+	link_lines(l);
 }
 
 static void
@@ -150,17 +181,24 @@ link_event(struct watch *w, unsigned int events)
 		if (!link_tell_sent(l))
 			return;
 	}
-	if ((events & ~(unsigned int)PRONG_WRITE) == 0)
+	if ((events & ~(unsigned int)PRONG_WRITE) == 0 || l->is_waiting)
 		return;
 	if (link_grow(l) == -1) {
-		link_end(l);
+		if (errno == ENOMEM)
+			link_later(l);
+		else
+			link_end(l);
 		return;
 	}
 	n = read(w->fd, l->line + l->length, LINK_READ);
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0) {
+	if (n == 0) {
 		link_end(l);
+		return;
+	}
+	if (n == -1) {
+		/* One that has gone has an end, too. */
+		if (errno != EAGAIN && errno != EINTR)
+			link_later(l);
 		return;
 	}
 	l->length += (size_t)n;
@@ -181,6 +219,7 @@ link_open(struct loop *loop, int fd, link_fn *fn, void *arg)
 	l->fn = fn;
 	l->arg = arg;
 	l->watch = (struct watch){ link_event, fd, PRONG_READ };
+	l->again.fn = link_again;
 	if (loop_add(loop, &l->watch) == 0)
 		return l;
 	close(fd);
@@ -193,13 +232,18 @@ link_send(struct link *l, json_t *message)
 {
 	char *text = message == NULL ? NULL :
 	    json_dumps(message, JSON_COMPACT);
+	size_t length;
 	int r;
 
 	json_decref(message);
-	if (text == NULL)
+	if (text == NULL || jsonmem_has_failed()) {
+		free(text);
 		return error_set(ENOMEM, "no memory for a message");
-	r = output_append(&l->output, text, strlen(text)) == -1 ||
-	    output_append(&l->output, "\n", 1) == -1 ? -1 : 0;
+	}
+	/* All of the line or nothing: without its end it would spoil the next. */
+	length = strlen(text);
+	text[length] = '\n';
+	r = output_append(&l->output, text, length + 1);
 	free(text);
 	if (r == 0)
 		output_write(&l->output, l->watch.fd);

@@ -29,7 +29,11 @@ struct link *link_open(struct loop *, int fd, link_fn *, void *arg);
 /* May be called by the function, too; NULL is nothing. */
 void link_close(struct link *);
 
-/* Takes over the message.  What has no room now goes out later. */
+/*
+ * Takes over the message, which was made since a jsonmem_begin(): one in which
+ * something is missing is not sent, ENOMEM.  What has no room now goes out
+ * later.
+ */
 int link_send(struct link *, json_t *message);
 
 /* Whether something is left that has found no room. */

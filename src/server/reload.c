@@ -107,7 +107,7 @@ reload_finish(struct reload *r, json_t *result, const char *why)
 	r->server = NULL;
 	loop_timer_stop(r->master->loop, &r->timer);
 	requests_end(&r->requests, result, why);
-	if (result == NULL) {
+	if (why != NULL) {
 		requests_log(&r->requests, "reload");
 		log_error("reload: nothing has changed: generation %u goes on",
 		    r->master->current->number);

@@ -60,6 +60,11 @@ requests_result(const struct requests *r, json_t **errors)
 {
 	if (r->result != NULL)
 		return json_incref(r->result);
+	if (r->why[0] == '\0') {
+		error_set(ENOMEM, "it is done, but there was no memory to say "
+		    "what has come of it");
+		return NULL;
+	}
 	*errors = json_array();
 	requests_each(r->why, requests_add_line, *errors);
 	error_set(ECANCELED, "%s", r->why);

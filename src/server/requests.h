@@ -19,13 +19,16 @@ struct requests {
 	uint64_t asked;
 	uint64_t begun;
 	uint64_t done;
-	json_t *result;			/* of the last one; NULL: it failed */
-	char why[REQUESTS_WHY_MAX];	/* of one line or more */
+	json_t *result;			/* of the last one; NULL: see why */
+	char why[REQUESTS_WHY_MAX];	/* it failed: a line or more; "": not */
 };
 
 /* What was asked for until now is under way. */
 void requests_begin(struct requests *);
-/* It is over: takes the result; NULL: why not. */
+/*
+ * It is over: takes the result, which is NULL without a why only when there was
+ * no memory for it; or why it failed.
+ */
 void requests_end(struct requests *, json_t *result, const char *why);
 /* Whether more has been asked for since it began. */
 bool requests_are_more(const struct requests *);

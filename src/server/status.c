@@ -441,10 +441,15 @@ status_report(struct master *m)
 	uint32_t i;
 
 	rests = calloc(m->rows.count, sizeof(*rests));
+	if (rests == NULL) {
+		json_decref(services);
+		json_decref(object);
+		return NULL;
+	}
 	/* Ends before beginnings, as ever. */
-	for (i = 0; rests != NULL && i < m->slots; i++)
+	for (i = 0; i < m->slots; i++)
 		scoreboard_add_rests(&m->scoreboard, i, rests);
-	for (i = 0; rests != NULL && i < m->rows.count; i++)
+	for (i = 0; i < m->rows.count; i++)
 		if (m->rows.names[i][0] != '\0')
 			json_array_append_new(services, status_report_row(m, i,
 			    rests[i].open));

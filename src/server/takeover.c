@@ -16,6 +16,7 @@
 #include "base/units.h"
 #include "server/announce.h"
 #include "server/control.h"
+#include "server/jsonmem.h"
 #include "server/link.h"
 #include "server/saving.h"
 
@@ -46,8 +47,7 @@ takeover_files(struct master *m, struct heritage *h)
 		unlink(h->control);
 		close(h->control_socket);
 	}
-	if (control_begin(m->control) == -1)
-		log_error("upgrade: %s", error_text());
+	control_begin(m->control);
 }
 
 static void
@@ -205,6 +205,7 @@ takeover_fail(const struct master *m, const char *why)
 
 	if (t == NULL || t->heritage == NULL)
 		return;
+	jsonmem_begin();
 	if (t->link != NULL)
 		link_send(t->link, json_pack("{s:s}", "failed", why));
 	else
@@ -230,6 +231,7 @@ takeover_ready(struct master *m)
 {
 	struct takeover *t = m->takeover;
 	struct heritage *h = takeover_heritage(m);
+	json_t *message = NULL;
 
 	if (h == NULL)
 		return false;
@@ -237,9 +239,12 @@ takeover_ready(struct master *m)
 	objects_keep(m->server, h->before.server);
 	t->link = link_open(m->loop, h->link, takeover_hear, t);
 	h->link = -1;
-	if (t->link == NULL || link_send(t->link, json_pack("{s:b,s:o,s:o}",
-	    "ready", 1, "unused", takeover_unused(h), "unsaved",
-	    saving_unsaved(m->server, h->before.server))) == -1)
+	jsonmem_begin();
+	if (t->link != NULL)
+		message = json_pack("{s:b,s:o,s:o}", "ready", 1, "unused",
+		    takeover_unused(h), "unsaved",
+		    saving_unsaved(m->server, h->before.server));
+	if (t->link == NULL || link_send(t->link, message) == -1)
 		master_fail(m, error_text());
 	return true;
 }
@@ -259,6 +264,7 @@ takeover_behind(const struct master *m)
 void
 takeover_stop(const struct master *m, bool fast)
 {
+	jsonmem_begin();
 	if (takeover_is_waited_for(m))
 		link_send(m->takeover->link, json_pack("{s:b}", "stop", fast));
 }

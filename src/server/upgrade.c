@@ -25,6 +25,7 @@
 #include "server/announce.h"
 #include "server/control.h"
 #include "server/heritage.h"
+#include "server/jsonmem.h"
 #include "server/link.h"
 #include "server/reaper.h"
 #include "server/reload.h"
@@ -197,9 +198,10 @@ upgrade_too_late(struct timer *t)
 /* --- handing over --------------------------------------------------------- */
 
 static int
-upgrade_report(struct upgrade *u, const char *key, bool value)
+upgrade_report(struct upgrade *u, const char *key)
 {
-	return link_send(u->link, json_pack("{s:b,s:o}", key, value,
+	jsonmem_begin();
+	return link_send(u->link, json_pack("{s:b,s:o}", key, 1,
 	    "report", takeover_report(u->master)));
 }
 
@@ -211,7 +213,7 @@ upgrade_report_timer(struct timer *t)
 
 	/* One that does not listen is told the newest, when it does. */
 	if (u->link != NULL && !link_is_busy(u->link))
-		upgrade_report(u, "last", false);
+		upgrade_report(u, "go");
 	loop_timer(u->master->loop, t, UPGRADE_REPORT_MS);
 }
 
@@ -251,7 +253,7 @@ upgrade_report_last(struct upgrade *u)
 	struct loop *loop = u->master->loop;
 
 	loop_timer_stop(loop, &u->timer);
-	if (upgrade_report(u, "last", true) == -1) {
+	if (upgrade_report(u, "last") == -1) {
 		u->timer.fn = upgrade_report_again;
 		loop_timer(loop, &u->timer, UPGRADE_AGAIN_MS);
 		return;
@@ -334,7 +336,8 @@ upgrade_succeed(struct upgrade *u, const json_t *message)
 	upgrade_mark(m, message);
 	u->step = UPGRADE_OVER;
 	announce_mainpid(u->pid);
-	upgrade_report(u, "go", true);
+	/* For want of memory it is said by the next one. */
+	upgrade_report(u, "go");
 	log_info("upgrade: process %d serves; this one, %d, drains",
 	    (int)u->pid, (int)getpid());
 	requests_end(&u->requests, json_pack("{s:i,s:f}", "pid", (int)u->pid,
@@ -564,16 +567,17 @@ void
 upgrade_cancel(struct master *m)
 {
 	struct upgrade *u = m->upgrade;
-	pid_t pid;
 
 	if (u == NULL || (u->step != UPGRADE_STARTING &&
 	    u->step != UPGRADE_ROOM))
 		return;
-	pid = u->pid;
+	/*
+	 * Before its link ends, which it would take for our end.  Nobody waits
+	 * for it any more: it is reaped as any child.
+	 */
+	if (u->pid != 0)
+		kill(u->pid, SIGKILL);
 	upgrade_fail(u, "the server stops");
-	/* Nobody waits for it any more: it is reaped as any child. */
-	if (pid != 0)
-		kill(pid, SIGKILL);
 }
 
 void

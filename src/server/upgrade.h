@@ -35,7 +35,7 @@ bool upgrade_ended(struct master *, pid_t, int status);
 void upgrade_cancel(struct master *);
 /*
  * The last word: what all has been counted.  True while it is on its way: until
- * the new master has room for it, or has gone.
+ * there is memory for it and the new master has room for it, or has gone.
  */
 bool upgrade_finish(struct master *);
 

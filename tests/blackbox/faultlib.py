@@ -312,6 +312,11 @@ class Faults:
                 self.page.set(count=0, failed=0, first=self.first,
                               last=self.last)
 
+    def failing(self):
+        """Whether one has failed."""
+        return (self.page.get("failed") if self.kind == "alloc"
+                else self.failed) > 0
+
     def over(self):
         """No more of them; what there was."""
         with self.lock:

@@ -258,13 +258,10 @@ faulty_filter(const char *path)
 	if ((socket_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) ==
 	    -1 || connect(socket_fd, (struct sockaddr *)&to, sizeof(to)) == -1)
 		err(99, "faulty: %s", to.sun_path);
-	/* Only one can listen: a program that takes over is under it already. */
-	if ((fd = faulty_install(socket_fd)) == -1 && errno != EBUSY)
+	if ((fd = faulty_install(socket_fd)) == -1)
 		err(99, "faulty: seccomp");
-	if (fd != -1) {
-		faulty_hand_over(socket_fd, fd);
-		close(fd);
-	}
+	faulty_hand_over(socket_fd, fd);
+	close(fd);
 	close(socket_fd);
 }
 
@@ -286,10 +283,11 @@ faulty_init(void)
 	close(fd);
 	faulty_self = getpid();
 	faulty_page = page;
-	if (faulty_page->calls[0] != -1)
-		faulty_filter(path);
+	/* A program that takes over is under the filter already. */
 	if (faulty_page->root != 0)
 		return;
+	if (faulty_page->calls[0] != -1)
+		faulty_filter(path);
 	faulty_page->root = faulty_self;
 	faulty_born(0);
 }
