@@ -60,8 +60,12 @@ main_serve(struct options *o, struct setup *s, bool follows)
 		return 1;
 	}
 	prong_server_load(s->server, loader_again, o);
-	if (prong_server_program(s->server, o->argv, o->folder) == -1)
+	if (prong_server_program(s->server, o->argv, o->folder) == -1) {
 		warnx("%s", prong_error());
+		/* It would be the last upgrade. */
+		if (follows)
+			return 1;
+	}
 	if (!o->foreground && chdir("/") == -1)
 		warn("/");
 	result = prong_server_run(s->server,

@@ -250,6 +250,17 @@ server_program_path(void)
 	return strdup(path);
 }
 
+/* Half of it would start something else. */
+static int
+server_program_forget(struct prong_server *s)
+{
+	int r = error_errno("program");
+
+	free(s->path);
+	s->path = NULL;
+	return r;
+}
+
 int
 prong_server_program(struct prong_server *s, char *const *argv,
     const char *folder)
@@ -262,10 +273,10 @@ prong_server_program(struct prong_server *s, char *const *argv,
 	s->folder = folder == NULL ? getcwd(NULL, 0) : strdup(folder);
 	s->argv = calloc(count + 1, sizeof(*s->argv));
 	if (s->path == NULL || s->argv == NULL)
-		return error_errno("program");
+		return server_program_forget(s);
 	for (i = 0; i < count; i++)
 		if ((s->argv[i] = strdup(argv[i])) == NULL)
-			return error_errno("program");
+			return server_program_forget(s);
 	return 0;
 }
 
