@@ -212,7 +212,6 @@ link_open(struct loop *loop, int fd, link_fn *fn, void *arg)
 
 	if (l == NULL) {
 		error_errno("link");
-		close(fd);
 		return NULL;
 	}
 	l->loop = loop;
@@ -222,7 +221,6 @@ link_open(struct loop *loop, int fd, link_fn *fn, void *arg)
 	l->again.fn = link_again;
 	if (loop_add(loop, &l->watch) == 0)
 		return l;
-	close(fd);
 	free(l);
 	return NULL;
 }

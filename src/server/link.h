@@ -24,7 +24,7 @@ struct link;
  */
 typedef void link_fn(struct link *, json_t *message, void *arg);
 
-/* Takes the descriptor.  NULL: ENOMEM, or as loop_add(); it is closed then. */
+/* Takes the descriptor, unless NULL: ENOMEM, or as loop_add(). */
 struct link *link_open(struct loop *, int fd, link_fn *, void *arg);
 /* May be called by the function, too; NULL is nothing. */
 void link_close(struct link *);

@@ -296,6 +296,17 @@ listening_keep(struct listening *l, struct listening *before)
 	}
 }
 
+bool
+listening_holds(const struct listening *l, int fd)
+{
+	size_t i;
+
+	for (i = 0; i < l->count; i++)
+		if (l->sockets[i].fd == fd)
+			return true;
+	return false;
+}
+
 int
 listening_add_worker(struct listening *l, int number)
 {

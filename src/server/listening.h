@@ -50,6 +50,8 @@ int listening_start(struct listening *);
 
 /* Which of two lists keeps what they have in common: from now on the first. */
 void listening_keep(struct listening *, struct listening *before);
+/* Whether a descriptor is in the list. */
+bool listening_holds(const struct listening *, int fd);
 
 /* Makes the sockets of one more worker, where there are none yet. */
 int listening_add_worker(struct listening *, int number);

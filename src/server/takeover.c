@@ -57,6 +57,9 @@ takeover_go(struct takeover *t)
 	struct heritage *h = t->heritage;
 
 	t->heritage = NULL;
+	/* Not before: one that fails leaves all as it was. */
+	listening_keep(&m->current->listening, &h->before.listening);
+	objects_keep(m->server, h->before.server);
 	takeover_files(m, h);
 	log_info("upgrade: process %d serves in the place of process %d, "
 	    "version %s after %s", (int)getpid(), (int)h->pid, prong_version(),
@@ -214,15 +217,17 @@ takeover_fail(const struct master *m, const char *why)
 
 /* Sockets of the one before that are not listened on any more. */
 static json_t *
-takeover_unused(const struct heritage *h)
+takeover_unused(const struct master *m, const struct heritage *h)
 {
+	const struct listening *before = &h->before.listening;
 	json_t *fds = json_array();
 	size_t i;
 
-	for (i = 0; i < h->before.listening.count; i++)
-		if (!h->before.listening.sockets[i].is_shared)
+	for (i = 0; i < before->count; i++)
+		if (!listening_holds(&m->current->listening,
+		    before->sockets[i].fd))
 			json_array_append_new(fds, json_integer(
-			    h->before.listening.sockets[i].fd));
+			    before->sockets[i].fd));
 	return fds;
 }
 
@@ -235,15 +240,14 @@ takeover_ready(struct master *m)
 
 	if (h == NULL)
 		return false;
-	listening_keep(&m->current->listening, &h->before.listening);
-	objects_keep(m->server, h->before.server);
 	t->link = link_open(m->loop, h->link, takeover_hear, t);
-	h->link = -1;
 	jsonmem_begin();
-	if (t->link != NULL)
+	if (t->link != NULL) {
+		h->link = -1;
 		message = json_pack("{s:b,s:o,s:o}", "ready", 1, "unused",
-		    takeover_unused(h), "unsaved",
+		    takeover_unused(m, h), "unsaved",
 		    saving_unsaved(m->server, h->before.server));
+	}
 	if (t->link == NULL || link_send(t->link, message) == -1)
 		master_fail(m, error_text());
 	return true;

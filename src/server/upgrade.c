@@ -454,9 +454,9 @@ upgrade_fork(struct upgrade *u, struct upgrade_start *start)
 	struct master *m = u->master;
 
 	u->link = link_open(m->loop, start->ends[0], upgrade_hear, u);
-	start->ends[0] = -1;
 	if (u->link == NULL)
 		return -1;
+	start->ends[0] = -1;
 	fflush(NULL);
 	if ((u->pid = fork()) == 0)
 		upgrade_exec(u, start);

@@ -8,6 +8,7 @@ right about who that is, and the next upgrade succeeds.
 """
 
 import os
+import re
 import time
 
 from faultkinds import (GROWTH, NEVER, OBJECTS, PATIENCE, SERVICES, WORKERS,
@@ -20,6 +21,11 @@ from prongtest import (BOUND, EXPECTED, SANITIZERS, Together, check, connect,
 TIMEOUT = 5
 MARK = 17                       # in a cell of the array
 CELL = 3
+# What the log says of it; what the answer is without memory for one.
+BEGUN = re.compile("upgrade: begun, with ")
+ENDED = re.compile("upgrade: nothing has changed|serves; this one, ")
+ASKED = re.compile("log level: info, as asked")
+UNCLEAR = re.compile("out of memory: it may be done|^it is done, but")
 
 
 class Successor:
@@ -190,11 +196,24 @@ class Upgrading(Running):
 
         until(is_enough, "an answer", 2 * BOUND)
 
+    def has_ended(self):
+        """As the log says it, whatever was answered."""
+        text = self.server.log_text()
+        return len(BEGUN.findall(text)) == len(ENDED.findall(text))
+
     def told(self, answer):
         """It is the truth, and the former master is gone if there is one."""
         server = self.server
+        is_clear = answer is not None and (
+            answer["ok"] or not UNCLEAR.search(answer["error"]))
+        if not is_clear:
+            # What was logged until now has been read when this has.
+            before = len(ASKED.findall(server.log_text()))
+            server.settled()
+            server.logged(ASKED, count=before + 1)
+            until(self.has_ended, "the end of the upgrade", 2 * BOUND)
         follows = server.follow()
-        if answer is not None:
+        if is_clear:
             equal((follows, follows and server.pid == answer["result"]["pid"]),
                   (answer["ok"], answer["ok"]), "whether it has succeeded: %r"
                   % answer)
