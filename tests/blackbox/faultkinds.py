@@ -27,10 +27,14 @@ PATIENCE = 0.2
 # The assertions of libconfuse's scanner, lexer.l, are its own, and so are those
 # of the C library when it has no memory for the names of users.
 CRASH = re.compile(r"SIG(SEGV|ABRT|BUS|ILL|FPE|SYS|TRAP)\b|died of signal|"
-                   r"(?<!nss_database)\.c:\d+: .*Assertion|stack smashing|malloc\(|free\(\)|corrupt")
+                   r"(?<!nss_database)\.c:\d+: .*Assertion|stack smashing|"
+                   r"malloc\(|free\(\)|corrupt")
 # What libseccomp does without memory: a process of its own has to do with it.
-# And what the dynamic loader does when its calls fail.
-OTHERS = re.compile(r"(?m)^.*\n.*the process that tried it died$")
+# libconfuse's scanner ends its process, and leaves its own memory behind.  And
+# the dynamic loader may crash when its calls fail.
+OTHERS = re.compile(r"(?m)^.*\n.*the process that tried it died$|"
+                    r"^out of dynamic memory in yy\w+\(\)(?s:.*?)"
+                    r"SUMMARY: AddressSanitizer: \d+ byte\(s\) leaked")
 LOADER = re.compile('stage "start of the program": was killed by SIGSEGV')
 DIED = re.compile(r"\(pid \d+\) (was killed|exited|does not turn)")
 NEVER = 1 << 60

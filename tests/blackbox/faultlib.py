@@ -21,7 +21,8 @@ from prongtest import (BOUND, BUILD, EXPECTED, SANITIZERS, Failure, Server,
                        _before_exec, check)
 
 LIBRARY = os.path.join(BUILD, "tests/blackbox/.libs/faulty.so")
-# A sanitizer's runtime would have to come before it, and before python.
+# A sanitizer's runtime would have to come before it, and before python; and
+# without it there are allocations only.
 _library = None if SANITIZERS else ctypes.CDLL(LIBRARY)
 if _library is not None:
     _library.faulty_number.restype = ctypes.c_long
@@ -389,7 +390,7 @@ class Faults:
 def cannot_judge():
     """The reason why system calls cannot be handed over here, or None."""
     if SANITIZERS:
-        return "allocations and calls are the sanitizer's own here"
+        return "system calls are the sanitizer's own here, too"
     try:
         with open("/proc/sys/kernel/seccomp/actions_avail",
                   encoding="ascii") as file:
