@@ -268,6 +268,18 @@ process_state_text(char state)
 	return "unknown";
 }
 
+uint64_t
+process_waited(pid_t pid)
+{
+	char buf[128], *p = buf;
+
+	/* Time on a CPU, time until it had one, both in nanoseconds. */
+	if (process_read(pid, "schedstat", buf, sizeof(buf)) == 0)
+		return 0;
+	strtoull(p, &p, 10);
+	return strtoull(p, NULL, 10) / 1000000;
+}
+
 bool
 process_dumps_core(pid_t pid)
 {

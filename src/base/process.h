@@ -61,6 +61,12 @@ uint64_t process_nanoseconds(void);
 char process_state(pid_t);
 const char *process_state_text(char state);
 
+/*
+ * Milliseconds in all for which its main thread could have run and had to wait
+ * for a CPU; 0 when the kernel does not tell.
+ */
+uint64_t process_waited(pid_t);
+
 /* Whether the kernel is writing its core dump. */
 bool process_dumps_core(pid_t);
 

@@ -69,6 +69,9 @@ struct process {
 	bool full;		/* has no descriptors left to accept with */
 	bool late;		/* has missed a beat */
 	uint32_t looks;		/* the watchdog has seen it late so often */
+	uint64_t turned;	/* the last beat that it knows of */
+	uint64_t away;		/* the master's up to then */
+	uint64_t waited;	/* process_waited() when it became late */
 	bool stuck;		/* killed because it did not turn */
 	bool stopped;		/* ... since somebody had stopped it */
 	uint64_t aborted;	/* when */
@@ -120,7 +123,8 @@ struct master {
 	struct timer watchdog;
 	struct timer again;		/* to tell what could not be told */
 	uint64_t watched;		/* when it last looked */
-	uint64_t watched_from;		/* silence before does not count */
+	uint64_t away;			/* milliseconds that it did not run */
+	uint64_t away_before;		/* up to the look before */
 	struct backoff_pace pace;
 	uint64_t oom_kills[2];		/* a second ago or two, and since */
 	uint64_t oom_looked;		/* when that was */

@@ -26,7 +26,10 @@
 /* From the abort to the kill; a core dump may take longer. */
 #define WATCHDOG_ABORT_MS	300
 #define WATCHDOG_CORE_MS	30000
+/* ... or the report, on a machine with too much to do. */
+#define WATCHDOG_QUEUE_MS	3000
 #define WATCHDOG_MEMORY_MS	1000
+#define WATCHDOG_WAITED		100	/* milliseconds worth telling */
 
 uint64_t
 watchdog_beat(const struct server_settings *set)
@@ -48,47 +51,79 @@ watchdog_period(const struct master *m)
 	return period < WATCHDOG_LOOK_MIN ? WATCHDOG_LOOK_MIN : period;
 }
 
-/* Milliseconds since it turned, or was started, or we could see it turn. */
 static uint64_t
-watchdog_silence(const struct process *p, uint64_t now)
+watchdog_least(uint64_t a, uint64_t b)
 {
-	uint64_t from = __atomic_load_n(&scoreboard_slot(
-	    &p->master->scoreboard, p->slot)->last_beat, __ATOMIC_RELAXED);
+	return a < b ? a : b;
+}
+
+/*
+ * Milliseconds since it turned, or was started, without those in which the
+ * master did not run itself.  It may have turned amidst such a time: then that
+ * is not held against it either.
+ */
+static uint64_t
+watchdog_silence(struct process *p, uint64_t now)
+{
+	struct master *m = p->master;
+	uint64_t from = __atomic_load_n(&scoreboard_slot(&m->scoreboard,
+	    p->slot)->last_beat, __ATOMIC_RELAXED), silence;
 
 	if (from < p->started)
 		from = p->started;
-	if (from < p->master->watched_from)
-		from = p->master->watched_from;
-	return from < now ? now - from : 0;
+	if (from != p->turned) {
+		p->turned = from;
+		p->away = m->away_before;
+	}
+	silence = from < now ? now - from : 0;
+	return silence - watchdog_least(silence, m->away - p->away);
+}
+
+/*
+ * How long it has waited for a CPU; limited, so that one that hangs and wants a
+ * CPU is found on any machine.
+ */
+static uint64_t
+watchdog_waited(const struct process *p, uint64_t limit)
+{
+	uint64_t waited = process_waited(p->pid);
+
+	return watchdog_least(waited > p->waited ? waited - p->waited : 0,
+	    limit);
 }
 
 static void
-watchdog_report(struct process *p, uint64_t silence, char state,
-    const char *what)
+watchdog_report(struct process *p, uint64_t silence, uint64_t waited,
+    char state, const char *what)
 {
-	char doing[OBITUARY_MAX];
-
+	char doing[OBITUARY_MAX], queue[48] = "";
 	const char *did = p->role == ROLE_POOL && p->state != PROCESS_STARTING ?
 	    "has run a task" : "has not turned";
 
-	log_error("%s (pid %d) %s for %.1f s%s; its state is %s: %s", p->name,
-	    (int)p->pid, did, (double)silence / 1000,
+	if (waited >= WATCHDOG_WAITED)
+		snprintf(queue, sizeof(queue), ", %.1f s of it without a CPU",
+		    (double)waited / 1000);
+	log_error("%s (pid %d) %s for %.1f s%s%s; its state is %s: %s", p->name,
+	    (int)p->pid, did, (double)silence / 1000, queue,
 	    obituary_of(p, doing, sizeof(doing)), process_state_text(state),
 	    what);
 }
 
 /* A stopped process cannot report; another leaves its backtrace. */
 static void
-watchdog_act(struct process *p, uint64_t silence, uint64_t now)
+watchdog_act(struct process *p, uint64_t silence, uint64_t waited,
+    uint64_t now)
 {
 	char state = process_state(p->pid);
 	bool stopped = state == 'T' || state == 't';
 
-	watchdog_report(p, silence, state, stopped ? "killed" : "aborted");
+	watchdog_report(p, silence, waited, state, stopped ? "killed" : "aborted");
 	p->master->restarts_stuck++;
 	p->stuck = true;
 	p->stopped = stopped;
 	p->aborted = now;
+	p->away = p->master->away;
+	p->waited = process_waited(p->pid);
 	kill(p->pid, stopped ? SIGKILL : SIGABRT);
 }
 
@@ -98,6 +133,9 @@ watchdog_insist(struct process *p, uint64_t now)
 {
 	uint64_t since = now - p->aborted;
 
+	/* Neither was on a CPU for all of that. */
+	since -= watchdog_least(since, p->master->away - p->away +
+	    watchdog_waited(p, WATCHDOG_QUEUE_MS));
 	if (since < WATCHDOG_ABORT_MS ||
 	    (since < WATCHDOG_CORE_MS && process_dumps_core(p->pid)))
 		return;
@@ -125,16 +163,30 @@ watchdog_look_at_task(struct process *p, uint64_t now)
 	p->looks = p->pool->timeout > 0 && silence > p->pool->timeout ?
 	    p->looks + 1 : 0;
 	if (p->looks >= WATCHDOG_LOOKS)
-		watchdog_act(p, silence, now);
+		watchdog_act(p, silence, 0, now);
+}
+
+/* One that was slow because the machine is makes up for it, up to a limit. */
+static void
+watchdog_look_at_silence(struct process *p, uint64_t silence, uint64_t now)
+{
+	uint64_t limit = units_milliseconds(
+	    p->generation->server->settings.stuck_timeout), waited;
+
+	if (p->looks == 1)
+		p->waited = process_waited(p->pid);
+	if (limit == 0 || silence <= limit || p->looks < WATCHDOG_LOOKS)
+		return;
+	waited = watchdog_waited(p, limit);
+	if (silence - waited > limit)
+		watchdog_act(p, silence, waited, now);
 }
 
 /* Returns whether its lateness has changed. */
 static bool
 watchdog_look_at(struct process *p, uint64_t now)
 {
-	const struct server_settings *set = &p->generation->server->settings;
 	uint64_t silence = watchdog_silence(p, now);
-	uint64_t limit = units_milliseconds(set->stuck_timeout);
 	bool was = p->late;
 
 	if (p->stuck) {
@@ -147,8 +199,7 @@ watchdog_look_at(struct process *p, uint64_t now)
 	}
 	p->looks = watchdog_is_late(p, silence) ? p->looks + 1 : 0;
 	p->late = p->state != PROCESS_STARTING && p->looks > 0;
-	if (limit > 0 && silence > limit && p->looks >= WATCHDOG_LOOKS)
-		watchdog_act(p, silence, now);
+	watchdog_look_at_silence(p, silence, now);
 	if (p->late && !was)
 		log_warning("%s (pid %d) has missed a beat%s", p->name,
 		    (int)p->pid, p->generation->workers > 1 ?
@@ -178,13 +229,14 @@ watchdog_timer(struct timer *t)
 {
 	struct master *m = (struct master *)((char *)t -
 	    offsetof(struct master, watchdog));
-	uint64_t now = process_milliseconds(), before = m->watched;
+	uint64_t now = process_milliseconds(), period = watchdog_period(m);
 	bool changed = false;
 	uint32_t i;
 
-	/* If the master did not run, nor did the others: they get a turn. */
-	if (now - before > 2 * watchdog_period(m) + WATCHDOG_LOOK_MAX)
-		m->watched_from = now;
+	/* If the master did not run, nor did the others, as like as not. */
+	m->away_before = m->away;
+	if (now - m->watched > 2 * period)
+		m->away += now - m->watched - period;
 	m->watched = now;
 	watchdog_look_at_memory(m, now);
 	for (i = 0; i < m->slots; i++)
@@ -192,7 +244,7 @@ watchdog_timer(struct timer *t)
 			changed |= watchdog_look_at(&m->processes[i], now);
 	if (changed && m->state == MASTER_RUNNING)
 		assign_sockets(m);
-	loop_timer(m->loop, t, watchdog_period(m));
+	loop_timer(m->loop, t, period);
 }
 
 void

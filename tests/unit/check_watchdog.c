@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include <arpa/inet.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -445,15 +446,27 @@ END_TEST
 
 /* --- the master was away ------------------------------------------------- */
 
-static bool
-watchdog_has_looked(void)
+/* From the first look on, which is late itself. */
+static void
+run_away(uint64_t ms, bool (*done)(void))
 {
-	return master.watched_from != 0;
+	condition = done;
+	loop_on_turn(master.loop, turn, NULL);
+	watchdog_start(&master);
+	/* As if the timer had been due long ago. */
+	master.watched -= ms;
+	ck_assert_int_eq(loop_run(master.loop), 0);
+}
+
+static bool
+master_was_away(void)
+{
+	return master.away != 0;
 }
 
 /*
  * A master that was stopped, or the whole machine, sees old beats when it comes
- * back: all of them get the full time again, and no more.
+ * back: all of them get the time again that they had then, and no more.
  */
 START_TEST(test_watchdog_master_away)
 {
@@ -462,13 +475,8 @@ START_TEST(test_watchdog_master_away)
 
 	for (i = 0; i < SLOTS; i++)
 		beat_ago(i, 10000);
-	/* As if the timer had been due long ago. */
-	condition = watchdog_has_looked;
-	loop_on_turn(master.loop, turn, NULL);
-	watchdog_start(&master);
-	master.watched -= 10000;
-	ck_assert_int_eq(loop_run(master.loop), 0);
-	back = master.watched_from;
+	run_away(10000, master_was_away);
+	back = process_milliseconds();
 	for (i = 0; i < SLOTS; i++)
 		assert_unharmed(i);
 
@@ -477,10 +485,81 @@ START_TEST(test_watchdog_master_away)
 	beat(2, NEVER);
 	condition = is_dead;
 	ck_assert_int_eq(loop_run(master.loop), 0);
-	ck_assert_uint_gt(processes[1].aborted - back, 1000);
+	ck_assert_uint_gt(processes[1].aborted - back, 800);
 	ck_assert_uint_eq(master.restarts_stuck, 1);
 	assert_unharmed(0);
 	assert_unharmed(2);
+}
+END_TEST
+
+static bool
+is_dead_after_absences(void)
+{
+	/* Short ones, of which none matters by itself. */
+	if (turns < 3)
+		master.watched -= 600;
+	return is_dead();
+}
+
+START_TEST(test_watchdog_master_away_often)
+{
+	uint64_t start = process_milliseconds();
+
+	beat_ago(1, 1900);
+	/* It was seen to turn before all of them. */
+	processes[1].turned = start - 1900;
+	beat(1, processes[1].turned);
+	run_away(600, is_dead_after_absences);
+	ck_assert_uint_ge(processes[1].aborted - start, 800);
+	ck_assert_uint_eq(master.restarts_stuck, 1);
+	assert_unharmed(0);
+}
+END_TEST
+
+/* --- a machine with too much to do --------------------------------------- */
+
+/* Only ever runs, on the CPU that the test runs on now. */
+static pid_t
+start_spinning(int niceness)
+{
+	cpu_set_t set;
+	pid_t pid;
+
+	CPU_ZERO(&set);
+	CPU_SET(sched_getcpu(), &set);
+	if ((pid = fork()) == 0) {
+		sched_setaffinity(0, sizeof(set), &set);
+		if (setpriority(PRIO_PROCESS, 0, niceness) == -1)
+			_exit(1);
+		for (;;)
+			continue;
+	}
+	ck_assert_int_ne(pid, -1);
+	return pid;
+}
+
+/*
+ * One that is ready to run and does not get a CPU is not stuck; but it is when
+ * that has taken as long again.
+ */
+START_TEST(test_watchdog_starved)
+{
+	uint64_t start = process_milliseconds();
+	pid_t others = start_spinning(0);
+
+	kill(processes[1].pid, SIGKILL);
+	helper_wait(processes[1].pid);
+	processes[1].pid = start_spinning(5);
+	beat(1, start);
+	run_until(is_dead);
+	kill(others, SIGKILL);
+	helper_wait(others);
+	ck_assert(WIFSIGNALED(endings[1]));
+	ck_assert_uint_ge(processes[1].aborted - start, 1300);
+	ck_assert_ptr_nonnull(logged("has not turned for "));
+	ck_assert_ptr_nonnull(strstr(text, " s of it without a CPU; its state "
+	    "is running: aborted\n"));
+	assert_unharmed(0);
 }
 END_TEST
 
@@ -505,5 +584,7 @@ main(void)
 	tcase_add_test(tc, test_watchdog_never);
 	tcase_add_test(tc, test_watchdog_no_process);
 	tcase_add_test(tc, test_watchdog_master_away);
+	tcase_add_test(tc, test_watchdog_master_away_often);
+	tcase_add_test(tc, test_watchdog_starved);
 	return unit_run(s);
 }
