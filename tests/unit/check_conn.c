@@ -465,53 +465,45 @@ START_TEST(test_conn_idle_microseconds)
 }
 END_TEST
 
-static struct timer ticker;
-static int ticks;
-
-static void
-tick(struct timer *t)
-{
-	if (peer->eof)
-		return;
-	if (++ticks <= 8) {
-		peer_send(peer, ".");
-		loop_timer(fake.loop, t, 20);
-	}
-}
-
 /* Who says something now and then stays. */
 START_TEST(test_conn_activity)
 {
-	uint64_t start = loop_now(fake.loop);
+	int i;
 
+	fake_pass(0);
 	fake.service.settings.idle_timeout = 60000;
 	peer = peer_unix();
-	ticker.fn = tick;
-	tick(&ticker);
-	fake_run_until(has_eof);
-	ck_assert_int_gt(ticks, 7);
-	ck_assert_uint_ge(process_milliseconds() - start, 7 * 20 + 59);
+	for (i = 0; i < 8; i++) {
+		peer_send(peer, ".");
+		fake_pass(59);
+		ck_assert(!peer->eof);
+	}
 	ck_assert_uint_eq(fake_count(COUNTER_BYTES_IN), 8);
+	fake_pass(1);
+	ck_assert(peer->eof);
 	ck_assert_uint_eq(fake_count(COUNTER_CLOSED_TIMEOUT), 1);
-	loop_timer_stop(fake.loop, &ticker);
 	peer_free(peer);
 }
 END_TEST
 
 START_TEST(test_conn_timer_set)
 {
+	fake_pass(0);
 	fake.service.settings.idle_timeout = 20000;
 	peer = peer_unix();
 	other = peer_unix();
 	/* None for one of them. */
 	ck_assert_int_eq(conn_timer_set(peer->conn, 0), 0);
-	while (!other->eof)
-		fake_settle();
-	fake_settle();
+	fake_pass(20);
+	ck_assert(other->eof);
+	fake_pass(100);
 	ck_assert(!peer->eof);
 	ck_assert_int_eq(conn_timer_set(peer->conn, 100000), 0);
 	ck_assert_int_eq(conn_timer_set(peer->conn, 15), 0);
-	fake_run_until(has_eof);
+	fake_pass(14);
+	ck_assert(!peer->eof);
+	fake_pass(1);
+	ck_assert(peer->eof);
 	ck_assert_uint_eq(fake_count(COUNTER_CLOSED_TIMEOUT), 2);
 	peer_free(peer);
 	peer_free(other);

@@ -255,6 +255,35 @@ fake_settle(void)
 	loop_timer_stop(fake.loop, &wake);
 }
 
+static bool
+fake_never(void)
+{
+	return false;
+}
+
+/* What the end of the last turn has closed, the peer sees in another. */
+static void
+fake_rest(void)
+{
+	int i;
+
+	for (i = 0; i < 2; i++)
+		ck_assert_int_eq(loop_settle(fake.loop, 100), 0);
+}
+
+void
+fake_pass(uint64_t ms)
+{
+	loop_freeze(fake.loop);
+	condition = fake_never;
+	loop_on_turn(fake.loop, fake_turn, NULL);
+	fake_rest();
+	while (ms > 0) {
+		ms = loop_skip(fake.loop, ms);
+		fake_rest();
+	}
+}
+
 /* --- peers --------------------------------------------------------------- */
 
 static void

@@ -85,6 +85,11 @@ void fake_run_until(bool (*done)(void));
 
 /* Runs the loop until nothing happens any more. */
 void fake_settle(void);
+/*
+ * From the first call on time stands still for the connections, however long
+ * the machine takes, and goes on by so many milliseconds with each.
+ */
+void fake_pass(uint64_t ms);
 
 /* A counter of the service, and those that are not 0: "accepted=1 ...". */
 uint64_t fake_count(enum counter);
