@@ -10,6 +10,7 @@ it needs: until() looks again and again, at short intervals, until the limit.
 """
 
 import ctypes
+import io
 import json
 import os
 import re
@@ -1037,10 +1038,8 @@ def _run(number, title, test, arguments):
                             else " # SKIP " + skipped), flush=True)
 
 
-def main(names):
-    """Runs every function test_* of these names; its text is the title."""
-    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    signal.signal(signal.SIGALRM, _too_long)
+def _tests(names):
+    """Title, function and arguments of each case of the functions test_*."""
     tests = []
     for name, test in names.items():
         if not name.startswith("test_"):
@@ -1054,8 +1053,91 @@ def main(names):
                 tests.append(("%s: %s" % (test.__doc__, what), test,
                               (case,)))
     only = re.compile(sys.argv[1] if len(sys.argv) > 1 else "")
-    tests = [each for each in tests if only.search(each[0])]
+    return [each for each in tests if only.search(each[0])]
+
+
+class _Runner:
+    """A process that runs tests one after the other, as it is told: servers
+    that run beside each other each need a reaper of their own."""
+
+    def __init__(self, tests):
+        self.number = None      # of the test that it runs
+        ours, theirs = socket.socketpair()
+        self.pid = os.fork()
+        if self.pid == 0:
+            ours.close()
+            try:
+                self._serve(theirs, tests)
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(0)
+        theirs.close()
+        self.socket = ours
+        self.file = ours.makefile("rb")
+
+    @staticmethod
+    def _serve(asked, tests):
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        for line in asked.makefile("rb"):
+            number = int(line)
+            sys.stdout = io.StringIO()
+            _run(number, *tests[number - 1])
+            asked.sendall(json.dumps(sys.stdout.getvalue()).encode() + b"\n")
+
+    def begin(self, number):
+        self.number = number
+        self.socket.sendall(b"%d\n" % number)
+
+    def said(self):
+        """What its test has printed; None if the runner is gone."""
+        line = self.file.readline()
+        return json.loads(line) if line.endswith(b"\n") else None
+
+    def end(self):
+        # Runners that came later have this end of it, too.
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.file.close()
+        self.socket.close()
+        os.waitpid(self.pid, 0)
+
+
+def _run_beside(tests, most):
+    """Runs so many at a time; what they print is in their order."""
+    sys.stdout.flush()
+    runners, said, shown = [], {}, 0
+    waiting = iter(range(1, len(tests) + 1))
+    while shown < len(tests):
+        while len(runners) < most and (number := next(waiting, None)):
+            runners.append(_Runner(tests))
+            runners[-1].begin(number)
+        ready = select.select([r.socket for r in runners], [], [])[0]
+        for runner in [r for r in runners if r.socket in ready]:
+            text = runner.said()
+            number = next(waiting, None) if text is not None else None
+            said[runner.number] = text or "not ok %d - %s\n" % (
+                runner.number, "its process has died")
+            if number is not None:
+                runner.begin(number)
+            else:
+                runner.end()
+                runners.remove(runner)
+        while shown + 1 in said:
+            shown += 1
+            print(said.pop(shown), end="", flush=True)
+
+
+def main(names, beside=1):
+    """Runs every function test_* of these names; its text is the title.
+    Where they wait most of the time, some may run beside each other."""
+    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    signal.signal(signal.SIGALRM, _too_long)
+    tests = _tests(names)
     print("1..%d" % len(tests), flush=True)
-    for number, each in enumerate(tests, 1):
-        _run(number, *each)
+    if beside > 1:
+        _run_beside(tests, beside)
+    else:
+        for number, each in enumerate(tests, 1):
+            _run(number, *each)
     sys.exit(0)
