@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import time
 
 from loops import size
@@ -122,6 +123,24 @@ def is_text(path):
     with open(path, "w", encoding="ascii") as file:
         file.write("this is no program\n")
     os.chmod(path, 0o755)
+
+
+def hears(change):
+    """prongd, to which a statement has changed what the master hands on, o."""
+    def write(path):
+        with open(path, "w", encoding="ascii") as file:
+            file.write("#!%s\n" % sys.executable + """
+import json, os, sys
+fd = int(os.environ["PRONG_UPGRADE"])
+o = json.loads(os.pread(fd, 1 << 24, 0))
+%s
+text = json.dumps(o).encode()
+os.ftruncate(fd, 0)
+os.pwrite(fd, text, 0)
+os.execv(%r, sys.argv)
+""" % (change, PRONGD))
+        os.chmod(path, 0o755)
+    return write
 
 
 # What the new program is, and what prongctl says then.
