@@ -7,6 +7,9 @@
 #include "net/net.h"
 #include "server/worker.h"
 
+/* How long to wait for a neighbour that holds the scoreboard's lock. */
+#define WORKER_CLAIM_MS		10000
+
 /* What the files worker*.c share, and nobody else sees. */
 struct worker {
 	const struct worker_start *start;
@@ -33,6 +36,12 @@ extern struct worker worker;
 
 /* worker.c: role, slot and load, for ps(1). */
 void worker_title(void);
+
+/* worker_services.c: all that it serves; -1 with a text. */
+int worker_init_services(void);
+void worker_fini_services(void);
+/* What has failed will not be better the next time, unless it was a shortage. */
+int worker_despair(void);
 
 /* worker_report.c: a line of the log; threads report too. */
 void worker_report(enum prong_level, const struct prong_conn *,
