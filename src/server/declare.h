@@ -28,6 +28,15 @@ int declare_all(struct prong_server *, const struct privilege *,
 /* In this process, where they run anyway: -1 with the text of the first fault. */
 int declare_here(struct prong_server *);
 
+/* --- declare_object.c ------------------------------------------------------ */
+
+/*
+ * What the handler of a service says of an object, "key", "value", ..., NULL;
+ * -1 with a text, and nothing has changed.
+ */
+int declare_object(struct prong_service *, const char *kind, const char *name,
+    const char *const *pairs);
+
 /* Takes back what was declared, while the objects are not made. */
 void declare_undo(struct prong_server *);
 
