@@ -47,6 +47,15 @@ share_move(struct process *from, struct process *to)
 	    (int)to->pid, from->name);
 }
 
+/* Another worker of its generation, in that state. */
+static bool
+share_is_mate(const struct process *p, const struct process *other,
+    enum process_state state)
+{
+	return other->generation == p->generation &&
+	    other->role == ROLE_WORKER && other->state == state;
+}
+
 void
 share_pass_on(struct process *p)
 {
@@ -57,9 +66,7 @@ share_pass_on(struct process *p)
 		return;
 	for (i = 0; i < p->master->slots; i++) {
 		other = &p->master->processes[i];
-		if (other->generation == p->generation &&
-		    other->role == ROLE_WORKER &&
-		    other->state == PROCESS_READY && !other->stuck &&
+		if (share_is_mate(p, other, PROCESS_READY) && !other->stuck &&
 		    share_is_more(other, p->share) &&
 		    (least == NULL || other->share > least->share))
 			least = other;
@@ -78,9 +85,7 @@ share_inherit(struct process *p)
 		return;
 	for (i = 0; i < p->master->slots; i++) {
 		other = &p->master->processes[i];
-		if (other->generation == p->generation &&
-		    other->role == ROLE_WORKER &&
-		    other->state == PROCESS_WAITING &&
+		if (share_is_mate(p, other, PROCESS_WAITING) &&
 		    share_is_more(p, other->share) &&
 		    (most == NULL || other->share < most->share))
 			most = other;
