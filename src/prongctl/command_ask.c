@@ -119,6 +119,17 @@ command_show(const struct command *cmd, const struct command_line *line,
 	    command_fail(COMMAND_REFUSED, error_text());
 }
 
+/* Shows the result, or why there is none, and lets go of both. */
+static int
+command_finish(const struct command *cmd, const struct command_line *line,
+    struct client *c, int code, json_t *result)
+{
+	client_close(c);
+	code = command_show(cmd, line, code, result);
+	json_decref(result);
+	return code;
+}
+
 int
 command_ask(const struct command *cmd, const struct command_line *line,
     json_t *request)
@@ -128,10 +139,7 @@ command_ask(const struct command *cmd, const struct command_line *line,
 	int code;
 
 	code = command_call(&c, line, request, &result);
-	client_close(&c);
-	code = command_show(cmd, line, code, result);
-	json_decref(result);
-	return code;
+	return command_finish(cmd, line, &c, code, result);
 }
 
 int
@@ -147,10 +155,7 @@ command_await(const struct command *cmd, const struct command_line *line,
 	if (code == COMMAND_DONE &&
 	    command_exchange(&c, request, &result) == -1)
 		code = COMMAND_REFUSED;
-	client_close(&c);
-	code = command_show(cmd, line, code, result);
-	json_decref(result);
-	return code;
+	return command_finish(cmd, line, &c, code, result);
 }
 
 /* --- lists that come in parts ------------------------------------------- */
@@ -197,12 +202,9 @@ command_list(const struct command *cmd, const struct command_line *line,
 	if (code == COMMAND_DONE &&
 	    command_gather(&c, cmd->list, request, &whole) == -1)
 		code = COMMAND_REFUSED;
-	client_close(&c);
 	/* It tells where to go on, and that is over. */
 	json_object_del(whole, "next");
-	code = command_show(cmd, line, code, whole);
-	json_decref(whole);
-	return code;
+	return command_finish(cmd, line, &c, code, whole);
 }
 
 /* --- stop --------------------------------------------------------------- */
@@ -270,8 +272,5 @@ command_stop(const struct command *cmd, const struct command_line *line,
 		if (command_wait_gone(&c, line) == -1)
 			code = COMMAND_REFUSED;
 	}
-	code = command_show(cmd, line, code, result);
-	client_close(&c);
-	json_decref(result);
-	return code;
+	return command_finish(cmd, line, &c, code, result);
 }
