@@ -46,14 +46,15 @@ struct view_column {
 	enum view_kind kind;
 	/*
 	 * Members of the row, or of an object in it, that are added up; with
-	 * '*' at its end a word is all that begin so.  Of a rate the object is
-	 * that of the span that is looked at, unless it is named here.
+	 * '*' at its end a word is all that begin so.
 	 */
-	const char *object, *keys;
+	const char *keys;
 	/* Where there is no room, the highest are left out first; 0: never. */
 	int drop;
-	cell_fn *cell;		/* of a text, if it is not a member as it is */
 	const char *help;	/* NULL: that of the counter with this key */
+	/* Of a rate: that of the span that is looked at, unless it is named. */
+	const char *object;
+	cell_fn *cell;		/* of a text, if it is not a member as it is */
 	bool alarm;		/* what is more than 0 is bad */
 	int least;		/* a text may be cut to this; 0: not at all */
 };
