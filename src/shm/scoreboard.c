@@ -269,17 +269,38 @@ scoreboard_add_threads(const struct scoreboard *sb, uint32_t slot,
 	totals->cut += __atomic_load_n(&t->cut, __ATOMIC_RELAXED);
 }
 
-/* How many entries of a slot's table were ever used, within bounds. */
+#define SCOREBOARD_CHUNK	256		/* entries read at once */
+#define SCOREBOARD_GLANCE	65536		/* and looked at in one call */
+
+/* Those that there is memory of: every entry that was used was written to. */
+static uint32_t
+scoreboard_backed(const struct scoreboard *sb, uint32_t slot)
+{
+	off_t from = scoreboard_table_offset(sb, slot);
+	off_t hole = lseek(sb->connections.fd, from, SEEK_HOLE);
+
+	if (hole < from || hole >= scoreboard_table_offset(sb, slot + 1))
+		return sb->table_capacity;
+	return (uint32_t)((size_t)(hole - from) / sizeof(struct conn_entry));
+}
+
+/*
+ * How many entries of a slot's table were ever used, within bounds.  A process
+ * that says they are all it may have does not get them all read for nothing.
+ */
 static uint32_t
 scoreboard_used(const struct scoreboard *sb, uint32_t slot)
 {
-	uint32_t used;
+	uint32_t used, backed;
 
 	if (slot >= sb->slots)
 		return 0;
 	used = __atomic_load_n(&scoreboard_slot(sb, slot)->journal.used,
 	    __ATOMIC_ACQUIRE);
-	return used < sb->table_capacity ? used : sb->table_capacity;
+	if (used <= SCOREBOARD_CHUNK)
+		return used < sb->table_capacity ? used : sb->table_capacity;
+	backed = scoreboard_backed(sb, slot);
+	return used < backed ? used : backed;
 }
 
 static int
@@ -296,9 +317,6 @@ scoreboard_is_open(const struct scoreboard *sb, const struct conn_entry *e)
 {
 	return e->state == CONN_STATE_OPEN && e->service < sb->services;
 }
-
-#define SCOREBOARD_CHUNK	256		/* entries read at once */
-#define SCOREBOARD_GLANCE	65536		/* and looked at in one call */
 
 void
 scoreboard_add_active(const struct scoreboard *sb, uint32_t slot,

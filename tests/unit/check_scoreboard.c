@@ -470,6 +470,32 @@ START_TEST(test_scoreboard_connections_hostile)
 }
 END_TEST
 
+/* What is not there is not read, however many entries a process says it has. */
+START_TEST(test_scoreboard_connections_sparse)
+{
+	struct scoreboard large;
+	struct conn_entry to[10], *e;
+	struct conntable t;
+	uint32_t from = 0;
+
+	ck_assert_int_eq(scoreboard_create(&large, 2, 1, 1 << 20, 0), 0);
+	ck_assert_int_eq(scoreboard_claim(&large, 1, 1000, &t), 0);
+	ck_assert_ptr_nonnull(e = conntable_take(&t));
+	memset(e, 0, sizeof(*e));
+	conntable_open(&t, e, 0);
+	scoreboard_slot(&large, 0)->journal.used = UINT32_MAX;
+	scoreboard_slot(&large, 1)->journal.used = UINT32_MAX;
+	ck_assert_uint_eq(scoreboard_connections(&large, 1, SCOREBOARD_ALL,
+	    &from, to, 10), 1);
+	ck_assert_uint_eq(from, SCOREBOARD_END);
+	from = 0;
+	ck_assert_uint_eq(scoreboard_connections(&large, 0, SCOREBOARD_ALL,
+	    &from, to, 10), 0);
+	ck_assert_uint_eq(from, SCOREBOARD_END);
+	scoreboard_close(&large);
+}
+END_TEST
+
 /* Who asks for a slot that there is not learns that there is nothing. */
 START_TEST(test_scoreboard_connections_wrong_slot)
 {
@@ -580,6 +606,7 @@ main(void)
 	    UNIT_COUNT(listings));
 	tcase_add_test(tc, test_scoreboard_rests);
 	tcase_add_test(tc, test_scoreboard_connections_hostile);
+	tcase_add_test(tc, test_scoreboard_connections_sparse);
 	tcase_add_loop_test(tc, test_scoreboard_connections_wrong_slot, 0, 3);
 	tcase_add_test(tc, test_scoreboard_find);
 	tcase_add_test(tc, test_scoreboard_serving);
