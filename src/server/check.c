@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,6 +20,7 @@
 #include "base/rlimits.h"
 #include "dispatch/dispatch.h"
 #include "loop/task.h"
+#include "server/attempt.h"
 #include "server/check_state.h"
 #include "server/declare.h"
 #include "server/heritage.h"
@@ -27,6 +30,8 @@
 
 /* How long a module may take to load. */
 #define CHECK_LOAD_MS	10000
+/* It may read much, and ask name servers: less than a start waits. */
+#define CHECK_INIT_MS	50000
 
 void
 check_problem(struct check *c, const void *object, const char *key)
@@ -102,6 +107,38 @@ check_handler_problem(struct check *c, const struct prong_service *s)
 	check_problem(c, s, "handler");
 }
 
+static int
+check_call_init(void *arg)
+{
+	struct prong_service *s = arg;
+
+	return s->handler->init(s);
+}
+
+static int
+check_call_exit(void *arg)
+{
+	struct prong_service *s = arg;
+
+	if (s->handler->exit != NULL)
+		s->handler->exit(s);
+	return 0;
+}
+
+static int
+check_call_tasks(void *arg)
+{
+	tasks_end(tasks_here());
+	return 0;
+}
+
+static const struct attempt_step check_init_steps[] = {
+	{ "its .init", check_call_init },
+	{ "its .exit", check_call_exit },
+	{ "what its .init has begun", check_call_tasks },
+	{ NULL, NULL }
+};
+
 /*
  * A handler's init reads what it needs: what it refuses, a start refuses.  It
  * sees what it will see in a worker, and with that one's rights.
@@ -110,6 +147,7 @@ static void
 check_init(struct check *c, struct prong_service *s)
 {
 	struct privilege_saved saved;
+	char who[ERROR_MAX];
 
 	if (s->handler->init == NULL)
 		return;
@@ -118,10 +156,11 @@ check_init(struct check *c, struct prong_service *s)
 		check_environment(c, NULL, "user");
 		return;
 	}
-	if (s->handler->init(s) == -1)
+	snprintf(who, sizeof(who), "%s %s", server_has_module(s) ? "module" :
+	    "handler", s->settings.handler);
+	if (attempt_call(&(const struct attempt){ who, CHECK_INIT_MS,
+	    check_init_steps }, s) == -1)
 		check_handler_problem(c, s);
-	else if (s->handler->exit != NULL)
-		s->handler->exit(s);
 	privilege_resume(&saved);
 }
 

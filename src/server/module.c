@@ -8,26 +8,23 @@
  */
 #include "server/module.h"
 
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include <ctype.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
-#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/process.h"
 #include "base/strings.h"
 #include "base/trust.h"
 #include "net/frame.h"
+#include "server/attempt.h"
 #include "server/section.h"
 #include "shm/tally.h"
 #include "task/runner.h"
@@ -322,68 +319,36 @@ module_unload(struct module **list)
 
 /* --- loading in a child -------------------------------------------------- */
 
-static void __attribute__((noreturn))
-module_try_child(const char *name, const char *folder, uid_t owner, int done)
+struct module_trial {
+	const char *name;
+	const char *folder;
+	uid_t owner;
+};
+
+/* That it cannot be loaded is said by who loads it for good. */
+static int
+module_try_load(void *arg)
 {
+	const struct module_trial *trial = arg;
 	struct module *list = NULL;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	module_load(&list, name, folder, owner);
+	module_load(&list, trial->name, trial->folder, trial->owner);
 	module_unload(&list);
-	_exit(write(done, "", 1) == 1 ? 0 : 1);
+	return 0;
 }
 
-/* Waits for the child's word or its end; -1: neither came in time. */
-static int
-module_try_wait(int done, int ms)
-{
-	struct pollfd p = { .fd = done, .events = POLLIN };
-	uint64_t now, end = process_milliseconds() + (uint64_t)ms;
-
-	while ((now = process_milliseconds()) < end)
-		if (poll(&p, 1, (int)(end - now)) == 1)
-			return 0;
-	return -1;
-}
-
-/* How the child ended that did not come to say its word. */
-static int
-module_try_judge(const char *name, bool late, int ms, int status)
-{
-	if (late)
-		return error_set(ENOEXEC, "module %s: loading it takes longer "
-		    "than %d s", name, ms / 1000);
-	if (WIFSIGNALED(status))
-		return error_set(ENOEXEC, "module %s: loading it ends the "
-		    "process by signal %d (%s)", name, WTERMSIG(status),
-		    strsignal(WTERMSIG(status)));
-	return error_set(ENOEXEC, "module %s: loading it ends the process "
-	    "with exit code %d", name, WEXITSTATUS(status));
-}
+static const struct attempt_step module_try_steps[] = {
+	{ "loading it", module_try_load },
+	{ NULL, NULL }
+};
 
 int
 module_try(const char *name, const char *folder, uid_t owner, int ms)
 {
-	int done[2], status = 0;
-	char word;
-	bool late, well;
-	pid_t pid;
+	struct module_trial trial = { name, folder, owner };
+	char who[ERROR_MAX];
 
-	if (pipe2(done, O_CLOEXEC) == -1)
-		return error_errno("module %s", name);
-	if ((pid = fork()) == 0)
-		module_try_child(name, folder, owner, done[1]);
-	close(done[1]);
-	if (pid == -1) {
-		close(done[0]);
-		return error_errno("module %s", name);
-	}
-	late = module_try_wait(done[0], ms) == -1;
-	if (late)
-		kill(pid, SIGKILL);
-	well = !late && read(done[0], &word, 1) == 1;
-	close(done[0]);
-	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
-		continue;
-	return well ? 0 : module_try_judge(name, late, ms, status);
+	snprintf(who, sizeof(who), "module %s", name);
+	return attempt_call(&(const struct attempt){ who, ms,
+	    module_try_steps }, &trial);
 }

@@ -27,6 +27,7 @@ PATIENCE = 0.2
 # The assertions of libconfuse's scanner, lexer.l, are its own, and so are those
 # of the C library when it has no memory for the names of users.
 CRASH = re.compile(r"SIG(SEGV|ABRT|BUS|ILL|FPE|SYS|TRAP)\b|died of signal|"
+                   r"ends the process by signal|"
                    r"(?<!nss_database)\.c:\d+: .*Assertion|stack smashing|"
                    r"malloc\(|free\(\)|corrupt")
 # What libseccomp does without memory: a process of its own has to do with it.

@@ -3,6 +3,7 @@
  * server/check: what a start would stumble over is found, with the object and
  * the key, and nothing changes.
  */
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -22,25 +23,43 @@ static struct prong_service *service;
 static int problems, environment;
 static const void *problem_object;
 static char problem_key[64], problem_text[ERROR_MAX];
-static int inits, exits;
+/* Counted in a child of the check. */
+static struct counts {
+	int inits, exits;
+} *counts;
+
+static void *
+leave_later(void *arg)
+{
+	prong_sleep(60000);
+	_exit(4);
+}
 
 static int
 init(struct prong_service *s)
 {
 	const char *wish = prong_option_string(s, "wish");
 
-	inits++;
-	if (wish == NULL)
+	counts->inits++;
+	if (wish == NULL || strcmp(wish, "not to leave") == 0)
 		return 0;
 	if (strcmp(wish, "array") == 0)
 		return prong_array_open(s, "a") == NULL ? -1 : 0;
+	if (strcmp(wish, "to leave") == 0)
+		_exit(3);
+	if (strcmp(wish, "to leave later") == 0)
+		return prong_spawn(leave_later, NULL) == NULL ? -1 : 0;
 	return prong_set_error(EINVAL, "no wish is granted");
 }
 
 static void
 leave(struct prong_service *s)
 {
-	exits++;
+	const char *wish = prong_option_string(s, "wish");
+
+	counts->exits++;
+	if (wish != NULL && strcmp(wish, "not to leave") == 0)
+		_exit(5);
 }
 
 static const struct prong_option options[] = {
@@ -56,6 +75,9 @@ static const struct prong_handler handler = {
 static void
 setup(void)
 {
+	counts = mmap(NULL, sizeof(*counts), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(counts, MAP_FAILED);
 	ck_assert_ptr_nonnull(server = prong_server_new());
 	ck_assert_int_eq(prong_server_handler(server, &handler), 0);
 	ck_assert_int_eq(prong_server_set(server, "control.socket", ""), 0);
@@ -67,6 +89,7 @@ setup(void)
 static void
 teardown(void)
 {
+	munmap(counts, sizeof(*counts));
 	prong_server_free(server);
 }
 
@@ -126,8 +149,8 @@ START_TEST(test_check_good)
 	prong_server_set(server, "log.target", helper_path("good.log"));
 	prong_server_set(server, "pidfile", helper_path("good.pid"));
 	expect(0, 0, NULL, NULL, NULL);
-	ck_assert_int_eq(inits, 1);
-	ck_assert_int_eq(exits, 1);
+	ck_assert_int_eq(counts->inits, 1);
+	ck_assert_int_eq(counts->exits, 1);
 	/* Nothing is made, and it may be asked again. */
 	ck_assert_int_eq(access(path, F_OK), -1);
 	ck_assert_int_eq(access(helper_path("good.log"), F_OK), -1);
@@ -157,12 +180,36 @@ START_TEST(test_check_service)
 	prong_service_option(service, "wish", "anything");
 	expect(1, 0, service, "handler", "no wish is granted");
 	/* Whoever did not come up does not go down. */
-	ck_assert_int_eq(inits, 1);
-	ck_assert_int_eq(exits, 0);
+	ck_assert_int_eq(counts->inits, 1);
+	ck_assert_int_eq(counts->exits, 0);
 	prong_service_option(service, "whish", "x");
 	expect(1, 0, service, "whish", "handler \"unit\" has no option "
 	    "\"whish\"");
-	ck_assert_int_eq(inits, 1);
+	ck_assert_int_eq(counts->inits, 1);
+}
+END_TEST
+
+/* What ends its process does not end ours, and is named. */
+START_TEST(test_check_ends)
+{
+	static const struct {
+		const char *wish;
+		const char *text;
+	} cases[] = {
+		{ "to leave", "handler unit: its .init ends the process with "
+		    "exit code 3" },
+		{ "not to leave", "handler unit: its .exit ends the process "
+		    "with exit code 5" },
+		{ "to leave later", "handler unit: what its .init has begun "
+		    "ends the process with exit code 4" },
+	};
+	size_t i;
+
+	listen_on("127.0.0.1:0");
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		prong_service_option(service, "wish", cases[i].wish);
+		expect(1, 0, service, "handler", cases[i].text);
+	}
 }
 END_TEST
 
@@ -345,6 +392,7 @@ main(void)
 	tcase_add_test(tc, test_check_good);
 	tcase_add_test(tc, test_check_no_service);
 	tcase_add_test(tc, test_check_service);
+	tcase_add_test(tc, test_check_ends);
 	tcase_add_test(tc, test_check_too_many);
 	tcase_add_test(tc, test_check_in_use);
 	tcase_add_test(tc, test_check_unknown_host);
