@@ -34,7 +34,7 @@ CRASH = re.compile(r"SIG(SEGV|ABRT|BUS|ILL|FPE|SYS|TRAP)\b|died of signal|"
 # libconfuse's scanner ends its process, and leaves its own memory behind.  And
 # the dynamic loader may crash when its calls fail.
 OTHERS = re.compile(r"(?m)^.*\n.*the process that tried it died$|"
-                    r"^out of dynamic memory in yy\w+\(\)(?s:.*?)"
+                    r"^.*out of dynamic memory in yy\w+\(\)(?s:.*?)"
                     r"SUMMARY: AddressSanitizer: \d+ byte\(s\) leaked")
 LOADER = re.compile('stage "start of the program": was killed by SIGSEGV')
 DIED = re.compile(r"\(pid \d+\) (was killed|exited|does not turn)")

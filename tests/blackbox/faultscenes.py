@@ -73,6 +73,8 @@ SCENES = {
     # By its former master, and by the new one.
     "upgrade": Upgrading(master),
     "upgrade-new": Upgrading(),
+    "upgrade-other": Upgrading(master, others=True),
+    "upgrade-other-new": Upgrading(others=True),
 }
 
 

@@ -9,18 +9,20 @@ right about who that is, and the next upgrade succeeds.
 
 import os
 import re
+import stat
 import time
 
 from faultkinds import (GROWTH, NEVER, OBJECTS, PATIENCE, SERVICES, WORKERS,
                         Asking, Running, addresses, all_ready, no_crash)
 from faultlib import ON, FaultyServer
 from prongtest import (BOUND, EXPECTED, SANITIZERS, Together, check, connect,
-                       equal, is_alive, say, until)
+                       equal, is_alive, say, service_text, until)
 
 # upgrade-timeout: what is lost by a fault may have to be waited for.
 TIMEOUT = 5
 MARK = 17                       # in a cell of the array
 CELL = 3
+ADDRESSES = sum(len(each.get("listen", [None])) for each in SERVICES.values())
 # What the log says of it; what the answer is without memory for one.
 BEGUN = re.compile("upgrade: begun, with ")
 ENDED = re.compile("upgrade: nothing has changed|serves; this one, ")
@@ -59,11 +61,31 @@ class Successor:
 
 
 class Followed(FaultyServer):
-    """In the foreground; its master changes."""
+    """In the foreground; its master changes.  With others=True each upgrade is
+    to another configuration, of two: their service extra listens elsewhere."""
 
-    def __init__(self, *arguments, **settings):
-        super().__init__(*arguments, **settings)
+    def __init__(self, others, **settings):
+        super().__init__(SERVICES, text=OBJECTS, workers=WORKERS,
+                         max_processes=16, drain_timeout="5s",
+                         canary_time="0", upgrade_timeout="%ds" % TIMEOUT,
+                         **settings)
         self.former = []        # masters that have a successor
+        self.texts = [self.text] if not others else [
+            self.text + service_text("extra", {
+                "handler": "echo", "listen": ["unix:@/extra-%d.sock" % n]})
+            for n in range(2)]
+        self.now = 0            # which of them it has
+        self.text = self.texts[0]
+
+    def prepare(self):
+        """What the next one is to have."""
+        self.text = self.texts[(self.now + 1) % len(self.texts)]
+        self.command()
+
+    def extra(self):
+        """Where only this configuration listens."""
+        return ["unix:%s/extra-%d.sock" % (self.directory, self.now)] \
+            if len(self.texts) > 1 else []
 
     def pid_in_file(self):
         with open(self.pidfile, encoding="ascii") as file:
@@ -75,6 +97,7 @@ class Followed(FaultyServer):
         pid = self.pid_in_file()
         if pid == self.pid:
             return False
+        self.now = (self.now + 1) % len(self.texts)
         self.former.append(self.process)
         self.process = Successor(pid, self.process.stderr)
         EXPECTED.add(pid)
@@ -106,6 +129,7 @@ class Upgrade(Asking):
     left."""
 
     def __init__(self, server):
+        server.prepare()
         super().__init__(server, command="upgrade")
         self.server = server
         self.answered = False
@@ -138,23 +162,28 @@ def served(server, where):
     return Together(clients)
 
 
+def sockets(folder):
+    """The unix sockets in it, but for the judge's."""
+    paths = {name: os.path.join(folder, name) for name in os.listdir(folder)}
+    return {name for name, path in paths.items() if name != "faults.sock" and
+            stat.S_ISSOCK(os.lstat(path).st_mode)}
+
+
 class Upgrading(Running):
     """The n-th call of the former master, or of the new one."""
 
-    def __init__(self, who=None):
+    def __init__(self, who=None, others=False):
         super().__init__(who, Upgrade, None, 0)
-        self.where = None
+        self.others = others
+        self.where = None       # ... every configuration listens
         self.accepted = 0
 
     def start(self, kind):
-        self.server = Followed(
-            SERVICES, text=OBJECTS, kind=kind, workers=WORKERS,
-            max_processes=16, drain_timeout="5s", canary_time="0",
-            upgrade_timeout="%ds" % TIMEOUT).start()
+        self.server = Followed(self.others, kind=kind).start()
         until(lambda: all_ready(self.server), "all are ready")
         run = self.server.ctl("array", "set", "hits", str(CELL), str(MARK))
         equal((run.returncode, run.stderr), (0, ""), "prongctl array set")
-        self.where = addresses(self.server)
+        self.where = addresses(self.server)[:ADDRESSES]
         self.accepted = 0
         for _ in range(2):
             self.succeeds()
@@ -175,7 +204,8 @@ class Upgrading(Running):
         check(is_alive(server.pid), "the master has ended")
         until(lambda: server.ask()["pid"] == server.pid, "who answers")
         self.recovers()
-        equal(addresses(server), self.where, "the addresses")
+        equal(addresses(server), self.where + server.extra(),
+              "the addresses")
         cells = Asking(server, command="array show", name="hits").end()
         equal(cells["result"]["sum"], MARK, "the array")
         accepted = sum(each["counters"]["accepted"] for each in
@@ -219,7 +249,6 @@ class Upgrading(Running):
                   % answer)
         server.bury()
         check(server.process.poll() is None, "the master has ended")
-        return follows
 
     def once(self, number, mode):
         server = self.server
@@ -230,14 +259,22 @@ class Upgrading(Running):
             act = self.act(server)
             self.waits(act, number, mode)
             fault = server.faults.over()
-            follows = self.told(act.end())
+            self.told(act.end())
         self.holds()
         no_crash(server)
+        if not fault.what.startswith("unlink"):
+            equal(sockets(server.directory), self.sockets(), "unix sockets")
         self.is_as_before()
         if number != NEVER:
             self.succeeds()
             self.is_as_before()
         return fault
+
+    def sockets(self):
+        """The paths that are to be there, and no others."""
+        return {address.rpartition("/")[2] for address in
+                self.where + self.server.extra() if "/" in address} | {
+                    os.path.basename(self.server.control)}
 
     def is_as_before(self):
         until(lambda: self.levels()[0] <= self.before[0],
