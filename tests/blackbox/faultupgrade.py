@@ -19,7 +19,7 @@ from prongtest import (BOUND, EXPECTED, SANITIZERS, Together, check, connect,
                        equal, is_alive, say, service_text, until)
 
 # upgrade-timeout: what is lost by a fault may have to be waited for.
-TIMEOUT = 5
+TIMEOUT = 30
 MARK = 17                       # in a cell of the array
 CELL = 3
 ADDRESSES = sum(len(each.get("listen", [None])) for each in SERVICES.values())
@@ -66,7 +66,7 @@ class Followed(FaultyServer):
 
     def __init__(self, others, **settings):
         super().__init__(SERVICES, text=OBJECTS, workers=WORKERS,
-                         max_processes=16, drain_timeout="5s",
+                         max_processes=16, drain_timeout="20s",
                          canary_time="0", upgrade_timeout="%ds" % TIMEOUT,
                          **settings)
         self.former = []        # masters that have a successor
