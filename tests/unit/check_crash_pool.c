@@ -19,7 +19,7 @@
 #include "unit.h"
 
 #define CELLS		8
-#define SIZE		65536
+#define SIZE		4096	/* enough for one instruction of many steps */
 #define SOME		80	/* steps with somebody beside them */
 #define LEFT		4	/* tasks that the contender leaves to others */
 
