@@ -185,6 +185,9 @@ command_gather(struct client *c, const char *list, json_t *request,
 		else if (n == 0 && json_array_extend(json_object_get(*whole,
 		    list), rows) == -1)
 			n = error_set(ENOMEM, "no memory");
+		else if (n == 0)
+			json_object_set(*whole, "silent", json_object_get(part,
+			    "silent"));
 		json_decref(part);
 	} while (n == 0 && from != 0);
 	return n;

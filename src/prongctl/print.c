@@ -163,10 +163,15 @@ print_waiting(const json_t *result, const char *text)
 {
 	json_t *slots = json_object_get(result, "waiting"), *slot;
 	json_t *names = json_object_get(result, "waiting_names");
+	const json_t *silent = json_object_get(result, "silent");
 	const char *name;
 	char safe[128];
 	size_t i;
 
+	if (json_is_integer(silent))
+		fprintf(stderr, "prongctl: process %lld, which drains since "
+		    "an upgrade, does not answer\n",
+		    (long long)json_integer_value(silent));
 	json_array_foreach(slots, i, slot) {
 		name = json_string_value(json_array_get(names, i));
 		if (name == NULL)

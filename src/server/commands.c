@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "server/control.h"
+#include "server/former.h"
 #include "server/reload.h"
 #include "server/upgrade.h"
 
@@ -46,6 +47,27 @@ commands_wait_answers(const struct master *m, struct control_wait *wait)
 	wait->is_done = master_is_answered;
 	wait->who = commands_silent;
 	wait->number = m->number;
+}
+
+/* ... and of those of the former master: its answer is that they have. */
+static bool
+commands_is_answered(const struct master *m, uint64_t number)
+{
+	return master_is_answered(m, number) && former_is_quiet(m);
+}
+
+static void
+commands_add_silent(struct master *m, uint64_t number, json_t *result)
+{
+	former_note_silence(m, NULL, result);
+}
+
+static void
+commands_wait_all(const struct master *m, struct control_wait *wait)
+{
+	commands_wait_answers(m, wait);
+	wait->is_done = commands_is_answered;
+	wait->add = commands_add_silent;
 }
 
 static bool
@@ -110,21 +132,71 @@ commands_stop(struct master *m, const json_t *request,
 	return json_pack("{s:s}", "state", master_state_name(m->state));
 }
 
-/* Whose connection it is is in its number; whether it is open, in the table. */
+/* The number tells the slot; whether it is open, the table.  NULL: no. */
+static struct process *
+commands_find(const struct master *m, uint64_t id, struct conn_entry *e)
+{
+	struct process *p = &m->processes[id % m->slots];
+
+	return p->pid != 0 && scoreboard_find(&m->scoreboard, p->slot, id,
+	    e) == 0 ? p : NULL;
+}
+
+static json_t *
+commands_close_of_former(const struct master *m, uint64_t number,
+    json_t **errors)
+{
+	return former_result(m, number);
+}
+
+/* For a master after this one: of those that it names what is here. */
+static json_t *
+commands_close_several(struct master *m, const json_t *ids)
+{
+	struct channel_message message = { .kind = CHANNEL_CLOSE };
+	json_t *others = json_array(), *id;
+	struct conn_entry e;
+	struct process *p;
+	size_t i;
+
+	json_array_foreach(ids, i, id) {
+		message.id = (uint64_t)json_integer_value(id);
+		if ((p = commands_find(m, message.id, &e)) == NULL)
+			json_array_append(others, id);
+		else if (process_tell(p, &message, -1) == -1)
+			/* Who has no room now is told after another look. */
+			break;
+	}
+	if (json_array_size(others) > 0 && former_is_there(m))
+		former_ask(m, json_pack("{s:s,s:O}", "command", "close",
+		    "ids", others));
+	json_decref(others);
+	return json_object();
+}
+
 static json_t *
 commands_close(struct master *m, const json_t *request,
     struct control_wait *wait)
 {
 	const json_t *number = json_object_get(request, "id");
+	const json_t *several = json_object_get(request, "ids");
 	struct channel_message message = { .kind = CHANNEL_CLOSE };
 	char peer[ADDRESS_MAX];
 	struct conn_entry e;
 	struct process *p;
 
+	if (several != NULL)
+		return commands_close_several(m, several);
 	message.id = (uint64_t)json_integer_value(number);
-	p = &m->processes[message.id % m->slots];
-	if (!json_is_integer(number) || p->pid == 0 ||
-	    scoreboard_find(&m->scoreboard, p->slot, message.id, &e) == -1) {
+	p = json_is_integer(number) ? commands_find(m, message.id, &e) : NULL;
+	if (p == NULL && json_is_integer(number) && former_is_there(m)) {
+		wait->number = former_ask(m, json_pack("{s:s,s:O}",
+		    "command", "close", "id", number));
+		wait->is_done = former_is_answered;
+		wait->finish = commands_close_of_former;
+		return json_object();
+	}
+	if (p == NULL) {
 		error_set(ENOENT, "there is no connection %llu",
 		    (unsigned long long)message.id);
 		return NULL;
@@ -229,8 +301,8 @@ commands_reopen(struct master *m, const json_t *request,
 	if (master_reopen_logs(m) == -1)
 		return NULL;
 	/* Where nothing goes to a file nobody was told anything. */
-	if (m->number != before)
-		commands_wait_answers(m, wait);
+	if (m->number != before || !former_is_quiet(m))
+		commands_wait_all(m, wait);
 	list = json_array();
 	for (stream = 0; stream < LOG_STREAMS; stream++)
 		if (log_path((enum log_stream)stream) != NULL)
@@ -256,7 +328,9 @@ commands_log_level(struct master *m, const json_t *request,
 	log_set_level((enum prong_level)level);
 	message.key = (uint32_t)level;
 	master_ask_all(m, &message, -1);
-	commands_wait_answers(m, wait);
+	former_ask(m, json_pack("{s:s,s:s}", "command", "log-level",
+	    "level", name));
+	commands_wait_all(m, wait);
 	return json_pack("{s:s}", "level", name);
 }
 

@@ -548,8 +548,6 @@ control_new_client(struct control *control, int fd, const struct ucred *who)
 {
 	struct control_client *c;
 
-	if (!control_make_room(control))
-		return NULL;
 	if ((c = calloc(1, sizeof(*c))) == NULL) {
 		error_errno("control socket");
 		return NULL;
@@ -580,6 +578,30 @@ control_refuse(struct control *control, int fd, const struct ucred *who)
 }
 
 static void
+control_add(struct control *control, struct control_client *c)
+{
+	c->next = control->clients;
+	control->clients = c;
+	control->count++;
+}
+
+void
+control_adopt(struct control *control, int fd)
+{
+	const struct ucred who = { .pid = 0 };
+	struct control_client *c = control_new_client(control, fd, &who);
+
+	/* It sees the end, and does without. */
+	if (c == NULL) {
+		log_warning("upgrade: %s; the new master does not know of "
+		    "connections here", error_text());
+		close(fd);
+		return;
+	}
+	control_add(control, c);
+}
+
+static void
 control_accept(struct watch *w, unsigned int events)
 {
 	struct control *control = (struct control *)((char *)w -
@@ -595,13 +617,12 @@ control_accept(struct watch *w, unsigned int events)
 		return;
 	}
 	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size);
-	if ((c = control_new_client(control, fd, &who)) == NULL) {
+	if (!control_make_room(control) ||
+	    (c = control_new_client(control, fd, &who)) == NULL) {
 		control_refuse(control, fd, &who);
 		return;
 	}
-	c->next = control->clients;
-	control->clients = c;
-	control->count++;
+	control_add(control, c);
 }
 
 void

@@ -43,6 +43,8 @@ int control_socket(const struct master *);
 bool control_has(const struct master *, int fd);
 void control_give_away(struct control *);
 void control_begin(struct control *);
+/* The master that has it asks by this descriptor, as any client does. */
+void control_adopt(struct control *, int fd);
 
 /*
  * What a command waits for before it is answered: until is_done(), but no
@@ -111,6 +113,8 @@ json_t *draining_of_server(const struct master *);
 json_t *draining_of_service(const struct master *,
     const struct prong_service *, const struct scoreboard_rest *);
 json_t *draining_of_process(const struct process *);
+/* How many connections of a row were cut off by drains, ever. */
+uint64_t draining_cut(const struct master *, uint32_t service);
 
 /* From one reading of the clock to a later one. */
 double status_seconds(uint64_t from, uint64_t to);

@@ -13,6 +13,7 @@
 #include "base/process.h"
 #include "base/units.h"
 #include "server/control.h"
+#include "server/takeover.h"
 #include "server/upgrade.h"
 
 uint64_t
@@ -66,12 +67,19 @@ draining_count_slot(const struct master *m, uint32_t slot, uint32_t service)
 	return n;
 }
 
+/* Also what masters before have, as they tell it. */
 static struct draining_count
 draining_count(const struct master *m, uint32_t service)
 {
+	uint64_t counters[COUNTERS] = { 0 };
 	struct draining_count all = { 0 }, one;
 	uint32_t slot;
+	int i;
 
+	all.open = takeover_add(m, rows_name(&m->rows, service), counters);
+	for (i = 0; i < COUNTERS; i++)
+		if (COUNTER_IS_CLOSED(i))
+			all.closed += counters[i];
 	for (slot = 0; slot < m->slots; slot++) {
 		one = draining_count_slot(m, slot, service);
 		all.open += one.open;
@@ -80,7 +88,7 @@ draining_count(const struct master *m, uint32_t service)
 	return all;
 }
 
-static uint64_t
+uint64_t
 draining_cut(const struct master *m, uint32_t service)
 {
 	struct slot_threads sum = { .all = 0 };
@@ -88,7 +96,7 @@ draining_cut(const struct master *m, uint32_t service)
 
 	for (slot = 0; slot < m->slots; slot++)
 		scoreboard_add_threads(&m->scoreboard, slot, service, &sum);
-	return sum.cut;
+	return sum.cut + takeover_cut(m, rows_name(&m->rows, service));
 }
 
 /* --- the command drain --------------------------------------------------- */
@@ -115,6 +123,7 @@ draining_is_done(const struct master *m, uint64_t number)
 	const struct prong_service *s = draining_by_number(m, number);
 
 	return s == NULL || (master_is_answered(m, number) &&
+	    takeover_has_told(m, m->current->draining[s->index].since) &&
 	    draining_count(m, s->index).open == 0);
 }
 
@@ -280,7 +289,7 @@ draining_show(uint64_t since, uint64_t limit, const struct scoreboard_rest *rest
 	    "left", limit == 0 ? json_null() :
 	    json_real(status_seconds(now, since + limit)),
 	    "active", (json_int_t)rest->open,
-	    "oldest", rest->open == 0 ? json_null() :
+	    "oldest", rest->opened == 0 ? json_null() :
 	    json_real(status_seconds(rest->opened, now)));
 }
 

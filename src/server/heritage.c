@@ -116,22 +116,40 @@ heritage_file(struct heritage_list *list, const char *path, int fd)
 	    heritage_fd(list, fd));
 }
 
+/* What a master may number before it has a successor, and meanwhile. */
+#define HERITAGE_CONNS_MAX	(1ULL << 40)
+#define HERITAGE_CONNS_ROOM	(1ULL << 32)
+
+/* Up to where numbers of connections are this master's, or were others'. */
+static json_int_t
+heritage_conns(const struct master *m)
+{
+	uint64_t last = scoreboard_last_number(&m->scoreboard);
+
+	/* Workers wrote it. */
+	if (last < m->conns_from || last - m->conns_from > HERITAGE_CONNS_MAX)
+		last = m->conns_from + HERITAGE_CONNS_MAX;
+	return (json_int_t)(last + HERITAGE_CONNS_ROOM);
+}
+
 static json_t *
-heritage_text(const struct master *m, int link, int error,
+heritage_text(const struct master *m, const struct heritage_ends *ends,
     struct heritage_list *list)
 {
 	const struct server_settings *set = &m->server->settings;
 
-	return json_pack("{s:i,s:s,s:i,s:i,s:i,s:I,s:o,s:o,s:o,s:o,s:o,s:o,"
-	    "s:i,s:o}",
+	return json_pack("{s:i,s:s,s:i,s:i,s:i,s:I,s:I,s:o,s:o,s:o,s:o,s:o,"
+	    "s:o,s:o,s:i,s:o}",
 	    "form", HERITAGE_FORM,
 	    "version", prong_version(),
 	    "pid", (int)getpid(),
 	    "generation", (int)m->last_generation,
 	    "behind", (int)takeover_behind(m),
 	    "started", (json_int_t)m->started,
-	    "link", heritage_fd(list, link),
-	    "error", heritage_fd(list, error),
+	    "conns", heritage_conns(m),
+	    "link", heritage_fd(list, ends->link),
+	    "ask", heritage_fd(list, ends->ask),
+	    "error", heritage_fd(list, ends->error),
 	    "pidfile", heritage_file(list, set->pidfile, m->pidlock),
 	    "control", heritage_file(list, set->control_socket,
 		control_socket(m)),
@@ -153,8 +171,8 @@ heritage_store(int fd, json_t *text)
 }
 
 int
-heritage_write(const struct master *m, int link, int error, int **fds,
-    size_t *count)
+heritage_write(const struct master *m, const struct heritage_ends *ends,
+    int **fds, size_t *count)
 {
 	struct heritage_list list = { .fds = NULL };
 	int fd = memfd_create("prong-heritage", MFD_CLOEXEC);
@@ -163,7 +181,7 @@ heritage_write(const struct master *m, int link, int error, int **fds,
 		return error_errno("what is handed on");
 	jsonmem_begin();
 	json_decref(heritage_fd(&list, fd));
-	if (heritage_store(fd, heritage_text(m, link, error, &list)) == -1 ||
+	if (heritage_store(fd, heritage_text(m, ends, &list)) == -1 ||
 	    list.failed) {
 		free(list.fds);
 		close(fd);

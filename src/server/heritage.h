@@ -19,16 +19,18 @@
  */
 
 #define HERITAGE_VARIABLE	"PRONG_UPGRADE"
-#define HERITAGE_FORM		1
+#define HERITAGE_FORM		2
 
 struct heritage {
 	int link;			/* to who hands it on */
+	int ask;			/* to its control socket: see former */
 	int error;			/* standard error, for later */
 	pid_t pid;			/* the master before */
 	char version[32];
 	uint32_t generation;
 	uint32_t behind;		/* masters before that one, that drain */
 	uint64_t started;		/* process_milliseconds() */
+	uint64_t conns;			/* numbers of connections, up to there */
 	char *pidfile;			/* NULL: none */
 	int pidlock;
 	char *control;			/* the path; NULL: none */
@@ -50,12 +52,17 @@ void heritage_stage(const char *stage);
 /* Says why it cannot be taken over. */
 void heritage_fail(const char *why);
 
+/* What of ours goes along that is made for it. */
+struct heritage_ends {
+	int link, ask, error;
+};
+
 /*
  * The heritage of a master: the file with what it is, and in *fds the
  * descriptors that go along, of which the first is the file's; the caller's to
  * free and close (the first one alone).  -1 with a text.
  */
-int heritage_write(const struct master *, int link, int error, int **fds,
-    size_t *count);
+int heritage_write(const struct master *, const struct heritage_ends *,
+    int **fds, size_t *count);
 
 #endif

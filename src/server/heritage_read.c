@@ -18,6 +18,8 @@
 #include "server/heritage.h"
 
 #define HERITAGE_MAX	(16 << 20)
+/* Numbers of connections that a master can begin behind. */
+#define HERITAGE_CONNS_END	(1ULL << 62)
 
 static struct heritage heritage;
 static bool heritage_is_right;
@@ -187,7 +189,11 @@ heritage_take_all(struct heritage *h, const json_t *o)
 	    "behind"));
 	h->started = (uint64_t)json_integer_value(json_object_get(o,
 	    "started"));
+	h->conns = (uint64_t)json_integer_value(json_object_get(o, "conns"));
+	if (h->conns >= HERITAGE_CONNS_END)
+		return heritage_wrong("the number of a connection");
 	if ((h->link = heritage_take(json_object_get(o, "link"))) == -1 ||
+	    (h->ask = heritage_take(json_object_get(o, "ask"))) == -1 ||
 	    (h->error = heritage_take(json_object_get(o, "error"))) == -1 ||
 	    heritage_take_file(json_object_get(o, "pidfile"), &h->pidfile,
 	    &h->pidlock) == -1 || heritage_take_file(json_object_get(o,
@@ -241,8 +247,8 @@ heritage_get(void)
 	const char *variable = getenv(HERITAGE_VARIABLE);
 
 	if (variable != NULL) {
-		heritage = (struct heritage){ .link = -1, .error = -1,
-		    .pidlock = -1, .control_socket = -1 };
+		heritage = (struct heritage){ .link = -1, .ask = -1,
+		    .error = -1, .pidlock = -1, .control_socket = -1 };
 		heritage_is_right = heritage_read(variable) == 0;
 		if (!heritage_is_right)
 			strlcpy(heritage_why, error_text(),
@@ -267,8 +273,10 @@ heritage_free(struct heritage *h)
 	free(h->control);
 	if (h->error != -1)
 		close(h->error);
-	*h = (struct heritage){ .link = -1, .error = -1, .pidlock = -1,
-	    .control_socket = -1 };
+	if (h->ask != -1)
+		close(h->ask);
+	*h = (struct heritage){ .link = -1, .ask = -1, .error = -1,
+	    .pidlock = -1, .control_socket = -1 };
 }
 
 static void

@@ -21,6 +21,7 @@
 #include "server/announce.h"
 #include "server/clerk.h"
 #include "server/control.h"
+#include "server/former.h"
 #include "server/prepare.h"
 #include "server/reaper.h"
 #include "server/reload.h"
@@ -190,6 +191,7 @@ master_reopen_logs(struct master *m)
 	struct channel_message message = { .kind = CHANNEL_LOG };
 	int stream, fd, result = 0;
 
+	former_ask(m, json_pack("{s:s}", "command", "reopen"));
 	if (log_reopen() == -1) {
 		result = -1;
 		log_error("%s; going on with the old one", error_text());
@@ -446,6 +448,7 @@ master_open(struct master *m)
 	if (h != NULL) {
 		m->started = h->started;
 		m->last_generation = h->generation;
+		m->conns_from = h->conns;
 		announce_hold();
 	}
 	heritage_stage("configuration");
@@ -465,8 +468,10 @@ master_open(struct master *m)
 	if (master_open_pidfile(m) == -1 ||
 	    generation_bind(m->current, takeover_before(m)) == -1 ||
 	    prepare_memory(m->server, &m->scoreboard, m->slots,
-	    master_table_capacity(set)) == -1 ||
-	    generation_share(m->current, takeover_before(m)) == -1 ||
+	    master_table_capacity(set)) == -1)
+		return -1;
+	scoreboard_number_from(&m->scoreboard, m->conns_from);
+	if (generation_share(m->current, takeover_before(m)) == -1 ||
 	    saving_load(m, m->server) == -1 ||
 	    master_open_loop(m) == -1 ||
 	    listening_start(&m->current->listening) == -1)

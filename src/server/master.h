@@ -13,6 +13,7 @@
 #include "net/mailbox.h"
 #include "server/backoff.h"
 #include "server/channel.h"
+#include "server/expel.h"
 #include "server/generation.h"
 #include "server/pools.h"
 #include "server/rows.h"
@@ -26,6 +27,7 @@
  */
 
 struct clerk;
+struct former;
 struct loading;
 struct reaper_child;
 struct reload;
@@ -109,6 +111,8 @@ struct master {
 	struct loading *loadings;	/* configurations being read */
 	struct reload *reload;
 	struct takeover *takeover;	/* NULL: there was no master before */
+	struct former *former;		/* how that one is asked; NULL: not */
+	struct expelling expelling;	/* of connections that it has */
 	struct upgrade *upgrade;
 	struct saving *savings;		/* dicts with a file */
 	struct watch stop;		/* asked for by the program itself */
@@ -129,6 +133,7 @@ struct master {
 	uint64_t oom_kills[2];		/* a second ago or two, and since */
 	uint64_t oom_looked;		/* when that was */
 	uint64_t number;		/* of the last message to be answered */
+	uint64_t conns_from;		/* connections have numbers above it */
 	uint64_t release;		/* of letting go of a paused one; or 0 */
 	uint64_t started;
 	uint64_t restarts_crash;

@@ -258,6 +258,7 @@ status_service(struct master *m, struct prong_service *s,
     const struct scoreboard_rest *rest, struct status_totals *totals)
 {
 	uint64_t counters[COUNTERS] = { 0 }, active;
+	struct scoreboard_rest all = *rest;
 	json_t *row, *places = status_places(m, s);
 	uint32_t slot;
 	int i;
@@ -265,6 +266,7 @@ status_service(struct master *m, struct prong_service *s,
 	for (slot = 0; slot < m->slots; slot++)
 		scoreboard_add_row(&m->scoreboard, slot, s->index, counters);
 	active = rest->open + takeover_add(m, s->name, counters);
+	all.open = active;
 	for (i = 0; i < COUNTERS; i++)
 		totals->counters[i] += counters[i];
 	totals->active += active;
@@ -282,7 +284,7 @@ status_service(struct master *m, struct prong_service *s,
 	    "counters", status_counters_of(counters),
 	    "own", status_own(m, s->index));
 	json_object_update(row, places);
-	json_object_set_new(row, "drain", draining_of_service(m, s, rest));
+	json_object_set_new(row, "drain", draining_of_service(m, s, &all));
 	json_decref(places);
 	return row;
 }
@@ -414,9 +416,10 @@ status_report_row(struct master *m, uint32_t row, uint64_t active)
 	for (slot = 0; slot < m->slots; slot++)
 		scoreboard_add_row(&m->scoreboard, slot, row, counters);
 	active += takeover_add(m, m->rows.names[row], counters);
-	return json_pack("{s:s,s:o,s:I,s:o}", "name", m->rows.names[row],
+	return json_pack("{s:s,s:o,s:I,s:I,s:o}", "name", m->rows.names[row],
 	    "counters", status_counters_of(counters),
 	    "active", (json_int_t)active,
+	    "cut", (json_int_t)draining_cut(m, row),
 	    "own", status_own(m, row));
 }
 

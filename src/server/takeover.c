@@ -13,9 +13,12 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/pidlock.h"
+#include "base/process.h"
 #include "base/units.h"
 #include "server/announce.h"
 #include "server/control.h"
+#include "server/expel.h"
+#include "server/former.h"
 #include "server/jsonmem.h"
 #include "server/link.h"
 #include "server/saving.h"
@@ -25,7 +28,9 @@ struct takeover {
 	struct heritage *heritage;	/* NULL: it has been taken over */
 	struct link *link;		/* NULL: the one before has gone */
 	uint32_t behind;		/* that one, and those before it */
+	pid_t pid;			/* of that one */
 	json_t *report;			/* the last one of it; NULL: none yet */
+	uint64_t told;			/* when; process_milliseconds() */
 	bool has_company;		/* the first worker, of all others */
 	struct timer canary;
 };
@@ -61,6 +66,8 @@ takeover_go(struct takeover *t)
 	listening_keep(&m->current->listening, &h->before.listening);
 	objects_keep(m->server, h->before.server);
 	takeover_files(m, h);
+	former_open(m, h->ask);
+	h->ask = -1;
 	log_info("upgrade: process %d serves in the place of process %d, "
 	    "version %s after %s", (int)getpid(), (int)h->pid, prong_version(),
 	    h->version);
@@ -70,6 +77,7 @@ takeover_go(struct takeover *t)
 	/* They were opened before, and the request to reopen them is old. */
 	if (log_has_moved())
 		master_reopen_logs(m);
+	expel(m);
 	master_serves(m);
 }
 
@@ -98,6 +106,7 @@ takeover_gone(struct takeover *t)
 	t->link = NULL;
 	if (t->heritage != NULL)
 		takeover_go(t);
+	former_close(m);
 	takeover_book(t);
 	log_info("upgrade: the process before this one has ended");
 	t->behind = 0;
@@ -117,6 +126,7 @@ takeover_hear(struct link *l, json_t *message, void *arg)
 	if ((report = json_object_get(message, "report")) != NULL) {
 		json_decref(t->report);
 		t->report = json_incref(report);
+		t->told = process_milliseconds();
 		t->behind = 1 + (uint32_t)json_integer_value(json_object_get(
 		    report, "behind"));
 	}
@@ -137,6 +147,7 @@ takeover_open(struct master *m, struct heritage *h)
 	t->master = m;
 	t->heritage = h;
 	t->behind = h->behind + 1;
+	t->pid = h->pid;
 	m->takeover = t;
 	return 0;
 }
@@ -150,6 +161,7 @@ takeover_close(struct master *m)
 		return;
 	if (m->loop != NULL)
 		loop_timer_stop(m->loop, &t->canary);
+	former_close(m);
 	link_close(t->link);
 	if (t->heritage != NULL)
 		heritage_free(t->heritage);
@@ -259,6 +271,12 @@ takeover_is_waited_for(const struct master *m)
 	return m->takeover != NULL && m->takeover->link != NULL;
 }
 
+pid_t
+takeover_pid(const struct master *m)
+{
+	return takeover_is_waited_for(m) ? m->takeover->pid : 0;
+}
+
 uint32_t
 takeover_behind(const struct master *m)
 {
@@ -349,6 +367,18 @@ json_t *
 takeover_own(const struct master *m, const char *service)
 {
 	return json_object_get(takeover_find(m, service), "own");
+}
+
+uint64_t
+takeover_cut(const struct master *m, const char *service)
+{
+	return takeover_number(takeover_find(m, service), "cut");
+}
+
+bool
+takeover_has_told(const struct master *m, uint64_t since)
+{
+	return !takeover_is_waited_for(m) || m->takeover->told > since;
 }
 
 uint64_t

@@ -34,8 +34,9 @@ void takeover_fail(const struct master *, const char *why);
 /* All are ready: the one before is told.  False: there is none. */
 bool takeover_ready(struct master *);
 
-/* Whether a master before still drains; how many there are. */
+/* Whether a master before still drains, and which; how many there are. */
 bool takeover_is_waited_for(const struct master *);
+pid_t takeover_pid(const struct master *);
 uint32_t takeover_behind(const struct master *);
 /* It is to end too: at once, or when it is empty. */
 void takeover_stop(const struct master *, bool fast);
@@ -53,6 +54,9 @@ uint64_t takeover_add_others(const struct master *,
 const json_t *takeover_services(const struct master *);
 /* Those of its handler's own, by their names; NULL: there are none. */
 json_t *takeover_own(const struct master *, const char *service);
+uint64_t takeover_cut(const struct master *, const char *service);
+/* Whether that is newer than a reading of process_milliseconds(), or final. */
+bool takeover_has_told(const struct master *, uint64_t since);
 uint64_t takeover_global(const struct master *, enum counter_global);
 
 /* The one before as long as it drains: its pid and what is open; or null. */

@@ -62,6 +62,7 @@ struct upgrade {
 	struct requests requests;
 	pid_t pid;
 	struct link *link;
+	int asks;			/* by which it will ask us; or -1 */
 	int said;			/* its standard error, in memory; or -1 */
 	char stage[64];
 	char failure[ERROR_MAX];	/* what it says itself; or "" */
@@ -106,14 +107,22 @@ upgrade_is_over(const struct master *m)
 /* --- failing -------------------------------------------------------------- */
 
 static void
+upgrade_close_fds(struct upgrade *u)
+{
+	if (u->said != -1)
+		close(u->said);
+	if (u->asks != -1)
+		close(u->asks);
+	u->said = u->asks = -1;
+}
+
+static void
 upgrade_clear(struct upgrade *u)
 {
 	loop_timer_stop(u->master->loop, &u->timer);
 	link_close(u->link);
 	u->link = NULL;
-	if (u->said != -1)
-		close(u->said);
-	u->said = -1;
+	upgrade_close_fds(u);
 	u->pid = 0;
 }
 
@@ -326,6 +335,8 @@ upgrade_mark(struct master *m, const json_t *message)
 	}
 	m->pidlock = -1;
 	control_give_away(m->control);
+	control_adopt(m->control, m->upgrade->asks);
+	m->upgrade->asks = -1;
 }
 
 static void
@@ -391,7 +402,7 @@ upgrade_hear(struct link *l, json_t *message, void *arg)
 
 struct upgrade_start {
 	int ends[2];			/* of the link */
-	int error;			/* standard error, for the new one */
+	struct heritage_ends theirs;	/* what the new one has of that */
 	int *fds;			/* all that it gets */
 	size_t count;
 };
@@ -422,17 +433,25 @@ upgrade_exec(const struct upgrade *u, const struct upgrade_start *start)
 static int
 upgrade_open_start(struct upgrade *u, struct upgrade_start *start)
 {
-	start->ends[0] = start->ends[1] = start->error = -1;
+	const int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+	int asking[2];
+
+	start->ends[0] = start->ends[1] = -1;
+	start->theirs = (struct heritage_ends){ -1, -1, -1 };
 	start->fds = NULL;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-	    start->ends) == -1 || (u->said = memfd_create("prong-said",
-	    MFD_CLOEXEC)) == -1)
+	if (socketpair(AF_UNIX, type, 0, asking) == -1)
 		return error_errno("upgrade");
-	start->error = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-	if (start->error == -1)
+	u->asks = asking[0];
+	start->theirs.ask = asking[1];
+	if (socketpair(AF_UNIX, type, 0, start->ends) == -1 ||
+	    (u->said = memfd_create("prong-said", MFD_CLOEXEC)) == -1)
+		return error_errno("upgrade");
+	start->theirs.link = start->ends[1];
+	start->theirs.error = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (start->theirs.error == -1)
 		return error_errno("standard error");
-	return heritage_write(u->master, start->ends[1], start->error,
-	    &start->fds, &start->count);
+	return heritage_write(u->master, &start->theirs, &start->fds,
+	    &start->count);
 }
 
 /* The child has all of it; ours are the link and what it says. */
@@ -441,8 +460,10 @@ upgrade_close_start(struct upgrade_start *start)
 {
 	if (start->fds != NULL)
 		close(start->fds[0]);
-	if (start->error != -1)
-		close(start->error);
+	if (start->theirs.error != -1)
+		close(start->theirs.error);
+	if (start->theirs.ask != -1)
+		close(start->theirs.ask);
 	if (start->ends[1] != -1)
 		close(start->ends[1]);
 	free(start->fds);
@@ -559,7 +580,7 @@ upgrade_open(struct master *m)
 	if ((m->upgrade = calloc(1, sizeof(*m->upgrade))) == NULL)
 		return error_errno("upgrade");
 	m->upgrade->master = m;
-	m->upgrade->said = -1;
+	m->upgrade->said = m->upgrade->asks = -1;
 	return 0;
 }
 
@@ -591,8 +612,7 @@ upgrade_close(struct master *m)
 		loop_timer_stop(m->loop, &u->timer);
 		link_close(u->link);
 	}
-	if (u->said != -1)
-		close(u->said);
+	upgrade_close_fds(u);
 	requests_free(&u->requests);
 	free(u);
 	m->upgrade = NULL;

@@ -14,6 +14,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Memory is asked for in pieces of so many entries (256 KiB). */
@@ -262,6 +263,42 @@ conntable_peer(const struct conn_entry *e, char *buf, size_t size)
 		    (int)cred.pid);
 	}
 	return buf;
+}
+
+/* "127.0.0.1:40000", "[::1]:40000" */
+static int
+conntable_read_address(const char *text, struct conn_entry *e)
+{
+	const char *colon = strrchr(text, ':'), *error;
+	bool is_v6 = text[0] == '[';
+	char host[INET6_ADDRSTRLEN + 2] = "";
+	size_t length = colon == NULL ? 0 : (size_t)(colon - text);
+
+	if (length < 3 || length >= sizeof(host) ||
+	    (is_v6 && text[length - 1] != ']'))
+		return -1;
+	memcpy(host, text + is_v6, length - 2 * is_v6);
+	e->family = is_v6 ? AF_INET6 : AF_INET;
+	e->port = (uint16_t)strtonum(colon + 1, 0, UINT16_MAX, &error);
+	return error == NULL && inet_pton(e->family, host, e->address) == 1 ?
+	    0 : -1;
+}
+
+int
+conntable_read_peer(const char *text, struct conn_entry *e)
+{
+	struct ucred cred = { .gid = (gid_t)-1 };
+	char rest;			/* there is none */
+
+	memset(e, 0, sizeof(*e));
+	if (strncmp(text, "unix:", 5) != 0)
+		return conntable_read_address(text, e);
+	if (sscanf(text, "unix:uid=%10u,pid=%10d%c", &cred.uid, &cred.pid,
+	    &rest) != 2)
+		return -1;
+	e->family = AF_UNIX;
+	memcpy(e->address, &cred, sizeof(cred));
+	return 0;
 }
 
 void

@@ -127,6 +127,8 @@ void conntable_copy(struct conn_entry *to, const struct conn_entry *);
  * a string.  Returns buf.
  */
 const char *conntable_peer(const struct conn_entry *, char *buf, size_t size);
+/* Family, address and port from such a text, whoever wrote it; -1: it is none. */
+int conntable_read_peer(const char *text, struct conn_entry *);
 
 /* What it does, as others see it; by whoever serves it. */
 static inline void

@@ -109,6 +109,30 @@ scoreboard_row(const struct scoreboard *sb, uint32_t slot, uint32_t service)
 	    scoreboard_row_offset(sb, slot, service));
 }
 
+void
+scoreboard_number_from(struct scoreboard *sb, uint64_t id)
+{
+	uint32_t i;
+
+	for (i = 0; i < sb->slots; i++)
+		scoreboard_slot(sb, i)->journal.next_id = id / sb->slots + 1;
+}
+
+uint64_t
+scoreboard_last_number(const struct scoreboard *sb)
+{
+	uint64_t id, last = 0;
+	uint32_t i;
+
+	for (i = 0; i < sb->slots; i++) {
+		id = __atomic_load_n(&scoreboard_slot(sb, i)->journal.next_id,
+		    __ATOMIC_RELAXED) * sb->slots + i;
+		if (id > last)
+			last = id;
+	}
+	return last;
+}
+
 struct slot_threads *
 scoreboard_threads(const struct scoreboard *sb, uint32_t slot,
     uint32_t service)

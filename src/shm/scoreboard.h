@@ -78,6 +78,13 @@ int scoreboard_create(struct scoreboard *, uint32_t slots, uint32_t services,
 void scoreboard_close(struct scoreboard *);
 
 /*
+ * Before any fork: connections get numbers above id.  And the highest that one
+ * has, as far as the processes say; it may be anything.
+ */
+void scoreboard_number_from(struct scoreboard *, uint64_t id);
+uint64_t scoreboard_last_number(const struct scoreboard *);
+
+/*
  * Takes over a slot for this process: books what its predecessor left open as
  * closed_crash, and opens the slot's connection table.  Under the lock, waited
  * for at most ms.

@@ -376,15 +376,56 @@ START_TEST(test_conntable_peer)
 }
 END_TEST
 
+/* Who reads it has the peer again. */
+START_TEST(test_conntable_read_peer)
+{
+	struct conn_entry e = { .family = peers[_i].family,
+	    .port = peers[_i].port }, back;
+	char buf[64];
+
+	inet_pton(peers[_i].family, peers[_i].ip, e.address);
+	conntable_peer(&e, buf, sizeof(buf));
+	ck_assert_int_eq(conntable_read_peer(buf, &back), 0);
+	ck_assert_int_eq(back.family, e.family);
+	ck_assert_int_eq(back.port, e.port);
+	ck_assert_mem_eq(back.address, e.address, sizeof(e.address));
+}
+END_TEST
+
+static const char *const no_peers[] = {
+	"", ":", "[", "[]", "[]:", "[]:1", "1", "127.0.0.1", "127.0.0.1:",
+	":7007", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:x",
+	"127.0.0.1:1x", "127.0.0:1", "127.0.0.1.1:1", "localhost:1", "::1:1",
+	"[::1:1", "::1]:1", "[127.0.0.1]:1", "[::1]", "[::1]:65536", "[::g]:1",
+	"[1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc]:1",
+	"1111111111111111111111111111111111111111111111111111111111111111:1",
+	"unix:", "unix:/run/x", "unix:uid=", "unix:uid=x,pid=1",
+	"unix:uid=1,pid=", "unix:uid=1,pid=1x", "unix:uid=1;pid=1",
+};
+
+START_TEST(test_conntable_read_no_peer)
+{
+	struct conn_entry e;
+
+	ck_assert_int_eq(conntable_read_peer(no_peers[_i], &e), -1);
+}
+END_TEST
+
 START_TEST(test_conntable_peer_unix)
 {
 	const struct ucred cred = { .pid = 42, .uid = UINT32_MAX - 1 };
-	struct conn_entry e = { .family = AF_UNIX };
+	struct conn_entry e = { .family = AF_UNIX }, back;
+	struct ucred read;
 	char buf[64];
 
 	memcpy(e.address, &cred, sizeof(cred));
 	ck_assert_str_eq(conntable_peer(&e, buf, sizeof(buf)),
 	    "unix:uid=4294967294,pid=42");
+	ck_assert_int_eq(conntable_read_peer(buf, &back), 0);
+	ck_assert_int_eq(back.family, AF_UNIX);
+	memcpy(&read, back.address, sizeof(read));
+	ck_assert_uint_eq(read.uid, cred.uid);
+	ck_assert_int_eq(read.pid, cred.pid);
 	/* A family that none is, by a hostile process: still a string. */
 	e.family = UINT8_MAX;
 	ck_assert_str_eq(conntable_peer(&e, buf, sizeof(buf)),
@@ -430,6 +471,10 @@ main(void)
 	tcase_add_loop_test(tc, test_conntable_half_close, 0, 3);
 	tcase_add_loop_test(tc, test_conntable_hostile, 0, UNIT_COUNT(poisons));
 	tcase_add_loop_test(tc, test_conntable_peer, 0, UNIT_COUNT(peers));
+	tcase_add_loop_test(tc, test_conntable_read_peer, 0,
+	    UNIT_COUNT(peers));
+	tcase_add_loop_test(tc, test_conntable_read_no_peer, 0,
+	    UNIT_COUNT(no_peers));
 	tcase_add_test(tc, test_conntable_peer_unix);
 	tcase_add_test(tc, test_conntable_show_closing);
 	return unit_run(s);

@@ -571,6 +571,29 @@ START_TEST(test_scoreboard_is_sealed)
 }
 END_TEST
 
+/* Numbers of connections begin behind one that is given, in every slot. */
+START_TEST(test_scoreboard_number_from)
+{
+	const uint64_t from = (1ULL << 40) + 1;
+	struct conn_entry *e;
+	struct conntable t;
+	uint32_t slot;
+	uint64_t last = 0;
+
+	scoreboard_number_from(&sb, from);
+	for (slot = 0; slot < SLOTS; slot++) {
+		ck_assert_int_eq(scoreboard_claim(&sb, slot, 1000, &t), 0);
+		e = conntable_take(&t);
+		ck_assert_ptr_nonnull(e);
+		conntable_open(&t, e, 0);
+		ck_assert_uint_gt(e->id, from);
+		ck_assert_uint_eq(e->id % SLOTS, slot);
+		last = e->id > last ? e->id : last;
+	}
+	ck_assert_uint_eq(scoreboard_last_number(&sb), last);
+}
+END_TEST
+
 START_TEST(test_scoreboard_close)
 {
 	int before;
@@ -610,6 +633,7 @@ main(void)
 	tcase_add_loop_test(tc, test_scoreboard_connections_wrong_slot, 0, 3);
 	tcase_add_test(tc, test_scoreboard_find);
 	tcase_add_test(tc, test_scoreboard_serving);
+	tcase_add_test(tc, test_scoreboard_number_from);
 	tcase_add_test(tc, test_scoreboard_is_sealed);
 	tcase_add_test(tc, test_scoreboard_close);
 	return unit_run(s);
