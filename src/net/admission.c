@@ -228,14 +228,15 @@ admission_take_source(struct prong_service *s, struct conn_entry *e,
 	struct conntable *t = &s->net->table;
 	uint64_t key = ledger_source_key(t->ledger, s->index, e->family,
 	    e->address);
+	uint32_t left = ledger_left_source(t->ledger, s->index, e->family,
+	    e->address, s->admission->per_source);
 
 	do {
 		e->source = ledger_source(t->ledger, t->slot, key, now) &
 		    ((1U << 22) - 1);
 		if (e->source == LEDGER_NONE)
 			return true;
-		if (conntable_hold(t, e, CONN_HOLD_SOURCE,
-		    s->admission->per_source))
+		if (conntable_hold(t, e, CONN_HOLD_SOURCE, left))
 			return true;
 	} while (e->source == LEDGER_NONE);
 	return false;
@@ -291,7 +292,8 @@ admission_ask(struct prong_service *s, struct conn_entry *e, uint64_t now)
 		admission_tell_full(s, e);
 	}
 	if (a->connections != UINT32_MAX && !conntable_hold(&s->net->table, e,
-	    CONN_HOLD_SERVICE, a->connections))
+	    CONN_HOLD_SERVICE, ledger_left(s->net->table.ledger, s->index,
+	    a->connections)))
 		why = COUNTER_REFUSED_LIMIT;
 	else if (!admission_is_slow_enough(s, e, now))
 		why = COUNTER_REFUSED_RATE;

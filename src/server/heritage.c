@@ -133,13 +133,50 @@ heritage_conns(const struct master *m)
 }
 
 static json_t *
+heritage_ledger(struct heritage_list *list, const struct ledger *l,
+    char (*names)[72], uint32_t count)
+{
+	json_t *all = json_array();
+	uint32_t i;
+
+	if (l->segment.fd == -1)
+		return json_null();
+	for (i = 0; i < count; i++)
+		json_array_append_new(all, json_string(names[i]));
+	return json_pack("{s:o,s:i,s:i,s:i,s:b,s:o}",
+	    "fd", heritage_fd(list, l->segment.fd),
+	    "slots", (int)l->slots, "services", (int)l->services,
+	    "sources", (int)l->sources, "has_sources", l->has_sources,
+	    "names", all);
+}
+
+/* Our own, and of those before that drain. */
+static json_t *
+heritage_ledgers(struct heritage_list *list, const struct master *m)
+{
+	const struct ledger *l = &m->scoreboard.ledger;
+	json_t *ledgers = json_array();
+	const struct ledger_former *f;
+	uint32_t i;
+
+	json_array_append_new(ledgers, heritage_ledger(list, l, m->rows.names,
+	    m->rows.count));
+	for (i = 0; i < l->former_count; i++) {
+		f = &l->formers[i];
+		json_array_append_new(ledgers, heritage_ledger(list,
+		    &f->ledger, f->names, f->ledger.services));
+	}
+	return ledgers;
+}
+
+static json_t *
 heritage_text(const struct master *m, const struct heritage_ends *ends,
     struct heritage_list *list)
 {
 	const struct server_settings *set = &m->server->settings;
 
 	return json_pack("{s:i,s:s,s:i,s:i,s:i,s:I,s:I,s:o,s:o,s:o,s:o,s:o,"
-	    "s:o,s:o,s:i,s:o}",
+	    "s:o,s:o,s:o,s:i,s:o}",
 	    "form", HERITAGE_FORM,
 	    "version", prong_version(),
 	    "pid", (int)getpid(),
@@ -155,6 +192,7 @@ heritage_text(const struct master *m, const struct heritage_ends *ends,
 		control_socket(m)),
 	    "locks", heritage_fd(list, m->server->locks.segment.fd),
 	    "listening", heritage_listening(list, &m->current->listening),
+	    "ledgers", heritage_ledgers(list, m),
 	    "locks-layout", LOCKS_LAYOUT,
 	    "objects", heritage_objects(list, m->server));
 }

@@ -7,7 +7,9 @@
 
 #include <jansson.h>
 
+#include "base/error.h"
 #include "server/generation.h"
+#include "shm/ledger.h"
 
 /*
  * What a master that is upgraded hands on to the program that follows it:
@@ -35,6 +37,10 @@ struct heritage {
 	int pidlock;
 	char *control;			/* the path; NULL: none */
 	int control_socket;
+	/* What its connections hold of limits, and those of masters before. */
+	struct ledger_former ledgers[LEDGER_FORMERS_MAX];
+	uint32_t ledger_count;
+	char ledger_why[ERROR_MAX];	/* one cannot be read; or "" */
 	/* Its listening sockets and objects, as of a generation. */
 	struct generation before;
 };

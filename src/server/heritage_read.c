@@ -149,6 +149,48 @@ heritage_take_file(const json_t *o, char **path, int *fd)
 	return *path == NULL ? error_errno("%s", s) : 0;
 }
 
+static uint32_t
+heritage_number(const json_t *o, const char *key)
+{
+	json_int_t n = json_integer_value(json_object_get(o, key));
+
+	return n < 0 || n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+}
+
+/* One that this program cannot read counts for nothing. */
+static int
+heritage_take_ledger(struct heritage *h, const json_t *o)
+{
+	struct ledger_former *f = &h->ledgers[h->ledger_count];
+	const struct ledger_sizes sizes = {
+		.slots = heritage_number(o, "slots"),
+		.services = heritage_number(o, "services"),
+		.sources = heritage_number(o, "sources"),
+		.has_sources = json_is_true(json_object_get(o, "has_sources")),
+	};
+	const json_t *names = json_object_get(o, "names"), *each;
+	const char *name;
+	size_t i;
+	int fd;
+
+	*f = (struct ledger_former){ .ledger.segment.fd = -1 };
+	h->ledger_count++;
+	if (json_is_null(o))
+		return 0;
+	if ((fd = heritage_take(json_object_get(o, "fd"))) == -1)
+		return -1;
+	if (ledger_former_open(f, fd, &sizes) == -1) {
+		strlcpy(h->ledger_why, error_text(), sizeof(h->ledger_why));
+		return 0;
+	}
+	json_array_foreach(names, i, each) {
+		name = json_string_value(each);
+		if (i < sizes.services && name != NULL)
+			strlcpy(f->names[i], name, sizeof(f->names[i]));
+	}
+	return 0;
+}
+
 static int
 heritage_take_lists(struct heritage *h, const json_t *o)
 {
@@ -156,6 +198,10 @@ heritage_take_lists(struct heritage *h, const json_t *o)
 	size_t i;
 	int fd;
 
+	json_array_foreach(json_object_get(o, "ledgers"), i, each)
+		if (i < LEDGER_FORMERS_MAX &&
+		    heritage_take_ledger(h, each) == -1)
+			return -1;
 	json_array_foreach(json_object_get(o, "listening"), i, each)
 		if (heritage_take_socket(&h->before.listening, each) == -1)
 			return -1;
@@ -265,6 +311,10 @@ heritage_get(void)
 void
 heritage_free(struct heritage *h)
 {
+	uint32_t i;
+
+	for (i = 0; i < h->ledger_count; i++)
+		ledger_former_close(&h->ledgers[i]);
 	listening_close(&h->before.listening, false);
 	if (h->before.server != NULL)
 		prong_server_free(h->before.server);

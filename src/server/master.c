@@ -471,7 +471,8 @@ master_open(struct master *m)
 	    master_table_capacity(set)) == -1)
 		return -1;
 	scoreboard_number_from(&m->scoreboard, m->conns_from);
-	if (generation_share(m->current, takeover_before(m)) == -1 ||
+	if (takeover_limits(m) == -1 ||
+	    generation_share(m->current, takeover_before(m)) == -1 ||
 	    saving_load(m, m->server) == -1 ||
 	    master_open_loop(m) == -1 ||
 	    listening_start(&m->current->listening) == -1)

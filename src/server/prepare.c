@@ -157,12 +157,16 @@ prepare_needs_sources(const struct prong_server *s)
 int
 prepare_counters(struct prong_server *s, struct scoreboard *sb)
 {
+	const struct prong_service *service;
 	size_t i;
 
-	for (i = 0; i < s->service_count; i++)
-		if (s->services[i]->may_count &&
-		    tallies_back(&sb->tallies, s->services[i]->index) == -1)
+	for (i = 0; i < s->service_count; i++) {
+		service = s->services[i];
+		ledger_name(&sb->ledger, service->index, service->name);
+		if (service->may_count &&
+		    tallies_back(&sb->tallies, service->index) == -1)
 			return -1;
+	}
 	return prepare_needs_sources(s) ? ledger_back_sources(&sb->ledger) : 0;
 }
 

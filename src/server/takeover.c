@@ -71,6 +71,8 @@ takeover_go(struct takeover *t)
 	log_info("upgrade: process %d serves in the place of process %d, "
 	    "version %s after %s", (int)getpid(), (int)h->pid, prong_version(),
 	    h->version);
+	if (h->ledger_why[0] != '\0')
+		log_info("upgrade: limits count anew: %s", h->ledger_why);
 	heritage_free(h);
 	announce_mainpid(getpid());
 	m->upgrades++;
@@ -110,6 +112,7 @@ takeover_gone(struct takeover *t)
 	takeover_book(t);
 	log_info("upgrade: the process before this one has ended");
 	t->behind = 0;
+	ledger_keep_formers(&m->scoreboard.ledger, 0);
 	master_finish(m);
 }
 
@@ -129,6 +132,8 @@ takeover_hear(struct link *l, json_t *message, void *arg)
 		t->told = process_milliseconds();
 		t->behind = 1 + (uint32_t)json_integer_value(json_object_get(
 		    report, "behind"));
+		ledger_keep_formers(&t->master->scoreboard.ledger,
+		    t->behind);
 	}
 	if (t->heritage != NULL && json_is_true(json_object_get(message,
 	    "go")))
@@ -182,6 +187,20 @@ takeover_before(const struct master *m)
 	struct heritage *h = takeover_heritage(m);
 
 	return h == NULL ? NULL : &h->before;
+}
+
+int
+takeover_limits(struct master *m)
+{
+	struct heritage *h = takeover_heritage(m);
+
+	if (h == NULL)
+		return 0;
+	if (ledger_follow(&m->scoreboard.ledger, h->ledgers,
+	    h->ledger_count) == -1)
+		return -1;
+	h->ledger_count = 0;
+	return 0;
 }
 
 /* The first worker has lived long enough. */

@@ -24,6 +24,9 @@ const struct generation *takeover_before(const struct master *);
 /* The heritage, until it has been taken over; or NULL. */
 struct heritage *takeover_heritage(const struct master *);
 
+/* What its connections hold of limits is counted along. */
+int takeover_limits(struct master *);
+
 /*
  * The first worker is ready: whether it is on its own for a while, and all
  * others are started by and by.

@@ -25,6 +25,7 @@
 struct ledger_layout {
 	struct segment_header header;
 	uint64_t secret[2];		/* of the hash */
+	uint64_t behind;		/* former masters; see ledger_former */
 	struct ledger_journal journals[];	/* then the accounts */
 };
 
@@ -44,19 +45,32 @@ ledger_accounts(const struct ledger *l)
 	return l->services + l->sources;
 }
 
+static size_t
+ledger_size(const struct ledger *l)
+{
+	return ledger_accounts_offset(l) + ledger_accounts(l) *
+	    sizeof(struct account);
+}
+
+int
+ledger_adopt(struct ledger *l, int fd)
+{
+	return segment_adopt(&l->segment, "prong-ledger", LEDGER_LAYOUT,
+	    ledger_size(l), fd);
+}
+
 int
 ledger_create(struct ledger *l, uint32_t slots, uint32_t services,
     uint32_t sources)
 {
 	struct ledger_layout *layout;
 
-	l->slots = slots;
+	*l = (struct ledger){ .slots = slots };
 	/* Account 0 is a service's, so that LEDGER_NONE is no source. */
 	l->services = services > 0 ? services : 1;
 	l->sources = sources;
 	if (segment_create(&l->segment, "prong-ledger", LEDGER_LAYOUT,
-	    ledger_accounts_offset(l) + ledger_accounts(l) *
-	    sizeof(struct account), false) == -1)
+	    ledger_size(l), false) == -1)
 		return -1;
 	if (segment_back(&l->segment, 0, (off_t)(ledger_accounts_offset(l) +
 	    l->services * sizeof(struct account))) == -1) {
@@ -69,16 +83,21 @@ ledger_create(struct ledger *l, uint32_t slots, uint32_t services,
 }
 
 int
-ledger_back_sources(const struct ledger *l)
+ledger_back_sources(struct ledger *l)
 {
 	if (segment_back(&l->segment, 0, (off_t)l->segment.size) == -1)
 		return error_errno("shared memory for limits by source");
+	l->has_sources = true;
 	return 0;
 }
 
 void
 ledger_close(struct ledger *l)
 {
+	while (l->former_count > 0)
+		ledger_former_close(&l->formers[--l->former_count]);
+	free(l->formers);
+	l->formers = NULL;
 	segment_close(&l->segment);
 }
 
@@ -101,6 +120,14 @@ uint32_t
 ledger_count(const struct account *a)
 {
 	return COUNT_OF(__atomic_load_n(&a->count, __ATOMIC_RELAXED));
+}
+
+uint64_t *
+ledger_behind(const struct ledger *l)
+{
+	struct ledger_layout *layout = l->segment.base;
+
+	return &layout->behind;
 }
 
 const uint64_t *

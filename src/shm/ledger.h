@@ -27,7 +27,7 @@
  * "Nesting-safe recoverable linearizability", PODC 2018.
  */
 
-#define LEDGER_LAYOUT		1
+#define LEDGER_LAYOUT		2
 #define LEDGER_NONE		0	/* no account of a source */
 #define LEDGER_ANY		0	/* no source's key */
 #define LEDGER_SOURCES_MAX	((1 << 22) - 8192)
@@ -63,11 +63,19 @@ struct ledger_journal {
 	uint64_t told;		/* number << 1, | 1: it has taken place */
 } __attribute__((aligned(64)));
 
+/* Masters before this one whose connections are counted, too. */
+#define LEDGER_FORMERS_MAX	8
+
+struct ledger_former;
+
 struct ledger {
 	struct segment segment;
 	uint32_t slots;
 	uint32_t services;
 	uint32_t sources;
+	bool has_sources;		/* the memory of their accounts */
+	uint32_t former_count;
+	struct ledger_former *formers;	/* the latest first */
 };
 
 /*
@@ -76,7 +84,9 @@ struct ledger {
  */
 int ledger_create(struct ledger *, uint32_t slots, uint32_t services,
     uint32_t sources);
-int ledger_back_sources(const struct ledger *);
+int ledger_back_sources(struct ledger *);
+/* One of another's, of these sizes, by its descriptor; as segment_adopt(). */
+int ledger_adopt(struct ledger *, int fd);
 void ledger_close(struct ledger *);
 
 /* The account of a service is the one of its index. */
@@ -130,5 +140,46 @@ bool ledger_source_has(struct account *, uint64_t key);
 
 /* The secret of its hash. */
 const uint64_t *ledger_secret(const struct ledger *);
+
+/* The settled account of a source, or LEDGER_NONE; nothing is changed. */
+uint32_t ledger_source_find(const struct ledger *, uint64_t key);
+
+/* --- ledger_former.c: those of former masters ---------------------------- */
+
+struct ledger_former {
+	struct ledger ledger;
+	char (*names)[72];		/* of its services */
+	uint32_t *rows;			/* by service of ours: that one there */
+};
+
+struct ledger_sizes {
+	uint32_t slots, services, sources;
+	bool has_sources;
+};
+
+/*
+ * One by its descriptor, which it takes; names are the caller's to fill in.  -1
+ * with EPROTO, ENOMEM: it is none that can be read.
+ */
+int ledger_former_open(struct ledger_former *, int fd,
+    const struct ledger_sizes *);
+void ledger_former_close(struct ledger_former *);
+
+/*
+ * In the master, before any fork: takes over former ones, of which some may be
+ * closed; on failure none.  Then: only so many are there yet.
+ */
+int ledger_follow(struct ledger *, struct ledger_former *, uint32_t count);
+void ledger_keep_formers(struct ledger *, uint32_t count);
+/* The name of a service, before processes that have it are forked. */
+void ledger_name(struct ledger *, uint32_t service, const char *name);
+
+/* What connections of former masters leave of a limit. */
+uint32_t ledger_left(const struct ledger *, uint32_t service, uint32_t limit);
+uint32_t ledger_left_source(const struct ledger *, uint32_t service,
+    uint8_t family, const uint8_t address[16], uint32_t limit);
+
+/* The word that says how many there are. */
+uint64_t *ledger_behind(const struct ledger *);
 
 #endif

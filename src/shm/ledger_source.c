@@ -140,6 +140,23 @@ ledger_source_settle(const struct ledger *l, uint64_t key)
 	}
 }
 
+uint32_t
+ledger_source_find(const struct ledger *l, uint64_t key)
+{
+	uint32_t i, account;
+	uint64_t there;
+
+	for (i = 0; (account = ledger_source_place(l, key, i)) != LEDGER_NONE;
+	    i++) {
+		there = load_acquire(&ledger_account(l, account)->key);
+		if (there == 0)
+			break;
+		if (KEY_OF(there) == key && !IS_COMING(there))
+			return account;
+	}
+	return LEDGER_NONE;
+}
+
 /*
  * Gives an account to a source, as one that comes, if it is still idle.  The
  * mark comes first.  Whoever has found the account for its old source, and

@@ -64,8 +64,8 @@ scoreboard_create(struct scoreboard *sb, uint32_t slots, uint32_t services,
 	sb->table_capacity = capacity;
 	sb->connections.fd = -1;
 	sb->connections.base = MAP_FAILED;
-	sb->ledger.segment.fd = -1;
-	sb->ledger.segment.base = MAP_FAILED;
+	sb->ledger = (struct ledger){ .segment = { .fd = -1,
+	    .base = MAP_FAILED } };
 	sb->tallies = (struct tallies){ .segment = { .fd = -1,
 	    .base = MAP_FAILED } };
 	if (segment_create(&sb->segment, "prong-scoreboard",
