@@ -25,8 +25,8 @@ class Installed:
     its master changes."""
 
     def __init__(self, *arguments, **settings):
-        super().__init__(*arguments, upgrade_timeout="%ds" % TIMEOUT,
-                         **settings)
+        super().__init__(*arguments, **dict(
+            {"upgrade_timeout": "%ds" % TIMEOUT}, **settings))
         self.program = os.path.join(self.directory, "prongd")
         self.before = []        # masters that have a successor
         self.install(PRONGD)
