@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +28,6 @@
 /* Its own alarm comes first; one that is stopped does not hear it. */
 #define CLERK_GRACE_MS		2000
 #define CLERK_READ		65536
-#define CLERK_LOOK_MS		60000	/* at the clock, when one is waited for */
 
 struct clerk {
 	struct clerk *next;
@@ -398,46 +396,17 @@ clerk_close(struct master *m)
 	}
 }
 
-/* What it says next, as far as there is room; 0: it has ended. */
-static ssize_t
-clerk_hear(int fd, char *text, size_t size, size_t *used)
+/* All that it says, as far as there is room. */
+static void
+clerk_listen(int fd, char *text, size_t size)
 {
-	char rest[64];
-	size_t room = size - 1 - *used;
+	size_t used = 0;
 	ssize_t n;
 
-	if (room == 0)
-		return read(fd, rest, sizeof(rest));
-	if ((n = read(fd, text + *used, room)) > 0)
-		*used += (size_t)n;
-	return n;
-}
-
-/*
- * All that it says; -1 when that took longer than ms, unless this is 0.  A
- * worker, who has the same user, may have stopped it, and its alarm with it.
- */
-static int
-clerk_listen(int fd, char *text, size_t size, uint64_t ms)
-{
-	uint64_t end = process_milliseconds() + ms, now;
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	int left = -1;
-	size_t used = 0;
-	ssize_t n = 1;
-
-	while (n != 0) {
-		if (ms > 0) {
-			if ((now = process_milliseconds()) >= end)
-				return -1;
-			left = (int)(end - now < CLERK_LOOK_MS ? end - now :
-			    CLERK_LOOK_MS);
-		}
-		if (poll(&p, 1, left) == 1)
-			n = clerk_hear(fd, text, size, &used);
-	}
+	while ((n = read(fd, text + used, size - 1 - used)) > 0 ||
+	    (n == -1 && errno == EINTR))
+		used += n > 0 ? (size_t)n : 0;
 	text[used] = '\0';
-	return 0;
 }
 
 int
@@ -446,7 +415,6 @@ clerk_wait(struct master *m, const struct clerk_task *task)
 	char text[ERROR_MAX] = "", how[80];
 	int ends[2], status = 0;
 	pid_t pid, self = getpid();
-	bool late;
 
 	if (pipe2(ends, O_CLOEXEC) == -1)
 		return error_errno("%s: cannot start a clerk", task->name);
@@ -459,17 +427,11 @@ clerk_wait(struct master *m, const struct clerk_task *task)
 		close(ends[0]);
 		return -1;
 	}
-	late = clerk_listen(ends[0], text, sizeof(text), task->ms) == -1;
+	clerk_listen(ends[0], text, sizeof(text));
 	close(ends[0]);
-	/* It has not ended, so the number is still its own. */
-	if (late)
-		kill(pid, SIGKILL);
 	/* A program that ignores its children has waited already. */
 	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
 		continue;
-	if (late || (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM))
-		return error_set(ETIMEDOUT, "%s took longer than %llu ms",
-		    task->name, (unsigned long long)task->ms);
 	if (strcmp(text, CLERK_DONE) == 0)
 		return 0;
 	return error_set(ECHILD, "%s", text[0] != '\0' ? text :

@@ -54,8 +54,8 @@ bool clerk_ended(struct master *, pid_t, int status);
 void clerk_close(struct master *);
 
 /*
- * One that is waited for, ms at most: for the time before there is a loop, or a
- * generation.  It says CLERK_DONE, or why not, which is the text of -1 then.
+ * One that is waited for: for the time before there is a loop.  It says
+ * CLERK_DONE, or why not, which is the text of -1 then.
  */
 #define CLERK_DONE	"done"
 int clerk_wait(struct master *, const struct clerk_task *);

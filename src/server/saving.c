@@ -14,7 +14,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/process.h"
-#include "base/units.h"
 #include "server/clerk.h"
 #include "server/savefile.h"
 
@@ -98,15 +97,10 @@ saving_load_one(struct master *m, const struct prong_section *section,
 {
 	char path[PATH_MAX];
 	struct saving s = { .dict = d, .path = path };
-	struct clerk_task task = {
+	const struct clerk_task task = {
 		.name = "reading it", .work = saving_read_work, .arg = &s,
 		.file = path,
 	};
-
-	/* There are workers, who may have put a file there that has no end. */
-	if (m->state == MASTER_RUNNING)
-		task.ms = units_milliseconds(
-		    m->server->settings.upgrade_timeout);
 
 	strlcpy(s.name, d->name, sizeof(s.name));
 	strlcpy(path, section_text(section, "save"), sizeof(path));
