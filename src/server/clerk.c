@@ -68,6 +68,7 @@ static int
 clerk_begin(struct master *m, const struct clerk_task *task, int fd,
     pid_t master)
 {
+	const struct generation *as = task->as != NULL ? task->as : m->current;
 	static const int ignored[] = { SIGPIPE, SIGXFSZ, 0 };
 	uint32_t word;
 
@@ -76,10 +77,10 @@ clerk_begin(struct master *m, const struct clerk_task *task, int fd,
 	rlock_set_role(RLOCK_CLERK, -1);
 	log_after_fork();
 	if (clerk_close_others(m, fd) == -1 ||
-	    privilege_drop(&m->current->privilege, "") == -1 ||
+	    privilege_drop(&as->privilege, "") == -1 ||
 	    process_die_with_parent(master) == -1 ||
-	    (confine_clerk(m->current->server, task->file, &word) == -1 &&
-	    confine_is_required(m->current->server)))
+	    (confine_clerk(as->server, task->file, &word) == -1 &&
+	    confine_is_required(as->server)))
 		return -1;
 	alarm((unsigned int)((task->ms + 999) / 1000));
 	return 0;
@@ -144,6 +145,22 @@ clerk_is_line(const char *text, size_t length)
 	return false;
 }
 
+/* As clerk_wait() has it. */
+static int
+clerk_judge_plain(const struct clerk *c)
+{
+	char how[80];
+
+	if (c->length == strlen(CLERK_DONE) &&
+	    memcmp(c->text, CLERK_DONE, c->length) == 0)
+		return 0;
+	if (c->length > 0)
+		return error_set(ECHILD, "%.*s", (int)(c->length < ERROR_MAX ?
+		    c->length : ERROR_MAX), c->text);
+	return error_set(ECHILD, "%s", process_describe_status(c->status, how,
+	    sizeof(how)));
+}
+
 static int
 clerk_judge(const struct clerk *c)
 {
@@ -155,6 +172,8 @@ clerk_judge(const struct clerk *c)
 	if (c->has_said_too_much)
 		return error_set(EMSGSIZE, "%s: the answer is longer than %d "
 		    "bytes", c->task.name, CLERK_ANSWER_MAX);
+	if (c->task.is_plain)
+		return clerk_judge_plain(c);
 	if (c->status != 0)
 		return error_set(ECHILD, "%s: the clerk who did it %s",
 		    c->task.name, process_describe_status(c->status, how,

@@ -32,6 +32,8 @@ struct clerk_task {
 	const char *name;	/* for the log and for errors */
 	uint64_t ms;		/* how long it may take; 0: no limit */
 	bool answers;
+	bool is_plain;		/* ... CLERK_DONE, or why not: as clerk_wait() */
+	const struct generation *as;	/* of whose user; NULL: the current */
 	const char *file;	/* of a dict, which it reads or writes; NULL */
 	char *(*work)(struct master *, void *arg, int *status);
 	void (*done)(struct master *, void *arg, int status, const char *text,

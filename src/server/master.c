@@ -23,6 +23,7 @@
 #include "server/control.h"
 #include "server/former.h"
 #include "server/prepare.h"
+#include "server/reading.h"
 #include "server/reaper.h"
 #include "server/reload.h"
 #include "server/saving.h"
@@ -473,7 +474,7 @@ master_open(struct master *m)
 	scoreboard_number_from(&m->scoreboard, m->conns_from);
 	if (takeover_limits(m) == -1 ||
 	    generation_share(m->current, takeover_before(m)) == -1 ||
-	    saving_load(m, m->server) == -1 ||
+	    reading_wait(m, m->current) == -1 ||
 	    master_open_loop(m) == -1 ||
 	    listening_start(&m->current->listening) == -1)
 		return -1;

@@ -19,6 +19,7 @@
 #include "server/expel.h"
 #include "server/loading.h"
 #include "server/prepare.h"
+#include "server/reading.h"
 #include "server/requests.h"
 #include "server/retire.h"
 #include "server/saving.h"
@@ -34,6 +35,7 @@ enum reload_step {
 	RELOAD_NONE,
 	RELOAD_LOADING,		/* the configuration is read and checked */
 	RELOAD_ROOM,		/* until slots are free */
+	RELOAD_READING,		/* dicts that are new are read */
 	RELOAD_CANARY,		/* its first worker is to become ready */
 	RELOAD_WATCHING,	/* ... and to live for canary-time */
 	RELOAD_STARTING,	/* all others are to become ready */
@@ -47,6 +49,7 @@ struct reload {
 	struct requests trials;	/* what would change? */
 	struct loading *loading;
 	struct loading *trying;
+	struct reading *reading;
 	struct prong_server *server;	/* until its generation has it */
 	struct generation *next;
 	json_t *changes;
@@ -131,6 +134,9 @@ reload_fail(struct reload *r, const char *reason)
 	strlcpy(why, reason, sizeof(why));
 	if (r->server != NULL)
 		prong_server_free(r->server);
+	if (r->reading != NULL)
+		reading_cancel(r->reading);
+	r->reading = NULL;
 	control_settle(m, false);
 	if (next != NULL) {
 		master_settle(m, m->server, next->server);
@@ -221,7 +227,9 @@ reload_took_too_long(struct timer *t)
 	struct reload *r = (struct reload *)((char *)t -
 	    offsetof(struct reload, timer));
 
-	reload_fail(r, "its processes were not ready within upgrade-timeout");
+	reload_fail(r, r->step == RELOAD_READING ?
+	    "its dicts were not read within upgrade-timeout" :
+	    "its processes were not ready within upgrade-timeout");
 }
 
 /* The canary has lived long enough: it gets company. */
@@ -273,24 +281,58 @@ reload_process_died(struct process *p, const char *how)
 	reload_fail(r, why);
 }
 
+static void
+reload_wait_ready(struct reload *r)
+{
+	reload_wait(r, units_milliseconds(
+	    r->next->server->settings.upgrade_timeout), reload_took_too_long);
+}
+
+static int
+reload_start_canary(struct reload *r)
+{
+	struct generation *g = r->next;
+	struct master *m = r->master;
+
+	r->step = RELOAD_CANARY;
+	reload_wait_ready(r);
+	if (control_prepare(m, g->server) == -1 ||
+	    master_prepare(m, g->server) == -1 ||
+	    listening_start(&g->listening) == -1)
+		return -1;
+	return supervise_start_canary(g);
+}
+
+static void
+reload_has_read(struct master *m, const char *why, void *arg)
+{
+	struct reload *r = arg;
+
+	r->reading = NULL;
+	if (why != NULL)
+		reload_fail(r, why);
+	else if (reload_start_canary(r) == -1)
+		reload_fail(r, error_text());
+}
+
 static int
 reload_open_generation(struct reload *r)
 {
 	struct master *m = r->master;
 	struct generation *g, *current = m->current;
+	int reads;
 
 	if ((g = generation_new(m, r->server, true)) == NULL)
 		return -1;
 	r->server = NULL;
 	r->next = g;
+	r->step = RELOAD_READING;
+	reload_wait_ready(r);
 	if (generation_bind(g, current) == -1 ||
 	    generation_share(g, current) == -1 ||
-	    saving_load(m, g->server) == -1 ||
-	    control_prepare(m, g->server) == -1 ||
-	    master_prepare(m, g->server) == -1 ||
-	    listening_start(&g->listening) == -1)
+	    (reads = reading_begin(g, reload_has_read, r, &r->reading)) == -1)
 		return -1;
-	return supervise_start_canary(g);
+	return reads == 1 ? 0 : reload_start_canary(r);
 }
 
 static bool
@@ -309,9 +351,6 @@ reload_try_room(struct timer *t)
 	char why[ERROR_MAX];
 
 	if (reload_has_room(r)) {
-		r->step = RELOAD_CANARY;
-		reload_wait(r, units_milliseconds(
-		    r->server->settings.upgrade_timeout), reload_took_too_long);
 		if (reload_open_generation(r) == -1)
 			reload_fail(r, error_text());
 	} else if (process_milliseconds() >= r->limit) {

@@ -7,7 +7,6 @@
 #include <sys/wait.h>
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,81 +48,6 @@ struct saving {
 	int failure;
 	uint64_t told;			/* process_milliseconds() */
 };
-
-/* --- reading, in a clerk ------------------------------------------------- */
-
-/*
- * A damaged file gets another name, so that it is neither read again nor
- * overwritten.
- */
-static int
-saving_set_aside(const struct saving *s)
-{
-	char why[ERROR_MAX], name[ERROR_MAX];
-
-	strlcpy(why, error_text(), sizeof(why));
-	if (savefile_set_aside(s->path, name, sizeof(name)) == -1)
-		return -1;
-	log_error("dict \"%s\": %s is damaged: %s; it is %s now, and the dict "
-	    "begins empty", s->name, s->path, why, name);
-	return 0;
-}
-
-static int
-saving_read(const struct saving *s)
-{
-	int r = savefile_try(s->path);
-
-	if (r == -1 || (r = savefile_read(s->path, s->dict)) == 0)
-		return r;
-	if (r == -1 && errno == EBADMSG)
-		return saving_set_aside(s);
-	if (r == -1)
-		return error_prefix("%s", s->path);
-	log_info("dict \"%s\": %lld keys from %s", s->name,
-	    (long long)prong_dict_size(s->dict), s->path);
-	return 0;
-}
-
-static char *
-saving_read_work(struct master *m, void *arg, int *status)
-{
-	return strdup(saving_read(arg) == 0 ? CLERK_DONE : error_text());
-}
-
-static int
-saving_load_one(struct master *m, const struct prong_section *section,
-    struct prong_dict *d)
-{
-	char path[PATH_MAX];
-	struct saving s = { .dict = d, .path = path };
-	const struct clerk_task task = {
-		.name = "reading it", .work = saving_read_work, .arg = &s,
-		.file = path,
-	};
-
-	strlcpy(s.name, d->name, sizeof(s.name));
-	strlcpy(path, section_text(section, "save"), sizeof(path));
-	if (clerk_wait(m, &task) == -1)
-		return error_prefix("dict \"%s\"", d->name);
-	dict_take_hash_key(d);
-	return 0;
-}
-
-int
-saving_load(struct master *m, const struct prong_server *server)
-{
-	const struct object_list *dicts = &server->objects[PRONG_DICT];
-	const struct prong_section *section = dicts->sections;
-	size_t i;
-
-	for (i = 0; i < dicts->count; i++, section = section->next)
-		if (section_text(section, "save")[0] != '\0' &&
-		    !dicts->shared[i] &&
-		    saving_load_one(m, section, dicts->items[i]) == -1)
-			return -1;
-	return 0;
-}
 
 /* --- writing ------------------------------------------------------------- */
 
@@ -237,11 +161,35 @@ saving_written(struct master *m, void *arg, int status, const char *text,
 	master_finish(m);
 }
 
+static bool
+saving_has(const struct prong_server *server, const struct prong_dict *d)
+{
+	const struct object_list *dicts = &server->objects[PRONG_DICT];
+	size_t i;
+
+	for (i = 0; i < dicts->count; i++)
+		if (dicts->items[i] == d && !dicts->shared[i])
+			return true;
+	return false;
+}
+
+/* Whose it is: the file is written by the user of that one. */
+static const struct generation *
+saving_generation(const struct saving *s)
+{
+	const struct generation *g = s->master->generations;
+
+	while (g != NULL && !saving_has(g->server, s->dict))
+		g = g->before;
+	return g;
+}
+
 static void
 saving_begin(struct saving *s)
 {
 	const struct clerk_task task = {
 		.name = "saving it", .ms = SAVING_MS, .arg = s, .file = s->path,
+		.as = saving_generation(s),
 		.work = saving_write_work, .done = saving_written,
 	};
 
@@ -327,18 +275,6 @@ saving_end(struct saving *s)
 	s->dict = NULL;
 	if (s->clerk == NULL)
 		saving_free(s);
-}
-
-static bool
-saving_has(const struct prong_server *server, const struct prong_dict *d)
-{
-	const struct object_list *dicts = &server->objects[PRONG_DICT];
-	size_t i;
-
-	for (i = 0; i < dicts->count; i++)
-		if (dicts->items[i] == d && !dicts->shared[i])
-			return true;
-	return false;
 }
 
 /* Dicts that stay, but are not to be saved any more. */

@@ -14,12 +14,6 @@
  * itself never opens such a file.
  */
 
-/*
- * Reads those of a server that no generation has yet; -1: one is there but
- * cannot be used, the text says why.
- */
-int saving_load(struct master *, const struct prong_server *);
-
 /* Those of the current generation are saved from now on. */
 void saving_follow(struct master *);
 
