@@ -122,6 +122,9 @@ heritage_take_object(struct prong_server *s, const json_t *o)
 	if (scope == 0 || object_kinds[scope]->adopt == NULL || name == NULL ||
 	    json_array_size(numbers) > OBJECT_DESCRIPTORS)
 		return heritage_wrong("an object of a kind that is not known");
+	/* One without would be made anew, and empty. */
+	if (json_array_size(numbers) == 0)
+		return heritage_wrong("an object has no memory");
 	for (i = 0; i < json_array_size(numbers); i++)
 		if ((fds[i] = heritage_take(json_array_get(numbers, i))) == -1)
 			return -1;
