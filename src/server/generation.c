@@ -17,6 +17,7 @@
 #include "server/channel.h"
 #include "server/master.h"
 #include "server/prepare.h"
+#include "server/takeover.h"
 
 uint32_t
 generation_processes(const struct generation *g)
@@ -341,7 +342,8 @@ generation_succeed(struct generation *g)
 	struct generation *before = m->current == g ? NULL : m->current;
 
 	g->state = GENERATION_CURRENT;
-	g->accepts = true;
+	/* Whom one accepts that fails before it takes over would be cut off. */
+	g->accepts = takeover_heritage(m) == NULL;
 	m->current = g;
 	m->server = g->server;
 	if (before != NULL) {

@@ -65,6 +65,8 @@ takeover_go(struct takeover *t)
 	/* Not before: one that fails leaves all as it was. */
 	listening_keep(&m->current->listening, &h->before.listening);
 	objects_keep(m->server, h->before.server);
+	m->current->accepts = true;
+	assign_sockets(m);
 	takeover_files(m, h);
 	former_open(m, h->ask);
 	h->ask = -1;
@@ -106,6 +108,8 @@ takeover_gone(struct takeover *t)
 	struct master *m = t->master;
 
 	t->link = NULL;
+	if (t->heritage != NULL && m->result == -1)
+		return;
 	if (t->heritage != NULL)
 		takeover_go(t);
 	former_close(m);
@@ -287,7 +291,11 @@ takeover_ready(struct master *m)
 bool
 takeover_is_waited_for(const struct master *m)
 {
-	return m->takeover != NULL && m->takeover->link != NULL;
+	const struct takeover *t = m->takeover;
+
+	/* One that has failed before it took over waits for nobody. */
+	return t != NULL && t->link != NULL &&
+	    (t->heritage == NULL || m->result == 0);
 }
 
 pid_t
