@@ -79,6 +79,8 @@ BOUND = 60 if SANITIZERS else 20
 # What a second is enough for, but for what a sanitizer costs.
 SECOND = 10 if SANITIZERS else 1
 TEST_LIMIT = 4 * BOUND
+# A time-out that is waited for, and within which all else is done.
+SOON = "6s" if SANITIZERS else "3s"
 # ThreadSanitizer takes so long for hundreds of threads.
 PATIENT = {"stuck_timeout": "120s"} if "thread" in SANITIZERS else {}
 
