@@ -16,6 +16,7 @@
 #include "net/admission.h"
 #include "server/channel.h"
 #include "server/former.h"
+#include "server/jsonmem.h"
 #include "server/master.h"
 
 /* Between two looks: one may have been accepted since, or not been told. */
@@ -223,7 +224,10 @@ expel_look_at_former(struct timer *t)
 	struct master *m = (struct master *)((char *)t -
 	    offsetof(struct master, expelling) -
 	    offsetof(struct expelling, timer));
-	uint64_t ms = former_is_there(m) ? expel_go_on(m) : 0;
+	uint64_t ms;
+
+	jsonmem_begin();
+	ms = former_is_there(m) ? expel_go_on(m) : 0;
 
 	if (ms > 0)
 		loop_timer(m->loop, t, ms);

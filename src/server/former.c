@@ -54,21 +54,27 @@ former_hear(struct link *l, json_t *message, void *arg)
 	control_wake(f->master->control);
 }
 
+bool
+former_is_there(const struct master *m)
+{
+	return m->former != NULL && m->former->link != NULL;
+}
+
 void
 former_open(struct master *m, int fd)
 {
 	struct former *f = calloc(1, sizeof(*f));
 
-	if (f == NULL) {
-		close(fd);
-	} else {
+	if (f != NULL) {
 		f->master = m;
 		f->link = link_open(m->loop, fd, former_hear, f);
 		m->former = f;
 	}
-	if (f == NULL || f->link == NULL)
-		log_warning("upgrade: no memory: the connections of process "
-		    "%d are not shown", (int)takeover_pid(m));
+	if (former_is_there(m))
+		return;
+	close(fd);
+	log_warning("upgrade: no memory: the connections of process %d are "
+	    "not shown", (int)takeover_pid(m));
 }
 
 void
@@ -85,12 +91,6 @@ former_close(struct master *m)
 		json_decref(f->questions[i].answer);
 	free(f);
 	m->former = NULL;
-}
-
-bool
-former_is_there(const struct master *m)
-{
-	return m->former != NULL && m->former->link != NULL;
 }
 
 static bool
@@ -120,12 +120,8 @@ former_ask(struct master *m, json_t *request)
 		json_decref(request);
 		return 0;
 	}
-	/* A line may be there by half. */
-	if (link_send(f->link, request) == -1) {
-		link_close(f->link);
-		f->link = NULL;
+	if (link_send(f->link, request) == -1)
 		return 0;
-	}
 	q = FORMER_QUESTION(f, ++f->asked);
 	json_decref(q->answer);
 	*q = (struct former_question){

@@ -25,8 +25,8 @@ void former_close(struct master *);
 bool former_is_there(const struct master *);
 
 /*
- * Takes over the request.  The number of the question, or 0: there is nobody to
- * ask, or nobody who answers.
+ * Takes over the request, which was made since a jsonmem_begin().  The number of
+ * the question, or 0: there is nobody to ask, nobody who answers, or no memory.
  */
 uint64_t former_ask(struct master *, json_t *request);
 

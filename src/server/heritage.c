@@ -143,8 +143,8 @@ heritage_ledger(struct heritage_list *list, const struct ledger *l,
 		return json_null();
 	for (i = 0; i < count; i++)
 		json_array_append_new(all, json_string(names[i]));
-	return json_pack("{s:o,s:i,s:i,s:i,s:b,s:o}",
-	    "fd", heritage_fd(list, l->segment.fd),
+	return json_pack("{s:o,s:i,s:i,s:i,s:i,s:b,s:o}",
+	    "fd", heritage_fd(list, l->segment.fd), "layout", LEDGER_LAYOUT,
 	    "slots", (int)l->slots, "services", (int)l->services,
 	    "sources", (int)l->sources, "has_sources", l->has_sources,
 	    "names", all);

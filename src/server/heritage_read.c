@@ -166,6 +166,7 @@ heritage_take_ledger(struct heritage *h, const json_t *o)
 {
 	struct ledger_former *f = &h->ledgers[h->ledger_count];
 	const struct ledger_sizes sizes = {
+		.layout = heritage_number(o, "layout"),
 		.slots = heritage_number(o, "slots"),
 		.services = heritage_number(o, "services"),
 		.sources = heritage_number(o, "sources"),

@@ -22,6 +22,7 @@
 #include "server/clerk.h"
 #include "server/control.h"
 #include "server/former.h"
+#include "server/jsonmem.h"
 #include "server/prepare.h"
 #include "server/reading.h"
 #include "server/reaper.h"
@@ -192,6 +193,7 @@ master_reopen_logs(struct master *m)
 	struct channel_message message = { .kind = CHANNEL_LOG };
 	int stream, fd, result = 0;
 
+	jsonmem_begin();
 	former_ask(m, json_pack("{s:s}", "command", "reopen"));
 	if (log_reopen() == -1) {
 		result = -1;

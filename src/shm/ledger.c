@@ -55,8 +55,7 @@ ledger_size(const struct ledger *l)
 int
 ledger_adopt(struct ledger *l, int fd)
 {
-	return segment_adopt(&l->segment, "prong-ledger", LEDGER_LAYOUT,
-	    ledger_size(l), fd);
+	return segment_adopt(&l->segment, "prong-ledger", ledger_size(l), fd);
 }
 
 int

@@ -153,7 +153,7 @@ struct ledger_former {
 };
 
 struct ledger_sizes {
-	uint32_t slots, services, sources;
+	uint32_t layout, slots, services, sources;
 	bool has_sources;
 };
 

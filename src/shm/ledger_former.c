@@ -50,6 +50,11 @@ ledger_former_open(struct ledger_former *f, int fd,
 		    .sources = sizes->sources,
 		    .has_sources = sizes->has_sources },
 	};
+	if (segment_check_layout("memory", "ledger", sizes->layout,
+	    LEDGER_LAYOUT) == -1) {
+		close(fd);
+		return -1;
+	}
 	if (sizes->slots == 0 || sizes->slots > 1U << LEDGER_SLOT_BITS ||
 	    sizes->services == 0 || sizes->services > SERVICES_MAX ||
 	    sizes->sources > LEDGER_SOURCES_MAX) {
