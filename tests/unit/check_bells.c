@@ -144,7 +144,8 @@ START_TEST(test_bells_ring)
 		run_loop();
 		ck_assert_int_eq(result, 0);
 		ck_assert_int_eq(helper_wait_exit(pid), 0);
-		if (i % 5 == 0)
+		/* On a slow machine the loop's own look has let go of them. */
+		if (i % 5 == 0 && tasks.bells != NULL)
 			tasks.free_bells(tasks.bells);
 	}
 	ck_assert(!prong_event_is_set(event));
