@@ -15,8 +15,9 @@ from faultkinds import (NEVER, WORKERS, Dying, End, Running, Signalled, Start,
                         Talking, ask, child, master, several)
 from faultupgrade import Upgrading
 
-# One more than a start or a reload has.
-BIRTHS = 13
+# One more than a start has; and a reload, but for the processes that serve:
+# when it is answered they go on, and are not waited for.
+BIRTHS, RELOAD_BIRTHS = 13, 9
 
 SCENES = {
     "start-master": Start(0),
@@ -53,10 +54,10 @@ SCENES = {
     "death-forker": Running(master, lambda server: Dying(server, "forker")),
     "death-pool": Running(master, lambda server: Dying(server, "pool")),
     "reload": Running(master, ask(command="reload"), canary_time="0"),
-    # Who reads the configuration, ..., and the processes of the generation.
+    # Who reads the configuration, ...; those that serve are below.
     **{"reload-child-%d" % birth: Running(
         None, ask(command="reload"), born=birth - 1, canary_time="0")
-       for birth in range(1, BIRTHS)},
+       for birth in range(1, RELOAD_BIRTHS)},
     "clerk": Running(None, ask(command="dict show", name="notes"), born=0),
     "birth-worker": Running(None, lambda server: Dying(server, "worker"),
                             born=0),
