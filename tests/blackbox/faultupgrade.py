@@ -7,8 +7,10 @@ with the pidfile, the control socket, all addresses and objects, the answer is
 right about who that is, and the next upgrade succeeds.
 """
 
+import contextlib
 import os
 import re
+import signal
 import stat
 import time
 
@@ -56,8 +58,9 @@ class Successor:
         os.kill(self.pid, number)
 
     def kill(self):
-        if self.poll() is None:
-            self.send_signal(9)
+        with contextlib.suppress(ProcessLookupError):
+            if self.poll() is None:
+                self.send_signal(signal.SIGKILL)
 
 
 class Followed(FaultyServer):
