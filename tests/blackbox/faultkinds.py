@@ -15,11 +15,10 @@ import signal
 import socket
 import time
 
-import prongtest
 from faultlib import ON, ONCE, FaultyServer
 from prongtest import (BOUND, CLOSED, READY, REPORT, SANITIZERS,
                        Failure, check, children_of, connect, descriptors,
-                       equal, memory, nobody_left, say, until)
+                       memory, nobody_left, say, until)
 
 WORKERS = 2
 # How long what fails from then on is left to itself, before it is over.

@@ -17,8 +17,7 @@ import socket
 import struct
 import threading
 
-from prongtest import (BOUND, BUILD, EXPECTED, SANITIZERS, Failure, Server,
-                       _before_exec, check)
+from prongtest import BOUND, BUILD, SANITIZERS, Failure, Server
 
 LIBRARY = os.path.join(BUILD, "tests/blackbox/.libs/faulty.so")
 # A sanitizer's runtime would have to come before it, and before python; and
