@@ -126,6 +126,14 @@ child_sets(void)
 
 /* --- in each mechanism --------------------------------------------------------- */
 
+/* As run_loop(), by hand: the clock of a loop that runs is read. */
+static void
+turn_loop(void)
+{
+	while (running > 0)
+		ck_assert_int_eq(loop_turn(loop, GUARD_MS), 0);
+}
+
 /*
  * A bell is heard again and again, also when there was no wait for a while.
  * Time stands still, so no timer looks at the word.
@@ -141,11 +149,10 @@ START_TEST(test_bells_ring)
 		pid = child_sets();
 		result = -1;
 		begin(waits);
-		run_loop();
+		turn_loop();
 		ck_assert_int_eq(result, 0);
 		ck_assert_int_eq(helper_wait_exit(pid), 0);
-		/* On a slow machine the loop's own look has let go of them. */
-		if (i % 5 == 0 && tasks.bells != NULL)
+		if (i % 5 == 0)
 			tasks.free_bells(tasks.bells);
 	}
 	ck_assert(!prong_event_is_set(event));

@@ -23,6 +23,7 @@
 #define SCRIBBLES	200
 
 static struct locks locks;
+static struct ledger ledger;
 
 static int
 null_device(void)
@@ -41,13 +42,15 @@ heritage(void)
 	json_t *o;
 
 	ck_assert_int_eq(locks_create(&locks), 0);
+	ck_assert_int_eq(ledger_create(&ledger, 4, 2, 16), 0);
 	a = array_new("hits", PRONG_INT64, 4);
 	ck_assert_ptr_nonnull(a);
-	o = json_pack("{s:i,s:s,s:i,s:i,s:i,s:I,s:i,s:i,s:{s:s,s:i},"
-	    "s:{s:s,s:i},s:i,s:i}",
+	o = json_pack("{s:i,s:s,s:i,s:i,s:i,s:I,s:I,s:i,s:i,s:i,"
+	    "s:{s:s,s:i},s:{s:s,s:i},s:i,s:i}",
 	    "form", HERITAGE_FORM, "version", "0.1.0", "pid", 4711,
 	    "generation", 7, "behind", 1, "started", (json_int_t)1000,
-	    "link", null_device(), "error", null_device(),
+	    "conns", (json_int_t)5000, "link", null_device(),
+	    "ask", null_device(), "error", null_device(),
 	    "pidfile", "path", "/run/unit.pid", "fd", null_device(),
 	    "control", "path", "/run/unit.sock", "fd", null_device(),
 	    "locks", locks.segment.fd, "locks-layout", LOCKS_LAYOUT);
@@ -56,6 +59,10 @@ heritage(void)
 	    "[{s:i,s:s,s:s,s:s,s:i,s:b}]", "fd", null_device(),
 	    "service", "echo", "wanted", "127.0.0.1:0",
 	    "address", "127.0.0.1:7007", "number", -1, "given", 0));
+	json_object_set_new(o, "ledgers", json_pack(
+	    "[{s:i,s:i,s:i,s:i,s:i,s:b,s:[s,s]}]", "fd", ledger.segment.fd,
+	    "layout", LEDGER_LAYOUT, "slots", 4, "services", 2,
+	    "sources", 16, "has_sources", 0, "names", "echo", "more"));
 	json_object_set_new(o, "objects", json_pack(
 	    "[{s:s,s:s,s:i,s:[[s,s],[s,s],[s,s]],s:[i]}]", "kind", "array",
 	    "name", "hits", "layout", ARRAY_LAYOUT, "values",
@@ -112,6 +119,7 @@ START_TEST(test_heritage_right)
 	ck_assert_uint_eq(h->generation, 7);
 	ck_assert_uint_eq(h->behind, 1);
 	ck_assert_uint_eq(h->started, 1000);
+	ck_assert_uint_eq(h->conns, 5000);
 	ck_assert_str_eq(h->version, "0.1.0");
 	ck_assert_str_eq(h->pidfile, "/run/unit.pid");
 	ck_assert_str_eq(h->control, "/run/unit.sock");
@@ -119,6 +127,9 @@ START_TEST(test_heritage_right)
 	ck_assert_str_eq(h->before.listening.sockets[0].name, "echo");
 	s = h->before.server;
 	ck_assert_uint_eq(s->objects[PRONG_ARRAY].count, 1);
+	ck_assert_uint_eq(h->ledger_count, 1);
+	ck_assert_str_eq(h->ledger_why, "");
+	ck_assert_str_eq(h->ledgers[0].names[1], "more");
 	/* No descriptor goes on to what this process starts. */
 	ck_assert_int_eq(fcntl(h->link, F_GETFD), FD_CLOEXEC);
 	ck_assert_int_eq(fcntl(h->pidlock, F_GETFD), FD_CLOEXEC);
@@ -138,6 +149,12 @@ static const struct {
 	{ NULL, "form", "1000", "another form" },
 	{ NULL, "form", "\"1\"", "another form" },
 	{ NULL, "form", "[]", "another form" },
+	{ NULL, "conns", "-1", "the number of a connection" },
+	{ NULL, "conns", "4611686018427387904", "the number of a connection" },
+	{ NULL, "ask", NULL, "a descriptor" },
+	{ NULL, "ask", "987654", "a descriptor" },
+	{ "ledgers", "fd", NULL, "a descriptor" },
+	{ "ledgers", "fd", "987654", "a descriptor" },
 	{ NULL, "link", NULL, "a descriptor" },
 	{ NULL, "link", "null", "a descriptor" },
 	{ NULL, "link", "\"5\"", "a descriptor" },
@@ -214,6 +231,35 @@ START_TEST(test_heritage_wrong)
 }
 END_TEST
 
+/* The limits of the server before count for nothing then, and that is all. */
+static const struct {
+	const char *key;
+	const char *value;
+} strange[] = {
+	{ "layout", "1000" }, { "layout", "-1" }, { "slots", "0" },
+	{ "slots", "5" }, { "slots", "4294967295" }, { "services", "0" },
+	{ "services", "1000000" }, { "services", "-2" }, { "sources", "17" },
+	{ "sources", "4294967296" }, { "sources", "[]" },
+};
+
+START_TEST(test_heritage_strange_ledger)
+{
+	json_t *o = heritage();
+	struct heritage *h;
+
+	ck_assert_int_eq(json_object_set_new(json_array_get(json_object_get(o,
+	    "ledgers"), 0), strange[_i].key, json_loads(strange[_i].value,
+	    JSON_DECODE_ANY, NULL)), 0);
+	h = find_object(o);
+	ck_assert_msg(h != NULL, "%s", error_text());
+	ck_assert_str_ne(h->ledger_why, "");
+	ck_assert_uint_eq(h->ledger_count, 1);
+	ck_assert_ptr_null(h->ledgers[0].names);
+	heritage_free(h);
+	json_decref(o);
+}
+END_TEST
+
 static const char *const texts[] = {
 	"", "{", "[]", "7", "{\"form\": 1", "{} {}", "\xff\xfe", "null",
 };
@@ -266,6 +312,8 @@ main(void)
 	tcase_add_test(tc, test_heritage_none);
 	tcase_add_test(tc, test_heritage_right);
 	tcase_add_loop_test(tc, test_heritage_wrong, 0, UNIT_COUNT(wrongs));
+	tcase_add_loop_test(tc, test_heritage_strange_ledger, 0,
+	    UNIT_COUNT(strange));
 	tcase_add_loop_test(tc, test_heritage_no_text, 0, UNIT_COUNT(texts));
 	tcase_add_test(tc, test_heritage_scribbled);
 	return unit_run(s);
