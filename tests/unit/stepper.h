@@ -28,7 +28,7 @@
  * built with a sanitizer is longer, and is killed at some of its steps only.
  */
 #ifdef PRONG_SANITIZED
-#define STEPPER_MAX	5000
+#define STEPPER_MAX	20000
 #else
 #define STEPPER_MAX	150000
 #endif
