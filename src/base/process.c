@@ -268,16 +268,17 @@ process_state_text(char state)
 	return "unknown";
 }
 
-uint64_t
-process_waited(pid_t pid)
+struct process_turns
+process_turns(pid_t pid)
 {
+	struct process_turns turns = { 0, 0 };
 	char buf[128], *p = buf;
 
-	/* Time on a CPU, time until it had one, both in nanoseconds. */
 	if (process_read(pid, "schedstat", buf, sizeof(buf)) == 0)
-		return 0;
-	strtoull(p, &p, 10);
-	return strtoull(p, NULL, 10) / 1000000;
+		return turns;
+	turns.ran = strtoull(p, &p, 10);
+	turns.waited = strtoull(p, NULL, 10) / 1000000;
+	return turns;
 }
 
 bool

@@ -62,10 +62,14 @@ char process_state(pid_t);
 const char *process_state_text(char state);
 
 /*
- * Milliseconds in all for which its main thread could have run and had to wait
- * for a CPU; 0 when the kernel does not tell.
+ * What its main thread had of the CPUs, in all: 0 when the kernel does not tell,
+ * as in proc(5), schedstat.
  */
-uint64_t process_waited(pid_t);
+struct process_turns {
+	uint64_t ran;			/* nanoseconds on one */
+	uint64_t waited;		/* milliseconds until it had one */
+};
+struct process_turns process_turns(pid_t);
 
 /* Whether the kernel is writing its core dump. */
 bool process_dumps_core(pid_t);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/process.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
 #include "net/mailbox.h"
@@ -73,7 +74,9 @@ struct process {
 	uint32_t looks;		/* the watchdog has seen it late so often */
 	uint64_t turned;	/* the last beat that it knows of */
 	uint64_t away;		/* the master's up to then */
-	uint64_t waited;	/* process_waited() when it became late */
+	struct process_turns turns;	/* at the last look that saw it late */
+	uint64_t waited;	/* turns.waited when it became late */
+	uint64_t stirred;	/* when it was last seen to do something */
 	bool stuck;		/* killed because it did not turn */
 	bool stopped;		/* ... since somebody had stopped it */
 	uint64_t aborted;	/* when */

@@ -79,17 +79,31 @@ watchdog_silence(struct process *p, uint64_t now)
 	return silence - watchdog_least(silence, m->away - p->away);
 }
 
+/* From now on it counts how long a process waits for a CPU. */
+static void
+watchdog_begin_waiting(struct process *p, uint64_t now)
+{
+	p->turns = process_turns(p->pid);
+	p->waited = p->turns.waited;
+	p->stirred = now;
+}
+
 /*
  * How long it has waited for a CPU; limited, so that one that hangs and wants a
- * CPU is found on any machine.
+ * CPU is found on any machine.  The kernel adds a wait when it is over; one that
+ * could run and does not from look to look has one that is not.
  */
 static uint64_t
-watchdog_waited(const struct process *p, uint64_t limit)
+watchdog_waited(struct process *p, uint64_t now, uint64_t limit)
 {
-	uint64_t waited = process_waited(p->pid);
+	struct process_turns turns = process_turns(p->pid);
 
-	return watchdog_least(waited > p->waited ? waited - p->waited : 0,
-	    limit);
+	if (turns.ran != p->turns.ran || turns.waited != p->turns.waited ||
+	    process_state(p->pid) != 'R')
+		p->stirred = now;
+	p->turns = turns;
+	return watchdog_least(turns.waited - watchdog_least(turns.waited,
+	    p->waited) + now - p->stirred, limit);
 }
 
 static void
@@ -123,7 +137,7 @@ watchdog_act(struct process *p, uint64_t silence, uint64_t waited,
 	p->stopped = stopped;
 	p->aborted = now;
 	p->away = p->master->away;
-	p->waited = process_waited(p->pid);
+	watchdog_begin_waiting(p, now);
 	kill(p->pid, stopped ? SIGKILL : SIGABRT);
 }
 
@@ -135,7 +149,7 @@ watchdog_insist(struct process *p, uint64_t now)
 
 	/* Neither was on a CPU for all of that. */
 	since -= watchdog_least(since, p->master->away - p->away +
-	    watchdog_waited(p, WATCHDOG_QUEUE_MS));
+	    watchdog_waited(p, now, WATCHDOG_QUEUE_MS));
 	if (since < WATCHDOG_ABORT_MS ||
 	    (since < WATCHDOG_CORE_MS && process_dumps_core(p->pid)))
 		return;
@@ -173,12 +187,12 @@ watchdog_look_at_silence(struct process *p, uint64_t silence, uint64_t now)
 	uint64_t limit = units_milliseconds(
 	    p->generation->server->settings.stuck_timeout), waited;
 
-	if (p->looks == 1)
-		p->waited = process_waited(p->pid);
-	if (limit == 0 || silence <= limit || p->looks < WATCHDOG_LOOKS)
+	if (limit == 0 || p->looks == 0)
 		return;
-	waited = watchdog_waited(p, limit);
-	if (silence - waited > limit)
+	if (p->looks == 1)
+		watchdog_begin_waiting(p, now);
+	waited = watchdog_waited(p, now, limit);
+	if (p->looks >= WATCHDOG_LOOKS && silence > limit + waited)
 		watchdog_act(p, silence, waited, now);
 }
 

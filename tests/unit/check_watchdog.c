@@ -518,15 +518,15 @@ END_TEST
 
 /* --- a machine with too much to do --------------------------------------- */
 
-/* Only ever runs, on the CPU that the test runs on now. */
+/* Only ever runs, on that CPU. */
 static pid_t
-start_spinning(int niceness)
+start_spinning(int cpu, int niceness)
 {
 	cpu_set_t set;
 	pid_t pid;
 
 	CPU_ZERO(&set);
-	CPU_SET(sched_getcpu(), &set);
+	CPU_SET(cpu, &set);
 	if ((pid = fork()) == 0) {
 		sched_setaffinity(0, sizeof(set), &set);
 		if (setpriority(PRIO_PROCESS, 0, niceness) == -1)
@@ -545,11 +545,12 @@ start_spinning(int niceness)
 START_TEST(test_watchdog_starved)
 {
 	uint64_t start = process_milliseconds();
-	pid_t others = start_spinning(0);
+	int cpu = sched_getcpu();
+	pid_t others = start_spinning(cpu, 0);
 
 	kill(processes[1].pid, SIGKILL);
 	helper_wait(processes[1].pid);
-	processes[1].pid = start_spinning(5);
+	processes[1].pid = start_spinning(cpu, 5);
 	beat(1, start);
 	run_until(is_dead);
 	kill(others, SIGKILL);
