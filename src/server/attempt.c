@@ -5,6 +5,7 @@
  */
 #include "server/attempt.h"
 
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -80,10 +81,9 @@ attempt_judge(const struct attempt *a, const struct attempt_step *step,
 
 /* Until one fails, or none is left: what is NULL then. */
 static const struct attempt_step *
-attempt_follow(const struct attempt *a, int done, struct attempt_word *word,
-    bool *late)
+attempt_follow(const struct attempt *a, int done, uint64_t end,
+    struct attempt_word *word, bool *late)
 {
-	uint64_t end = process_milliseconds() + (uint64_t)a->ms;
 	const struct attempt_step *step = a->steps;
 
 	while (step->what != NULL && attempt_hear(done, end, word, late) &&
@@ -92,12 +92,38 @@ attempt_follow(const struct attempt *a, int done, struct attempt_word *word,
 	return step;
 }
 
+/*
+ * Its status, once it has ended; who has said all ends now.  What it says, and
+ * when it says no more, may be a module's doing, so it has no more time.
+ */
+static int
+attempt_wait(pid_t pid, uint64_t end, bool has_said, bool *late)
+{
+	struct pollfd p = { .fd = pidfd_open(pid, 0), .events = POLLIN };
+	uint64_t now = process_milliseconds();
+	int status = 0;
+
+	while (!has_said && !*late && p.fd != -1 && now < end &&
+	    poll(&p, 1, (int)(end - now)) != 1)
+		now = process_milliseconds();
+	if (!has_said && now >= end)
+		*late = true;
+	if (has_said || *late || p.fd == -1)
+		kill(pid, SIGKILL);
+	if (p.fd != -1)
+		close(p.fd);
+	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		continue;
+	return status;
+}
+
 int
 attempt_call(const struct attempt *a, void *arg)
 {
+	uint64_t end = process_milliseconds() + (uint64_t)a->ms;
 	const struct attempt_step *step;
 	struct attempt_word word = { .error = 0 };
-	int done[2], status = 0;
+	int done[2], status;
 	bool late = false;
 	pid_t pid;
 
@@ -113,12 +139,10 @@ attempt_call(const struct attempt *a, void *arg)
 		close(done[0]);
 		return error_errno("%s", a->who);
 	}
-	step = attempt_follow(a, done[0], &word, &late);
+	step = attempt_follow(a, done[0], end, &word, &late);
 	close(done[0]);
-	if (late)
-		kill(pid, SIGKILL);
-	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
-		continue;
+	status = attempt_wait(pid, end, step->what == NULL || word.error != 0,
+	    &late);
 	if (step->what == NULL)
 		return 0;
 	word.text[sizeof(word.text) - 1] = '\0';

@@ -180,13 +180,16 @@ draining_tell(struct process *p, const struct prong_service *s, bool on,
 		process_tell(p, &message, -1);
 }
 
+/* Who serves it is a matter of each generation. */
 static void
-draining_tell_all(struct generation *g, const struct prong_service *s, bool on,
-    uint64_t number)
+draining_tell_all(struct generation *g, uint32_t row, bool on, uint64_t number)
 {
+	const struct prong_service *s = server_by_row(g->server, row);
 	struct master *m = g->master;
 	uint32_t slot;
 
+	if (s == NULL)
+		return;
 	for (slot = 0; slot < m->slots; slot++)
 		if (m->processes[slot].generation == g)
 			draining_tell(&m->processes[slot], s, on, number);
@@ -215,9 +218,9 @@ draining_begin(struct master *m, const struct prong_service *s)
 	}
 	assign_sockets(m);
 	/* Behind that, so that nobody comes after it. */
-	draining_tell_all(m->current, s, true, d->number);
+	draining_tell_all(m->current, s->index, true, d->number);
 	if (trial != NULL && trial->draining[s->index].on)
-		draining_tell_all(trial, s, true, d->number);
+		draining_tell_all(trial, s->index, true, d->number);
 }
 
 json_t *
@@ -260,7 +263,7 @@ draining_resume(struct generation *g, const struct prong_service *s)
 	if (!g->draining[s->index].on)
 		return;
 	g->draining[s->index].on = false;
-	draining_tell_all(g, s, false, 0);
+	draining_tell_all(g, s->index, false, 0);
 }
 
 void

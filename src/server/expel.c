@@ -213,7 +213,9 @@ expel_go_on(struct master *m)
 	if (page == NULL)
 		ms = EXPEL_MS;
 	else if (!expel_take(m, page))
-		ms = expel_end_look(e);
+		/* Nor is the list whole without those behind it. */
+		ms = json_object_get(page, "silent") != NULL ?
+		    expel_wait(++e->looks) : expel_end_look(e);
 	json_decref(page);
 	return ms;
 }
@@ -228,7 +230,6 @@ expel_look_at_former(struct timer *t)
 
 	jsonmem_begin();
 	ms = former_is_there(m) ? expel_go_on(m) : 0;
-
 	if (ms > 0)
 		loop_timer(m->loop, t, ms);
 }

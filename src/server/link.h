@@ -10,8 +10,9 @@
 #include "loop/loop.h"
 
 /*
- * The link between a master and the one that is to follow it: a pair of
- * sockets, over which go lines of JSON.  Neither waits for the other.
+ * A link between a master and the one that is to follow it, or that asks it
+ * (server/former): a pair of sockets, over which go lines of JSON.  Neither waits
+ * for the other.
  */
 
 #define LINK_LINE_MAX	(64 << 20)

@@ -81,7 +81,7 @@ saving_write_work(struct master *m, void *arg, int *status)
 	const struct saving *s = arg;
 	uint64_t count;
 
-	if (m->state >= MASTER_DRAINING)
+	if (m->state >= MASTER_DRAINING && s->is_last && !s->is_dropped)
 		s->dict->wait = SAVING_LAST_MS;
 	if (s->was_cut)
 		savefile_wait(s->path);
@@ -196,10 +196,10 @@ saving_begin(struct saving *s)
 	if ((s->clerk = clerk_send(s->master, &task)) != NULL)
 		return;
 	log_error("dict \"%s\" is not saved: %s", s->name, error_text());
-	if (s->is_last)
-		saving_blame(s);
-	else
+	if (!s->is_last)
 		saving_arm(s);
+	else if (!s->is_dropped)
+		saving_blame(s);
 }
 
 static void
@@ -409,7 +409,7 @@ saving_close(struct master *m)
 		if (m->loop != NULL)
 			loop_timer_stop(m->loop, &s->timer);
 		m->savings = s->next;
-		/* It goes on; who hears of its end is not there any more. */
+		/* Who hears of its end is not there any more. */
 		if (s->clerk != NULL)
 			clerk_forget(s->clerk);
 		free(s->path);

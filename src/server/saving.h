@@ -9,9 +9,8 @@
 #include "server/master.h"
 
 /*
- * Dicts that are saved: read by a clerk before there is any other process,
- * written by one from time to time and when all others have ended.  The master
- * itself never opens such a file.
+ * Dicts that are saved, by a clerk: from time to time, and when all who use them
+ * have ended.  The master itself never opens such a file.
  */
 
 /* Those of the current generation are saved from now on. */

@@ -435,6 +435,28 @@ status_report_rest(struct master *m)
 	    status_counters_of(counters), "active", (json_int_t)active);
 }
 
+/*
+ * Of those names what handlers have counted: the rest has no names.  It is what
+ * the master before has said, so each service is there once.
+ */
+static void
+status_report_gone(struct master *m, json_t *services)
+{
+	const char *name;
+	json_t *s, *own;
+	size_t i;
+
+	json_array_foreach(takeover_services(m), i, s) {
+		name = json_string_value(json_object_get(s, "name"));
+		own = json_object_get(s, "own");
+		if (name != NULL && json_object_size(own) > 0 &&
+		    !status_has_row(m, name))
+			json_array_append_new(services, json_pack(
+			    "{s:s,s:{},s:i,s:O}", "name", name, "counters",
+			    "active", 0, "own", own));
+	}
+}
+
 json_t *
 status_report(struct master *m)
 {
@@ -457,6 +479,7 @@ status_report(struct master *m)
 			json_array_append_new(services, status_report_row(m, i,
 			    rests[i].open));
 	free(rests);
+	status_report_gone(m, services);
 	json_array_append_new(services, status_report_rest(m));
 	status_globals(m, 0, globals);
 	for (i = GLOBAL_RESTARTS_CRASH; i < GLOBAL_UPTIME; i++)

@@ -262,6 +262,7 @@ upgrade_report_last(struct upgrade *u)
 	struct loop *loop = u->master->loop;
 
 	loop_timer_stop(loop, &u->timer);
+	u->timer.fn = NULL;
 	if (upgrade_report(u, "last") == -1) {
 		u->timer.fn = upgrade_report_again;
 		loop_timer(loop, &u->timer, UPGRADE_AGAIN_MS);
@@ -539,6 +540,9 @@ upgrade_check_state(const struct master *m)
 	if (m->state != MASTER_RUNNING)
 		return error_set(EBUSY, "the server is %s",
 		    master_state_name(m->state));
+	if (upgrade_is_over(m))
+		return error_set(EBUSY, "the server is process %d now",
+		    (int)m->upgrade->pid);
 	if (reload_is_busy(m))
 		return error_set(EBUSY, "a reload is under way; ask again when "
 		    "it is over");

@@ -90,8 +90,8 @@ watchdog_begin_waiting(struct process *p, uint64_t now)
 
 /*
  * How long it has waited for a CPU; limited, so that one that hangs and wants a
- * CPU is found on any machine.  The kernel adds a wait when it is over; one that
- * could run and does not from look to look has one that is not.
+ * CPU is found on any machine.  The kernel adds a wait when it is over; one
+ * that could run and does not from look to look has one that is not.
  */
 static uint64_t
 watchdog_waited(struct process *p, uint64_t now, uint64_t limit)
