@@ -32,6 +32,9 @@
 #include "server/upgrade.h"
 #include "server/watchdog.h"
 
+/* A former master that is to end at once may be silent as long as it kills. */
+#define MASTER_SILENCE_MS	(2 * GENERATION_STOP_MS)
+
 /* Two for each slot, and more than all others there are. */
 #define MASTER_TIMERS(slots)	(2 * (slots) + 256)
 
@@ -111,6 +114,7 @@ master_stop(struct master *m)
 	reload_cancel(m);
 	upgrade_cancel(m);
 	takeover_stop(m, true);
+	takeover_limit(m, MASTER_SILENCE_MS);
 	announce_stopping();
 	for (g = m->generations; g != NULL; g = before) {
 		before = g->before;
@@ -133,6 +137,7 @@ master_drain(struct master *m, bool unlimited)
 			g->unlimited = unlimited;
 	reload_cancel(m);
 	upgrade_cancel(m);
+	takeover_limit(m, unlimited ? 0 : draining_longest(m->server));
 	announce_status("draining: waiting for connections to end");
 	announce_stopping();
 	for (g = m->generations; g != NULL; g = g->before) {

@@ -33,6 +33,9 @@ struct takeover {
 	uint64_t told;			/* when; process_milliseconds() */
 	bool has_company;		/* the first worker, of all others */
 	struct timer canary;
+	uint64_t patience;		/* with its silence; milliseconds */
+	uint64_t patient_since;		/* process_milliseconds() */
+	struct timer silence;
 };
 
 /* --- becoming the server -------------------------------------------------- */
@@ -102,6 +105,21 @@ takeover_book(struct takeover *t)
 	}
 }
 
+/* Nothing more will be heard of it. */
+static void
+takeover_forget(struct takeover *t)
+{
+	struct master *m = t->master;
+
+	t->link = NULL;
+	loop_timer_stop(m->loop, &t->silence);
+	former_close(m);
+	takeover_book(t);
+	t->behind = 0;
+	ledger_keep_formers(&m->scoreboard.ledger, 0);
+	master_finish(m);
+}
+
 static void
 takeover_gone(struct takeover *t)
 {
@@ -112,12 +130,28 @@ takeover_gone(struct takeover *t)
 		return;
 	if (t->heritage != NULL)
 		takeover_go(t);
-	former_close(m);
-	takeover_book(t);
 	log_info("upgrade: the process before this one has ended");
-	t->behind = 0;
-	ledger_keep_formers(&m->scoreboard.ledger, 0);
-	master_finish(m);
+	takeover_forget(t);
+}
+
+/* One that lives tells something all the time, however long it drains. */
+static void
+takeover_is_silent(struct timer *timer)
+{
+	struct takeover *t = (struct takeover *)((char *)timer -
+	    offsetof(struct takeover, silence));
+	uint64_t last = t->told > t->patient_since ? t->told :
+	    t->patient_since;
+	uint64_t gone = process_milliseconds() - last;
+
+	if (gone < t->patience) {
+		loop_timer(t->master->loop, timer, t->patience - gone);
+		return;
+	}
+	log_warning("upgrade: process %d, which was to end first, says "
+	    "nothing: it is not waited for any more", (int)t->pid);
+	link_close(t->link);
+	takeover_forget(t);
 }
 
 static void
@@ -168,8 +202,10 @@ takeover_close(struct master *m)
 
 	if (t == NULL)
 		return;
-	if (m->loop != NULL)
+	if (m->loop != NULL) {
 		loop_timer_stop(m->loop, &t->canary);
+		loop_timer_stop(m->loop, &t->silence);
+	}
 	former_close(m);
 	link_close(t->link);
 	if (t->heritage != NULL)
@@ -316,6 +352,19 @@ takeover_stop(const struct master *m, bool fast)
 	jsonmem_begin();
 	if (takeover_is_waited_for(m))
 		link_send(m->takeover->link, json_pack("{s:b}", "stop", fast));
+}
+
+void
+takeover_limit(const struct master *m, uint64_t ms)
+{
+	struct takeover *t = m->takeover;
+
+	if (!takeover_is_waited_for(m) || ms == 0)
+		return;
+	t->patience = ms;
+	t->patient_since = process_milliseconds();
+	t->silence.fn = takeover_is_silent;
+	loop_timer(m->loop, &t->silence, ms);
 }
 
 /* --- what has been counted ------------------------------------------------ */

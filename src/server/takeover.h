@@ -43,6 +43,11 @@ pid_t takeover_pid(const struct master *);
 uint32_t takeover_behind(const struct master *);
 /* It is to end too: at once, or when it is empty. */
 void takeover_stop(const struct master *, bool fast);
+/*
+ * The wait for it ends when from now on it says nothing for so long, as one
+ * that stands still; 0: never.
+ */
+void takeover_limit(const struct master *, uint64_t ms);
 
 /* --- what it has counted -------------------------------------------------- */
 
