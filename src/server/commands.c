@@ -224,6 +224,7 @@ commands_mark_paused(struct generation *g, const struct prong_service *s,
     bool paused)
 {
 	g->paused[s->index] = paused;
+	g->paused_after[s->index] = reload_asked(g->master);
 	if (!paused)
 		draining_resume(g, s);
 }

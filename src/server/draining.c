@@ -13,6 +13,7 @@
 #include "base/process.h"
 #include "base/units.h"
 #include "server/control.h"
+#include "server/reload.h"
 #include "server/takeover.h"
 #include "server/upgrade.h"
 
@@ -199,7 +200,6 @@ static void
 draining_begin(struct master *m, const struct prong_service *s)
 {
 	struct draining *d = &m->current->draining[s->index];
-	struct generation *trial = generation_on_trial(m);
 
 	*d = (struct draining){
 		.on = true,
@@ -211,16 +211,27 @@ draining_begin(struct master *m, const struct prong_service *s)
 	log_info("service=%s drains, as asked: open=%llu",
 	    s->name, (unsigned long long)draining_count(m, s->index).open);
 	m->current->paused[s->index] = true;
-	/* Who is tried may serve it already. */
-	if (trial != NULL && server_by_name(trial->server, s->name) != NULL) {
-		trial->draining[s->index] = *d;
-		trial->paused[s->index] = true;
-	}
 	assign_sockets(m);
 	/* Behind that, so that nobody comes after it. */
 	draining_tell_all(m->current, s->index, true, d->number);
-	if (trial != NULL && trial->draining[s->index].on)
-		draining_tell_all(trial, s->index, true, d->number);
+}
+
+/* A reload that was asked for before does not end it. */
+static void
+draining_outlive(struct master *m, const struct prong_service *s)
+{
+	struct generation *trial = generation_on_trial(m);
+
+	m->current->paused_after[s->index] = reload_asked(m);
+	if (trial == NULL || server_by_name(trial->server, s->name) == NULL)
+		return;
+	trial->paused_after[s->index] = reload_asked(m);
+	if (trial->draining[s->index].on)
+		return;
+	/* Who is tried may serve it already. */
+	trial->draining[s->index] = m->current->draining[s->index];
+	trial->paused[s->index] = true;
+	draining_tell_all(trial, s->index, true, ++m->number);
 }
 
 json_t *
@@ -245,6 +256,7 @@ draining_command(struct master *m, const json_t *request,
 	}
 	if (!d->on)
 		draining_begin(m, s);
+	draining_outlive(m, s);
 	limit = draining_limit(s);
 	gone = process_milliseconds() - d->since;
 	wait->is_done = draining_is_done;

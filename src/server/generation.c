@@ -47,6 +47,7 @@ generation_release(struct generation *g)
 		return;
 	free(g->paused);
 	free(g->draining);
+	free(g->paused_after);
 	free(g);
 }
 
@@ -58,7 +59,8 @@ generation_new(struct master *m, struct prong_server *s, bool owns)
 	if ((g = calloc(1, sizeof(*g))) == NULL ||
 	    (g->paused = calloc(m->rows.count, sizeof(*g->paused))) == NULL ||
 	    (g->draining = calloc(m->rows.count, sizeof(*g->draining))) ==
-	    NULL) {
+	    NULL || (g->paused_after = calloc(m->rows.count,
+	    sizeof(*g->paused_after))) == NULL) {
 		error_errno("generation");
 		generation_release(g);
 		return NULL;
@@ -140,6 +142,23 @@ generation_is_ready(const struct generation *g)
 		ready += m->processes[i].generation == g &&
 		    m->processes[i].state == PROCESS_READY;
 	return ready >= generation_processes(g);
+}
+
+void
+generation_keep_paused(struct generation *g, const struct generation *before,
+    uint64_t reload)
+{
+	uint32_t row;
+	size_t i;
+
+	for (i = 0; i < g->server->service_count; i++) {
+		row = g->server->services[i]->index;
+		if (!before->paused[row] || before->paused_after[row] < reload)
+			continue;
+		g->paused[row] = true;
+		g->paused_after[row] = before->paused_after[row];
+		g->draining[row] = before->draining[row];
+	}
 }
 
 /* --- its end -------------------------------------------------------------- */

@@ -46,6 +46,7 @@ struct generation {
 	int *bells;			/* by slot; NULL: there are no pools */
 	bool *paused;			/* by row */
 	struct draining *draining;	/* the same: as asked */
+	uint64_t *paused_after;		/* the same: the reload asked for last */
 	uint64_t drains_since;		/* process_milliseconds(); or 0 */
 	bool unlimited;			/* however long that takes */
 	struct timer deadline;		/* of draining, then of ending */
@@ -76,6 +77,13 @@ void generation_free(struct generation *);
 int generation_bind(struct generation *, const struct generation *before);
 /* Its objects; those that before has, too, are the same. */
 int generation_share(struct generation *, const struct generation *before);
+
+/*
+ * What of before is paused or drained, and was so after that reload had been
+ * asked for, it takes over.
+ */
+void generation_keep_paused(struct generation *,
+    const struct generation *before, uint64_t reload);
 
 /* How many slots it wants. */
 uint32_t generation_processes(const struct generation *);

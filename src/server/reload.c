@@ -326,6 +326,7 @@ reload_open_generation(struct reload *r)
 		return -1;
 	r->server = NULL;
 	r->next = g;
+	generation_keep_paused(g, current, r->requests.begun);
 	r->step = RELOAD_READING;
 	reload_wait_ready(r);
 	if (generation_bind(g, current) == -1 ||
@@ -452,6 +453,12 @@ bool
 reload_is_busy(const struct master *m)
 {
 	return m->reload->step != RELOAD_NONE;
+}
+
+uint64_t
+reload_asked(const struct master *m)
+{
+	return m->reload->requests.asked;
 }
 
 uint64_t

@@ -36,6 +36,9 @@ json_t *reload_result(const struct master *, uint64_t number,
 void reload_process_ready(struct process *);
 void reload_process_died(struct process *, const char *how);
 
+/* How many have been asked for: what is asked now comes after that one. */
+uint64_t reload_asked(const struct master *);
+
 /* Whether one is under way. */
 bool reload_is_busy(const struct master *);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A module for reload.test and upgrade.test: says its version to whoever comes,
+ * A module for reload.test, upgrade.test and kept.test: says its version to whoever comes,
  * and fails where the option "mood" tells it to: while the configuration is
  * checked, before it is ready, or a while later.
  */
@@ -22,6 +22,7 @@ static const char *const moods_choices[] = {
 	"good",
 	"declare-fails", "declare-aborts",
 	"check-fails", "check-aborts", "check-hangs", "check-haunts",
+	"check-stops",
 	"init-fails", "init-aborts", "init-hangs",
 	"ready-aborts", "ready-exits",
 	NULL
@@ -124,6 +125,9 @@ moods_init(struct prong_service *s)
 
 	if (how != NULL && strcmp(how, "haunts") == 0)
 		return moods_haunt();
+	/* Until the test has it go on. */
+	if (how != NULL && strcmp(how, "stops") == 0)
+		return raise(SIGSTOP) == 0 ? 0 : -1;
 	if (how != NULL) {
 		moods_act(how);
 		return prong_set_error(EINVAL, "in a bad mood to begin");
